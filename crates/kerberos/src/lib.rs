@@ -1,0 +1,2 @@
+//! Kerberos 5 initiator in pure Rust.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! Starts real Apache Kafka clusters on loopback.
+#![forbid(unsafe_code)]

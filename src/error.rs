@@ -1,0 +1,1 @@
+//! The public error, built from the private ones of the lower layers.

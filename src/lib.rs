@@ -1,0 +1,17 @@
+//! Kafka client built around **delegation tokens**, in pure Rust.
+//!
+//! A driver logs in to Kafka once (mTLS, SCRAM, PLAIN, or a mechanism of your own), creates a
+//! delegation token and hands it to executors on other machines; each of them authenticates with
+//! the token over SCRAM and reads exactly the topic partitions that it was given.
+
+#![deny(unsafe_code)]
+
+mod conn;
+mod entropy;
+mod error;
+pub mod ids;
+mod sasl;
+pub mod secret;
+pub mod time;
+mod tls;
+mod wire;

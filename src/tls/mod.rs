@@ -1,0 +1,1 @@
+//! TLS: roots of trust, client identities, crypto providers.

@@ -1,0 +1,20 @@
+//! What can be wrong with bytes from a broker, and with what a caller asked to send.
+
+use super::api::ApiKey;
+
+/// A private error of the wire layer. It never holds payload bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Error {
+    // The peer's fault.
+    /// A length prefix is negative or larger than what may arrive now.
+    FrameLength { got: i64, max: usize },
+    /// A response does not decode as its API and version say.
+    Malformed { api: ApiKey, version: i16 },
+    /// Bytes are left after the last field.
+    TrailingBytes { api: ApiKey, version: i16, left: usize },
+    // The caller's fault, or a broker that is too old.
+    /// The broker and this client share no version of an API.
+    NoCommonVersion { api: ApiKey },
+    /// A request asks for what its negotiated version cannot say.
+    NotInVersion { api: ApiKey, version: i16, field: &'static str },
+}

@@ -1,0 +1,10 @@
+//! Kafka's wire format: frames, requests and responses, record batches.
+//!
+//! All of it is pure: bytes come in as arguments, bytes and typed replies come out. Everything
+//! that a peer chose is checked before it sizes an allocation or a loop.
+
+pub(crate) mod api;
+pub(crate) mod encoded;
+mod error;
+
+pub(crate) use error::Error;
