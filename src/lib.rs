@@ -15,3 +15,7 @@ pub mod secret;
 pub mod time;
 mod tls;
 mod wire;
+
+pub use conn::credentials::{Credentials, TokenSource, TokenWriter};
+pub use conn::token::{NotAToken, Token, TokenEpoch, TokenLife};
+pub use sasl::{NotAScramMechanism, ScramMechanism};

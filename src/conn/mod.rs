@@ -1,1 +1,4 @@
 //! Connections: one task owns one socket.
+
+pub(crate) mod credentials;
+pub(crate) mod token;

@@ -1,1 +1,5 @@
 //! SASL mechanisms as pure state machines.
+
+mod mechanism;
+
+pub use mechanism::{NotAScramMechanism, ScramMechanism};

@@ -1,0 +1,184 @@
+//! What a client proves who it is with, and where connections find the newest token.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use super::token::Token;
+use crate::sasl::ScramMechanism;
+use crate::secret::Secret;
+
+/// Says with what a connection logs in. Each case has exactly what its mechanism needs.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Credentials {
+    /// No SASL at all: anonymous, or known by the client certificate of TLS.
+    None,
+    /// SASL PLAIN (RFC 4616). The password crosses the network as it is: only over TLS is it safe.
+    Plain {
+        /// The user name.
+        user: String,
+        /// The password.
+        password: Secret,
+    },
+    /// SASL SCRAM (RFC 5802) with a user that the cluster knows.
+    Scram {
+        /// SHA-256 or SHA-512, as the user was made.
+        mechanism: ScramMechanism,
+        /// The user name.
+        user: String,
+        /// The password.
+        password: Secret,
+    },
+    /// SASL SCRAM with a delegation token (KIP-48). Each login takes the newest one.
+    Token {
+        /// SHA-256 or SHA-512: every token works with both, if the listener offers them.
+        mechanism: ScramMechanism,
+        /// Where the token comes from.
+        source: TokenSource,
+    },
+}
+
+/// Gives the newest token to whoever logs in. Clones look at the same token.
+#[derive(Clone, Debug)]
+pub struct TokenSource(Source);
+
+#[derive(Clone, Debug)]
+enum Source {
+    Fixed(Arc<Token>),
+    Watched(watch::Receiver<Arc<Token>>),
+}
+
+impl TokenSource {
+    /// Makes a source of one token that is never replaced. Logins fail once it has expired.
+    pub fn fixed(token: Token) -> Self {
+        Self(Source::Fixed(Arc::new(token)))
+    }
+
+    /// Makes a source that begins with `first` and follows what its writer puts in its place.
+    pub fn watched(first: Token) -> (TokenWriter, Self) {
+        let (writer, reader) = watch::channel(Arc::new(first));
+        (TokenWriter(writer), Self(Source::Watched(reader)))
+    }
+
+    /// The newest token.
+    pub fn current(&self) -> Arc<Token> {
+        match &self.0 {
+            Source::Fixed(token) => Arc::clone(token),
+            Source::Watched(reader) => Arc::clone(&reader.borrow()),
+        }
+    }
+
+    /// Waits until there is a token that this clone has not had from `changed` yet, and gives it.
+    /// The token at the time of [`TokenSource::watched`] counts as had.
+    ///
+    /// Never returns for a fixed source or when the writer is gone: no newer token can come.
+    ///
+    /// # Cancel safety
+    /// A dropped call loses nothing: the next one gives the newest token.
+    pub async fn changed(&mut self) -> Arc<Token> {
+        if let Source::Watched(reader) = &mut self.0
+            && reader.changed().await.is_ok()
+        {
+            return Arc::clone(&reader.borrow_and_update());
+        }
+        std::future::pending().await
+    }
+}
+
+/// Puts newer tokens in the place of the one that a [`TokenSource`] gives.
+#[derive(Debug)]
+pub struct TokenWriter(watch::Sender<Arc<Token>>);
+
+impl TokenWriter {
+    /// Makes `token` the newest one and tells whether it was taken. A token of an earlier epoch
+    /// than the present one, and the present one again, are not: hand-overs may overtake each
+    /// other. A token of unknown epoch is taken whenever it differs.
+    pub fn replace(&self, token: Token) -> bool {
+        self.0.send_if_modified(|present| {
+            let older = token.epoch().zip(present.epoch()).is_some_and(|(new, old)| new < old);
+            let newer = !older && token != **present;
+            if newer {
+                *present = Arc::new(token);
+            }
+            newer
+        })
+    }
+
+    /// The token that the source gives now.
+    pub fn current(&self) -> Arc<Token> {
+        Arc::clone(&self.0.borrow())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::timeout;
+
+    use super::*;
+    use crate::conn::token::TokenLife;
+    use crate::time::Timestamp;
+
+    fn token(id: &str, epoch: Option<(i64, u32)>) -> Token {
+        let token = Token::new(id, Secret::from("sesame")).unwrap();
+        let Some((issued, renewals)) = epoch else { return token };
+        let at = Timestamp::from_millis;
+        token.with_life(TokenLife { issued: at(issued), expires: at(100), max: at(200), renewals })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_fixed_source_never_changes() {
+        let mut source = TokenSource::fixed(token("a", None));
+        assert_eq!(source.current().id(), "a");
+        assert!(timeout(Duration::from_secs(3600), source.changed()).await.is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn every_clone_sees_the_replacement_once() {
+        let (writer, mut source) = TokenSource::watched(token("a", Some((1, 0))));
+        let mut other = source.clone();
+        assert!(writer.replace(token("b", Some((2, 0)))));
+        assert_eq!((source.changed().await.id(), other.changed().await.id()), ("b", "b"));
+        assert_eq!((source.current().id(), writer.current().id()), ("b", "b"));
+        assert!(timeout(Duration::from_secs(1), source.changed()).await.is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_source_outlives_its_writer() {
+        let (writer, mut source) = TokenSource::watched(token("a", None));
+        drop(writer);
+        assert_eq!(source.current().id(), "a");
+        assert!(timeout(Duration::from_secs(1), source.changed()).await.is_err());
+    }
+
+    #[test]
+    fn takes_no_token_of_an_earlier_epoch_nor_the_same_again() {
+        let (writer, source) = TokenSource::watched(token("a", Some((5, 1))));
+        for stale in [token("b", Some((4, 7))), token("a", Some((5, 0))), token("a", Some((5, 1)))] {
+            assert!(!writer.replace(stale));
+        }
+        assert_eq!(source.current().id(), "a");
+        assert!(writer.replace(token("a", Some((5, 2)))));
+        assert!(writer.replace(token("c", None)));
+        assert!(!writer.replace(token("c", None)));
+        assert_eq!(source.current().id(), "c");
+    }
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let user = || "alice".to_owned();
+        let (_writer, watched) = TokenSource::watched(token("a", None));
+        let mechanism = ScramMechanism::Sha512;
+        let all = [
+            Credentials::None,
+            Credentials::Plain { user: user(), password: Secret::from("sesame") },
+            Credentials::Scram { mechanism, user: user(), password: Secret::from("sesame") },
+            Credentials::Token { mechanism, source: TokenSource::fixed(token("a", None)) },
+            Credentials::Token { mechanism, source: watched },
+        ];
+        let shown = format!("{all:?} {all:#?}");
+        assert!(shown.contains("alice") && !shown.contains("sesame") && !shown.contains("c2VzYW1l"));
+    }
+}
