@@ -6,5 +6,7 @@
 pub(crate) mod api;
 pub(crate) mod encoded;
 mod error;
+pub(crate) mod frame;
+pub(crate) mod pool;
 
 pub(crate) use error::Error;
