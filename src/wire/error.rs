@@ -12,9 +12,14 @@ pub(crate) enum Error {
     Malformed { api: ApiKey, version: i16 },
     /// Bytes are left after the last field.
     TrailingBytes { api: ApiKey, version: i16, left: usize },
+    /// A response is too short to hold a correlation id.
+    NoCorrelationId { left: usize },
     // The caller's fault, or a broker that is too old.
     /// The broker and this client share no version of an API.
     NoCommonVersion { api: ApiKey },
     /// A request asks for what its negotiated version cannot say.
     NotInVersion { api: ApiKey, version: i16, field: &'static str },
+    /// A request does not fit into the wire format: a name over 32,767 bytes, a frame over 2 GiB,
+    /// or a version outside of what this client speaks.
+    Unencodable { api: ApiKey, version: i16 },
 }

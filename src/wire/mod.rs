@@ -4,9 +4,12 @@
 //! that a peer chose is checked before it sizes an allocation or a loop.
 
 pub(crate) mod api;
+pub(crate) mod codec;
 pub(crate) mod encoded;
 mod error;
+pub(crate) mod error_code;
 pub(crate) mod frame;
 pub(crate) mod pool;
+pub(crate) mod version;
 
 pub(crate) use error::Error;

