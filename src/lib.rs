@@ -6,6 +6,7 @@
 
 #![deny(unsafe_code)]
 
+mod cluster;
 mod conn;
 mod entropy;
 mod error;
@@ -16,6 +17,8 @@ pub mod time;
 mod tls;
 mod wire;
 
+pub use cluster::config::{Bootstrap, Config, InvalidBootstrap, Security};
 pub use conn::credentials::{Credentials, TokenSource, TokenWriter};
 pub use conn::token::{NotAToken, Token, TokenEpoch, TokenLife};
 pub use sasl::{NotAScramMechanism, ScramMechanism};
+pub use tls::{InvalidTls, Tls, TlsBuilder, TlsProvider};

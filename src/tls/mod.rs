@@ -1,1 +1,55 @@
 //! TLS: roots of trust, client identities, crypto providers.
+//!
+//! [`TlsBuilder`] turns PEM text into the one thing that a connection needs, a checked
+//! `rustls::ClientConfig`. Names of servers are always verified; there is no way to switch that
+//! off short of a `ClientConfig` of one's own. No connection is made here.
+
+mod builder;
+mod error;
+mod pem;
+mod provider;
+
+use std::fmt;
+use std::sync::Arc;
+
+use rustls_pki_types::ServerName;
+use tokio_rustls::rustls::ClientConfig;
+
+pub use builder::TlsBuilder;
+pub use error::InvalidTls;
+pub use provider::TlsProvider;
+
+/// Holds what TLS connections are made with: roots of trust, perhaps a client identity, a crypto
+/// provider. Clones share it.
+///
+/// Its `Debug` shows nothing, since a `ClientConfig` may reach private keys.
+#[derive(Clone)]
+pub struct Tls(Arc<ClientConfig>);
+
+impl Tls {
+    /// Begins with no roots, no client identity and the default provider.
+    pub fn builder() -> TlsBuilder {
+        TlsBuilder::default()
+    }
+
+    /// Takes a `ClientConfig` as it is: whatever it verifies, or does not, is its maker's choice.
+    pub fn with_client_config(config: Arc<ClientConfig>) -> Self {
+        Self(config)
+    }
+
+    /// What `tokio_rustls::TlsConnector` takes.
+    pub(crate) fn client_config(&self) -> Arc<ClientConfig> {
+        Arc::clone(&self.0)
+    }
+}
+
+impl fmt::Debug for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Tls(..)")
+    }
+}
+
+/// Reads the name, or the address without brackets, that a server's certificate must have.
+pub(crate) fn server_name(host: &str) -> Result<ServerName<'static>, InvalidTls> {
+    ServerName::try_from(host.to_owned()).map_err(|_| error::Error::NotAServerName.into())
+}

@@ -1,0 +1,110 @@
+//! Makes a [`Tls`] of PEM texts.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio_rustls::rustls::version::{TLS12, TLS13};
+use tokio_rustls::rustls::{ClientConfig, Error as RustlsError, RootCertStore};
+
+use super::Tls;
+use super::error::{Error, InvalidTls, Part};
+use super::pem::Pem;
+use super::provider::TlsProvider;
+use crate::secret::Secret;
+
+/// Builds a [`Tls`]. At least one root of trust must be given; TLS 1.3 and 1.2 are offered.
+///
+/// Which PEM sections may stand together is Kafka's rule for its PEM stores: one file may have the
+/// client's key and its chain, and can be given for both.
+#[derive(Clone, Debug, Default)]
+pub struct TlsBuilder {
+    roots: Vec<Pem>,
+    identity: Option<(Pem, Pem)>,
+    provider: Option<TlsProvider>,
+}
+
+impl TlsBuilder {
+    /// Trusts every certificate of a PEM text. May be called again: the roots add up.
+    #[must_use]
+    pub fn with_roots_pem(mut self, certificates: impl Into<Vec<u8>>) -> Self {
+        self.roots.push(Pem::Bytes(Secret::new(certificates.into())));
+        self
+    }
+
+    /// Trusts every certificate of a PEM file, which [`TlsBuilder::build`] reads.
+    #[must_use]
+    pub fn with_roots_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.roots.push(Pem::File(path.into()));
+        self
+    }
+
+    /// Shows the server a client certificate (mTLS). `chain` begins with the client's own
+    /// certificate; `key` is its private key as PKCS#8, PKCS#1 or SEC 1, not encrypted.
+    #[must_use]
+    pub fn with_identity_pem(mut self, chain: impl Into<Vec<u8>>, key: Secret) -> Self {
+        self.identity = Some((Pem::Bytes(Secret::new(chain.into())), Pem::Bytes(key)));
+        self
+    }
+
+    /// As [`TlsBuilder::with_identity_pem`], from two files, or one given twice, which
+    /// [`TlsBuilder::build`] reads.
+    #[must_use]
+    pub fn with_identity_files(mut self, chain: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
+        self.identity = Some((Pem::File(chain.into()), Pem::File(key.into())));
+        self
+    }
+
+    /// Chooses the crypto provider. Default: graviola if the feature `tls-graviola` is on, else
+    /// one must be chosen.
+    #[must_use]
+    pub fn with_provider(mut self, provider: TlsProvider) -> Self {
+        self.provider = Some(provider);
+        self
+    }
+
+    /// Reads what there is to read and checks it all. Blocks while it reads files, each of at
+    /// most 1 MiB.
+    ///
+    /// # Errors
+    /// [`InvalidTls`] if a PEM text is unreadable or wrong, if no root is given, if the key does
+    /// not belong to the certificate, or if the provider is missing or cannot run here.
+    pub fn build(self) -> Result<Tls, InvalidTls> {
+        if self.roots.is_empty() {
+            return Err(Error::NoRoots.into());
+        }
+        let provider = self.provider.or_else(TlsProvider::default_choice).ok_or(Error::NoProvider)?.load()?;
+        let roots = trusted(&self.roots)?;
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[&TLS13, &TLS12])
+            .map_err(|_| Error::NoProvider)?
+            .with_root_certificates(roots);
+        let config = match &self.identity {
+            None => config.with_no_client_auth(),
+            Some((chain, key)) => {
+                let (chain, key) = (chain.load(Part::Chain)?, key.load(Part::Key)?);
+                config.with_client_auth_cert(chain.certificates()?, key.private_key()?).map_err(|error| {
+                    match error {
+                        RustlsError::InconsistentKeys(_) => Error::KeyDoesNotFit,
+                        RustlsError::InvalidCertificate(_) => {
+                            Error::BadCertificate { origin: chain.origin().clone() }
+                        }
+                        _ => Error::UnusableKey { origin: key.origin().clone() },
+                    }
+                })?
+            }
+        };
+        Ok(Tls::with_client_config(Arc::new(config)))
+    }
+}
+
+fn trusted(texts: &[Pem]) -> Result<RootCertStore, Error> {
+    let mut roots = RootCertStore::empty();
+    for text in texts {
+        let text = text.load(Part::Roots)?;
+        for certificate in text.certificates()? {
+            let added = roots.add(certificate);
+            added.map_err(|_| Error::BadCertificate { origin: text.origin().clone() })?;
+        }
+    }
+    Ok(roots)
+}

@@ -1,0 +1,88 @@
+//! PEM texts: where they come from, and certificates and keys read from them (RFC 7468).
+
+use std::fs::File;
+use std::io::Read;
+use std::path::PathBuf;
+
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+
+use super::error::{Error, Origin, Part};
+use crate::secret::Secret;
+
+/// A bundle of all public CAs has a quarter of this.
+const MAX_PEM: usize = 1024 * 1024;
+
+/// A PEM text, or the file that has it.
+#[derive(Clone, Debug)]
+pub(super) enum Pem {
+    Bytes(Secret),
+    File(PathBuf),
+}
+
+/// A PEM text at hand, with what to call it in an error.
+pub(super) struct Text {
+    bytes: Secret,
+    origin: Origin,
+}
+
+impl Pem {
+    /// Reads the file, if it is one. Blocks.
+    pub(super) fn load(&self, part: Part) -> Result<Text, Error> {
+        let (bytes, origin) = match self {
+            Self::Bytes(bytes) => (bytes.clone(), Origin { part, file: None }),
+            Self::File(file) => {
+                let origin = Origin { part, file: Some(file.clone()) };
+                let mut bytes = Vec::new();
+                // One byte more than allowed tells a file of just that size from a longer one.
+                let limit = MAX_PEM as u64 + 1;
+                let read = File::open(file).and_then(|open| open.take(limit).read_to_end(&mut bytes));
+                let bytes = Secret::new(bytes);
+                match read {
+                    Ok(_) => (bytes, origin),
+                    Err(error) => return Err(Error::Unreadable { origin, kind: error.kind() }),
+                }
+            }
+        };
+        if bytes.secret_bytes().len() > MAX_PEM {
+            return Err(Error::TooLarge { origin, max: MAX_PEM });
+        }
+        Ok(Text { bytes, origin })
+    }
+}
+
+impl Text {
+    pub(super) fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// All certificates of the text, at least one. Sections of other kinds are passed over.
+    pub(super) fn certificates(&self) -> Result<Vec<CertificateDer<'static>>, Error> {
+        let all: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(self.bytes.secret_bytes()).collect();
+        match all {
+            Ok(none) if none.is_empty() => Err(Error::NoCertificate { origin: self.origin.clone() }),
+            Ok(certificates) => Ok(certificates),
+            Err(_) => Err(Error::BadPem { origin: self.origin.clone() }),
+        }
+    }
+
+    /// The first private key of the text: PKCS#8, PKCS#1 or SEC 1.
+    pub(super) fn private_key(&self) -> Result<PrivateKeyDer<'static>, Error> {
+        let origin = || self.origin.clone();
+        let bytes = self.bytes.secret_bytes();
+        if contains(bytes, b"-----BEGIN ENCRYPTED PRIVATE KEY-----")
+            || contains(bytes, b"Proc-Type: 4,ENCRYPTED")
+        {
+            return Err(Error::EncryptedKey { origin: origin() });
+        }
+        match PrivateKeyDer::from_pem_slice(bytes) {
+            Ok(key) => Ok(key),
+            Err(rustls_pki_types::pem::Error::NoItemsFound) => Err(Error::NoPrivateKey { origin: origin() }),
+            Err(_) => Err(Error::BadPem { origin: origin() }),
+        }
+    }
+}
+
+fn contains(text: &[u8], part: &[u8]) -> bool {
+    text.windows(part.len()).any(|window| window == part)
+}
