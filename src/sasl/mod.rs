@@ -1,5 +1,24 @@
-//! SASL mechanisms as pure state machines.
+//! SASL mechanisms as pure state machines: a step consumes the state and gives the next one.
+//!
+//! ```text
+//!  SCRAM     step("") ─► Send ─► step(server_first) ─► Derive ─► with_key ─► Send ─► step(server_final) ─► Done
+//!  PLAIN     step("") ─► Last ─► finish(server_last)
+//!  custom    step("") ─► Send ─► step(challenge) ─► .. ─► Last ─► finish(server_last)
+//! ```
+//!
+//! The first step is taken with an empty challenge. What the crate exports from here is
+//! the seam for mechanisms of a user's own: [`Mechanism`], made by a [`MechanismFactory`], and
+//! [`Adapter`] for mechanisms written for the crate `sasl`.
 
+mod adapter;
+mod error;
+mod exchange;
 mod mechanism;
+mod plain;
+pub(crate) mod scram;
 
-pub use mechanism::{NotAScramMechanism, ScramMechanism};
+pub use self::adapter::Adapter;
+pub(crate) use self::error::{Error, Fault, Message, Refusal};
+pub(crate) use self::exchange::{AwaitingKey, AwaitingOutcome, Exchange, Step, Verified};
+pub use self::mechanism::{CustomStep, Mechanism, MechanismError, MechanismFactory};
+pub(crate) use self::scram::{Derivation, NonceEntropy, SaltedPassword, ScramCredentials, ScramMechanism};
