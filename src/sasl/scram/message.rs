@@ -98,16 +98,7 @@ impl<'a> ServerFirst<'a> {
             return Err(Error::SaltLength { got: salt.len(), max: MAX_SALT });
         }
         let iterations = iteration_count(iterations).ok_or(malformed(Fault::IterationCount))?;
-        let iterations = match u32::try_from(iterations) {
-            Ok(count @ MIN_ITERATIONS..=MAX_ITERATIONS) => count,
-            _ => {
-                return Err(Error::IterationCount {
-                    got: iterations,
-                    min: MIN_ITERATIONS,
-                    max: MAX_ITERATIONS,
-                });
-            }
-        };
+        let iterations = bounded(iterations)?;
         Ok(Self { text, nonce, salt: salt.into_boxed_slice(), iterations })
     }
 }
@@ -164,4 +155,9 @@ fn decode(text: &str) -> Option<Vec<u8>> {
 fn iteration_count(text: &str) -> Option<u64> {
     let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     (digits && !text.starts_with('0')).then(|| text.parse().unwrap_or(u64::MAX))
+}
+
+fn bounded(iterations: u64) -> Result<u32, Error> {
+    let count = u32::try_from(iterations).ok().filter(|c| (MIN_ITERATIONS..=MAX_ITERATIONS).contains(c));
+    count.ok_or(Error::IterationCount { got: iterations, min: MIN_ITERATIONS, max: MAX_ITERATIONS })
 }
