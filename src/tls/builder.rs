@@ -108,3 +108,16 @@ fn trusted(texts: &[Pem]) -> Result<RootCertStore, Error> {
     }
     Ok(roots)
 }
+
+#[cfg(test)]
+#[cfg(not(feature = "tls-graviola"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chooses_no_provider_by_itself_without_the_default_one() {
+        let error = TlsBuilder::default().with_roots_pem("").build().unwrap_err();
+        assert_eq!(error.0, Error::NoProvider);
+        assert!(error.to_string().contains("with_provider"));
+    }
+}

@@ -8,6 +8,12 @@ mod builder;
 mod error;
 mod pem;
 mod provider;
+#[cfg(test)]
+#[cfg(feature = "tls-graviola")]
+pub(crate) mod testing;
+#[cfg(test)]
+#[cfg(feature = "tls-graviola")]
+mod tests;
 
 use std::fmt;
 use std::sync::Arc;

@@ -76,7 +76,8 @@ fn require(features: &[(&'static str, bool)]) -> Result<(), Error> {
     }
 }
 
-#[cfg(all(test, feature = "tls-graviola"))]
+#[cfg(test)]
+#[cfg(feature = "tls-graviola")]
 mod tests {
     use super::*;
 
