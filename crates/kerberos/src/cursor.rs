@@ -23,10 +23,6 @@ impl<'a> Cursor<'a> {
         self.offset
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.rest.len()
-    }
-
     pub(crate) fn is_empty(&self) -> bool {
         self.rest.is_empty()
     }
@@ -82,7 +78,7 @@ mod tests {
         assert_eq!(cursor.u16(), Ok(0x0102));
         assert_eq!(cursor.u16(), Err(Short { offset: 2 }));
         assert_eq!(cursor.take(2), Err(Short { offset: 2 }));
-        assert_eq!((cursor.len(), cursor.u8()), (1, Ok(3)));
+        assert_eq!(cursor.u8(), Ok(3));
         assert!(cursor.is_empty());
     }
 

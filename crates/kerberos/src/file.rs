@@ -1,9 +1,10 @@
 //! Reads and replaces the small files of Kerberos, within bounds.
 
 use std::fmt;
-use std::fs::File;
-use std::io::{self, Read};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use zeroize::Zeroizing;
 
@@ -62,6 +63,42 @@ pub(crate) fn read_secret(path: &Path, cap: usize) -> Result<Zeroizing<Vec<u8>>,
     Ok(bytes)
 }
 
+/// Replaces a file in one step by one that only its owner may read. If this fails, the old file
+/// stays as it was.
+pub(crate) fn replace_secret(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    let fault = |error: io::Error| FileError::new(path, error.kind());
+    let name = path.file_name().ok_or_else(|| FileError::new(path, io::ErrorKind::InvalidFilename))?;
+    let (temporary, mut file) = create_beside(path, name).map_err(fault)?;
+    let written = file.write_all(bytes).and_then(|()| std::fs::rename(&temporary, path));
+    if written.is_err() {
+        // The error that counts is the first one.
+        let _ = std::fs::remove_file(&temporary);
+    }
+    written.map_err(fault)
+}
+
+/// Creates a new file next to `path`. What a process of the same number has left behind is passed
+/// over.
+fn create_beside(path: &Path, name: &std::ffi::OsStr) -> io::Result<(PathBuf, File)> {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut tried = Err(io::Error::from(io::ErrorKind::AlreadyExists));
+    for _ in 0..100 {
+        let mut unique = std::ffi::OsString::from(".");
+        unique.push(name);
+        unique.push(format!(".{}.{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed)));
+        let temporary = path.with_file_name(unique);
+        tried = options.open(&temporary).map(|file| (temporary, file));
+        if !matches!(&tried, Err(error) if error.kind() == io::ErrorKind::AlreadyExists) {
+            break;
+        }
+    }
+    tried
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,6 +109,18 @@ mod tests {
         assert_eq!(kind("/"), io::ErrorKind::IsADirectory);
         assert_eq!(kind("/dev/zero"), io::ErrorKind::InvalidInput);
         assert_eq!(kind("/nonexistent/file"), io::ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_replaced_stays_and_nothing_is_left_beside_it() {
+        let kind = |path: &Path| replace_secret(path, b"x").unwrap_err().kind;
+        assert_eq!(kind(Path::new("/")), io::ErrorKind::InvalidFilename);
+        assert_eq!(kind(Path::new("/nonexistent/cc")), io::ErrorKind::NotFound);
+        let dir = std::env::temp_dir().join(format!("ottla-file-{}", std::process::id()));
+        std::fs::create_dir_all(dir.join("taken")).unwrap();
+        assert_eq!(kind(&dir.join("taken")), io::ErrorKind::IsADirectory);
+        assert_eq!(std::fs::read_dir(&dir).unwrap().count(), 1);
+        std::fs::remove_dir_all(&dir).unwrap();
     }
 
     #[test]

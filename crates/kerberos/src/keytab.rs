@@ -82,12 +82,15 @@ impl Keytab {
     /// # Errors
     /// [`KeytabError::DoesNotFit`] if a name or key is longer than the format can say.
     pub fn to_bytes(&self) -> Result<Zeroizing<Vec<u8>>, KeytabError> {
-        let mut file = Zeroizing::new(vec![5, 2]);
-        for entry in &self.entries {
-            let record = entry.to_bytes()?;
+        let records = self.entries.iter().map(Entry::to_bytes).collect::<Result<Vec<_>, _>>()?;
+        // One allocation of the right size leaves no copy behind unwiped.
+        let len = records.iter().map(|record| record.len() + 4).sum::<usize>() + 2;
+        let mut file = Zeroizing::new(Vec::with_capacity(len));
+        file.extend_from_slice(&[5, 2]);
+        for record in &records {
             let len = i32::try_from(record.len()).map_err(|_| KeytabError::DoesNotFit)?;
             file.extend_from_slice(&len.to_be_bytes());
-            file.extend_from_slice(&record);
+            file.extend_from_slice(record);
         }
         Ok(file)
     }
