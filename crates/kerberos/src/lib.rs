@@ -2,10 +2,13 @@
 #![forbid(unsafe_code)]
 
 pub mod ccache;
+pub mod crypto;
 mod cursor;
+pub mod der;
 pub mod enctype;
 pub mod expand;
 pub mod file;
 pub mod key;
 pub mod keytab;
 pub mod principal;
+pub mod time;
