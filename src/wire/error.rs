@@ -1,6 +1,7 @@
 //! What can be wrong with bytes from a broker, and with what a caller asked to send.
 
 use super::api::ApiKey;
+use super::guard::Fault;
 
 /// A private error of the wire layer. It never holds payload bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -8,7 +9,9 @@ pub(crate) enum Error {
     // The peer's fault.
     /// A length prefix is negative or larger than what may arrive now.
     FrameLength { got: i64, max: usize },
-    /// A response does not decode as its API and version say.
+    /// A field of a response cannot be what it says.
+    BadField { api: ApiKey, version: i16, field: &'static str, fault: Fault },
+    /// A response does not decode as its API and version say, or holds an impossible value.
     Malformed { api: ApiKey, version: i16 },
     /// Bytes are left after the last field.
     TrailingBytes { api: ApiKey, version: i16, left: usize },

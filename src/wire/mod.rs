@@ -9,6 +9,7 @@ pub(crate) mod encoded;
 mod error;
 pub(crate) mod error_code;
 pub(crate) mod frame;
+mod guard;
 pub(crate) mod pool;
 pub(crate) mod version;
 

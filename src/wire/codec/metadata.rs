@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use kafka_protocol::messages::{TopicName, metadata_request as request, metadata_response as response};
 
-use super::{Request, read, text, write};
+use super::{Request, present, read, text, write};
 use crate::ids::{BrokerId, LeaderEpoch};
 use crate::wire::Error;
 use crate::wire::api::ApiKey;
@@ -74,15 +74,21 @@ impl Request for MetadataRequest {
     }
 
     fn decode(version: i16, body: Bytes) -> Result<MetadataResponse, Error> {
-        let malformed = Error::Malformed { api: Self::API, version };
+        let malformed = || Error::Malformed { api: Self::API, version };
         let message: response::MetadataResponse = read(Self::API, version, body)?;
-        let brokers = message.brokers.iter().map(broker).collect::<Option<Vec<_>>>();
-        let topics = message.topics.into_iter().map(topic).collect::<Option<Vec<_>>>();
+        let mut brokers = Vec::with_capacity(message.brokers.len());
+        for listed in &message.brokers {
+            brokers.push(broker(listed).ok_or_else(malformed)?);
+        }
+        let mut topics = Vec::with_capacity(message.topics.len());
+        for listed in message.topics {
+            topics.push(topic(listed).ok_or_else(malformed)?);
+        }
         Ok(MetadataResponse {
             error: ErrorCode(message.error_code),
-            brokers: brokers.ok_or(malformed.clone())?,
+            brokers,
             controller: present(message.controller_id.0).map(BrokerId),
-            topics: topics.ok_or(malformed)?,
+            topics,
         })
     }
 }
@@ -110,9 +116,4 @@ fn partition(listed: &response::MetadataResponsePartition) -> Partition {
         leader: present(listed.leader_id.0).map(BrokerId),
         leader_epoch: present(listed.leader_epoch).map(LeaderEpoch),
     }
-}
-
-/// Kafka writes -1 for an id that there is not.
-fn present(number: i32) -> Option<i32> {
-    (number >= 0).then_some(number)
 }

@@ -10,16 +10,26 @@
 //! ```
 
 pub(crate) mod api_versions;
+pub(crate) mod create_delegation_token;
+pub(crate) mod create_topics;
+pub(crate) mod delete_topics;
+pub(crate) mod describe_delegation_token;
+pub(crate) mod expire_delegation_token;
+pub(crate) mod fetch;
+pub(crate) mod list_offsets;
 pub(crate) mod metadata;
+pub(crate) mod renew_delegation_token;
 pub(crate) mod sasl_authenticate;
 pub(crate) mod sasl_handshake;
+mod shapes;
 mod throttle;
+pub(crate) mod token;
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use bytes::Bytes;
-use kafka_protocol::messages::{ApiKey as Schema, RequestHeader, ResponseHeader};
+use kafka_protocol::messages::{ApiKey as Schema, RequestHeader};
 use kafka_protocol::protocol::{Decodable, Encodable, StrBytes};
 use zeroize::{Zeroize, Zeroizing};
 
@@ -27,6 +37,7 @@ pub(crate) use self::throttle::throttle_time;
 use super::Error;
 use super::api::ApiKey;
 use super::encoded::Encoded;
+use super::guard::{self, Flaw};
 use crate::ids::CorrelationId;
 use crate::secret::Secret;
 
@@ -97,11 +108,28 @@ pub(crate) fn decode<R: Request>(version: i16, frame: Bytes) -> Result<R::Respon
 }
 
 fn decode_body<R: Request>(version: i16, mut frame: Bytes) -> Result<R::Response, Error> {
-    let header = schema(R::API)?.response_header_version(version);
-    let read = ResponseHeader::decode(&mut frame, header);
-    read.map_err(|_| Error::Malformed { api: R::API, version })?;
-    let version = R::answered_in(version, &frame);
-    R::decode(version, frame)
+    let api = R::API;
+    if !R::VERSIONS.contains(&version) {
+        return Err(Error::Malformed { api, version });
+    }
+    let body = body(api, version, &frame)?;
+    let version = R::answered_in(version, body);
+    let left =
+        guard::response(shapes::of(api), version, body).map_err(|flaw| bad_field(api, version, flaw))?;
+    match left.len() {
+        0 => R::decode(version, frame.split_off(frame.len() - body.len())),
+        left => Err(Error::TrailingBytes { api, version, left }),
+    }
+}
+
+/// The part of a response frame after its header.
+fn body(api: ApiKey, version: i16, frame: &[u8]) -> Result<&[u8], Error> {
+    let flexible = schema(api)?.response_header_version(version) >= 1;
+    guard::header(flexible, frame).map_err(|flaw| bad_field(api, version, flaw))
+}
+
+fn bad_field(api: ApiKey, version: i16, Flaw { field, fault }: Flaw) -> Error {
+    Error::BadField { api, version, field, fault }
 }
 
 /// The generated description of an API.
@@ -116,13 +144,9 @@ fn write<M: Encodable>(api: ApiKey, version: i16, message: &M, body: &mut Vec<u8
     message.encode(body, version).map_err(unencodable)
 }
 
-/// Reads a generated message to the last byte of `body`.
+/// Reads a generated message from a body that the guard has let through.
 fn read<M: Decodable>(api: ApiKey, version: i16, mut body: Bytes) -> Result<M, Error> {
-    let message = M::decode(&mut body, version).map_err(|_| Error::Malformed { api, version })?;
-    match body.len() {
-        0 => Ok(message),
-        left => Err(Error::TrailingBytes { api, version, left }),
-    }
+    M::decode(&mut body, version).map_err(|_| Error::Malformed { api, version })
 }
 
 /// A copy of `text` for the generated types.
@@ -144,4 +168,25 @@ fn shared(secret: &Secret) -> Bytes {
 /// Kafka's milliseconds; a negative number is no time.
 fn duration(millis: i64) -> Duration {
     Duration::from_millis(u64::try_from(millis).unwrap_or(0))
+}
+
+/// Kafka's milliseconds, cut to what an `i64` holds.
+fn long_millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Kafka's milliseconds, cut to what an `i32` holds.
+fn millis(duration: Duration) -> i32 {
+    i32::try_from(duration.as_millis()).unwrap_or(i32::MAX)
+}
+
+/// The period of a token, -1 where the broker is to choose. To Kafka zero means that too, so the
+/// shortest period is a millisecond.
+fn period(duration: Option<Duration>) -> i64 {
+    duration.map_or(-1, |duration| long_millis(duration).max(1))
+}
+
+/// Kafka writes -1 for an id or an epoch that there is not.
+fn present(number: i32) -> Option<i32> {
+    (number >= 0).then_some(number)
 }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use super::{body, duration, shapes};
 use crate::wire::api::ApiKey;
+use crate::wire::guard;
 
 /// No answer silences a connection for longer than this, whatever it says.
 const LONGEST: Duration = Duration::from_secs(300);
@@ -17,8 +19,9 @@ pub(crate) fn throttle_time(api: ApiKey, version: i16, frame: &[u8]) -> Duration
     if obeyed_from(api).is_none_or(|first| version < first) {
         return Duration::ZERO;
     }
-    let _ = frame;
-    Duration::ZERO.min(LONGEST)
+    let field = |body| guard::throttle(shapes::of(api), version, body);
+    let millis = body(api, version, frame).ok().and_then(field);
+    duration(millis.unwrap_or(0).into()).min(LONGEST)
 }
 
 /// The first version in which the client, not the broker, does the waiting.
