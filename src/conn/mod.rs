@@ -1,4 +1,5 @@
 //! Connections: one task owns one socket.
 
 pub(crate) mod credentials;
+pub(crate) mod keys;
 pub(crate) mod token;

@@ -1,5 +1,7 @@
 //! What can be wrong with credentials, and with what a broker says in a SASL exchange.
 
+use std::fmt;
+
 use super::mechanism::MechanismError;
 
 /// A private error of the SASL layer. It never holds bytes of the peer, nor a secret.
@@ -40,11 +42,55 @@ pub(crate) enum Error {
     Mechanism(MechanismError),
 }
 
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::EmptyUserName => f.write_str("the user name is empty"),
+            Self::ControlCharacter => f.write_str("the user name has a control character"),
+            Self::EmptyPassword => f.write_str("the password is empty"),
+            Self::NulInPassword => f.write_str("PLAIN cannot carry a password with a NUL"),
+            Self::KeyOfAnotherMechanism => f.write_str("the key was derived for another mechanism"),
+            Self::MessageLength { message, got, max } => {
+                write!(f, "{message} has {got} bytes, more than {max}")
+            }
+            Self::Malformed { message, fault } => write!(f, "{message} is malformed: {fault}"),
+            Self::MandatoryExtension => f.write_str("the server asks for an unknown SCRAM extension"),
+            Self::NonceMismatch => f.write_str("the server's nonce does not begin with the client's"),
+            Self::NonceNotExtended => f.write_str("the server added nothing to the client's nonce"),
+            Self::SaltLength { got, max } => write!(f, "the salt has {got} bytes, not 1 to {max}"),
+            Self::IterationCount { got, min, max } => {
+                write!(f, "the server asks for {got} iterations, not {min} to {max}")
+            }
+            Self::ServerSignature => f.write_str("the server could not prove that it knows the password"),
+            Self::ServerRefused { reason } => write!(f, "the server refused: {reason}"),
+            Self::Mechanism(_) => f.write_str("the SASL mechanism gave up"),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Mechanism(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
 /// A message of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Message {
     ServerFirst,
     ServerFinal,
+}
+
+impl fmt::Display for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ServerFirst => "the server's first SCRAM message",
+            Self::ServerFinal => "the server's final SCRAM message",
+        })
+    }
 }
 
 /// What a message of the server gets wrong.
@@ -62,8 +108,22 @@ pub(crate) enum Fault {
     IterationCount,
     /// The signature is not canonical, padded base64.
     Signature,
-    /// What follows the known attributes is not a list of `letter=value`.
+    /// What follows the known attributes is not a list of `letters=value`.
     Extension,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Encoding => f.write_str("it is not UTF-8"),
+            Self::Attribute { expected } => write!(f, "the attribute {expected} is not in its place"),
+            Self::Nonce => f.write_str("the nonce is not printable"),
+            Self::Salt => f.write_str("the salt is not base64"),
+            Self::IterationCount => f.write_str("the iteration count is not a positive number"),
+            Self::Signature => f.write_str("the signature is not base64"),
+            Self::Extension => f.write_str("an extension has no name or no value"),
+        }
+    }
 }
 
 /// The reasons of RFC 5802 section 7 (`server-error-value`).
@@ -84,20 +144,46 @@ pub(crate) enum Refusal {
 }
 
 impl Refusal {
+    const NAMED: [(Self, &str); 10] = [
+        (Self::InvalidEncoding, "invalid-encoding"),
+        (Self::ExtensionsNotSupported, "extensions-not-supported"),
+        (Self::InvalidProof, "invalid-proof"),
+        (Self::ChannelBindingsDontMatch, "channel-bindings-dont-match"),
+        (Self::ServerDoesSupportChannelBinding, "server-does-support-channel-binding"),
+        (Self::ChannelBindingNotSupported, "channel-binding-not-supported"),
+        (Self::UnsupportedChannelBindingType, "unsupported-channel-binding-type"),
+        (Self::UnknownUser, "unknown-user"),
+        (Self::InvalidUsernameEncoding, "invalid-username-encoding"),
+        (Self::NoResources, "no-resources"),
+    ];
+
     /// Reads a `server-error-value`.
     pub(super) fn of(value: &str) -> Self {
-        match value {
-            "invalid-encoding" => Self::InvalidEncoding,
-            "extensions-not-supported" => Self::ExtensionsNotSupported,
-            "invalid-proof" => Self::InvalidProof,
-            "channel-bindings-dont-match" => Self::ChannelBindingsDontMatch,
-            "server-does-support-channel-binding" => Self::ServerDoesSupportChannelBinding,
-            "channel-binding-not-supported" => Self::ChannelBindingNotSupported,
-            "unsupported-channel-binding-type" => Self::UnsupportedChannelBindingType,
-            "unknown-user" => Self::UnknownUser,
-            "invalid-username-encoding" => Self::InvalidUsernameEncoding,
-            "no-resources" => Self::NoResources,
-            _ => Self::Other,
-        }
+        Self::NAMED.iter().find(|(_, name)| *name == value).map_or(Self::Other, |(reason, _)| *reason)
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let named = Self::NAMED.iter().find(|(reason, _)| reason == self);
+        f.write_str(named.map_or("other-error", |(_, name)| name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn says_what_is_wrong_with_numbers_and_without_bytes_of_the_peer() {
+        let shown = |error: Error| error.to_string();
+        let error = Error::IterationCount { got: 1, min: 4_096, max: 1_000_000 };
+        assert_eq!(shown(error), "the server asks for 1 iterations, not 4096 to 1000000");
+        let error = Error::Malformed { message: Message::ServerFirst, fault: Fault::Salt };
+        assert_eq!(shown(error), "the server's first SCRAM message is malformed: the salt is not base64");
+        let error = Error::ServerRefused { reason: Refusal::of("hunter2") };
+        assert_eq!(shown(error), "the server refused: other-error");
+        let error = Error::ServerRefused { reason: Refusal::of("unknown-user") };
+        assert_eq!(shown(error), "the server refused: unknown-user");
     }
 }

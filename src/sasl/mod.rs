@@ -16,6 +16,8 @@ mod exchange;
 mod mechanism;
 mod plain;
 pub(crate) mod scram;
+#[cfg(any(test, feature = "unstable-internals"))]
+pub(crate) mod transcript;
 
 pub use self::adapter::Adapter;
 pub(crate) use self::error::{Error, Fault, Message, Refusal};

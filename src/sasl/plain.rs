@@ -40,7 +40,7 @@ impl Mechanism for Plain {
         let common::Secret::Password(Password::Plain(password)) = credentials.secret else {
             return Err(MechanismError::PlainRequiresPlaintextPassword);
         };
-        Ok(Self { user, password: password.into() })
+        Self::new(user, password.into()).map_err(|_| MechanismError::PlainRequiresPlaintextPassword)
     }
 
     /// The authorization identity stays empty: brokers accept only the user's own.
@@ -53,5 +53,21 @@ impl Mechanism for Plain {
         message.push(0);
         message.extend_from_slice(password);
         message
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn takes_only_credentials_that_have_a_name_and_a_password() {
+        let none = Credentials::default();
+        let name = none.clone().with_username("tim");
+        let missing = |credentials| Plain::from_credentials(credentials).unwrap_err();
+        assert_eq!(missing(none), MechanismError::PlainRequiresUsername);
+        assert_eq!(missing(name.clone()), MechanismError::PlainRequiresPlaintextPassword);
+        let mut plain = Plain::from_credentials(name.with_password("secret")).unwrap();
+        assert_eq!(plain.initial(), b"\0tim\0secret");
     }
 }

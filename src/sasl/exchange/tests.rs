@@ -1,5 +1,6 @@
 use super::*;
-use crate::sasl::{MechanismError, MechanismFactory, ScramMechanism};
+use crate::sasl::transcript::{self, Transcript};
+use crate::sasl::{MechanismError, MechanismFactory};
 
 fn last(step: Step) -> (Secret, AwaitingOutcome) {
     match step {
@@ -63,6 +64,24 @@ impl Mechanism for Mute {
     }
 }
 
+fn text(secret: &Secret) -> &str {
+    std::str::from_utf8(secret.secret_bytes()).unwrap()
+}
+
+#[test]
+fn says_and_accepts_what_kafka_does() {
+    for login in [transcript::TOKEN_SHA_512, transcript::TOKEN_SHA_256, transcript::USER_SHA_512] {
+        let exchange = Exchange::scram(login.credentials(), Transcript::ENTROPY);
+        let Step::Send { response, next } = exchange.step(b"").unwrap() else { panic!() };
+        assert_eq!(text(&response), login.client_first);
+        let step = next.step(login.server_first.as_bytes()).unwrap();
+        let Step::Derive { derivation, next } = step else { panic!() };
+        let Step::Send { response, next } = next.with_key(derivation.derive()).unwrap() else { panic!() };
+        assert_eq!(text(&response), login.client_final);
+        assert!(matches!(next.step(login.server_final.as_bytes()), Ok(Step::Done(_))));
+    }
+}
+
 fn bearer() -> Exchange {
     let factory = |host: &str, port: u16| -> Result<Box<dyn Mechanism>, MechanismError> {
         Ok(Box::new(OauthBearer { token: format!("for-{host}-{port}").into(), sent: false }))
@@ -99,12 +118,7 @@ fn a_mechanism_that_expects_no_last_words_refuses_them() {
 
 #[test]
 fn the_name_of_a_mechanism_is_the_same_through_all_steps() {
-    let credentials = ScramCredentials {
-        mechanism: ScramMechanism::Sha512,
-        user: "alice".into(),
-        password: Secret::from("secret"),
-        token_auth: false,
-    };
+    let credentials = transcript::TOKEN_SHA_512.credentials();
     let exchange = Exchange::scram(credentials, [0; 24]);
     assert_eq!(exchange.mechanism(), "SCRAM-SHA-512");
     let Step::Send { next, .. } = exchange.step(b"").unwrap() else { panic!() };

@@ -133,11 +133,12 @@ fn refused(text: &str) -> Option<Error> {
     Some(Error::ServerRefused { reason: Refusal::of(value) })
 }
 
-/// Unknown optional extensions are to be ignored, but must have the form of one.
+/// Unknown optional extensions are to be ignored, but must have the form of one. RFC 5802 gives
+/// them one letter, Kafka a word.
 fn extensions<'a>(attributes: impl Iterator<Item = &'a str>, message: Message) -> Result<(), Error> {
     for attribute in attributes {
         let named = |(name, value): (&str, &str)| {
-            name.len() == 1 && name.bytes().all(|b| b.is_ascii_alphabetic()) && !value.is_empty()
+            !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphabetic()) && !value.is_empty()
         };
         if !attribute.split_once('=').is_some_and(named) {
             return Err(Error::Malformed { message, fault: Fault::Extension });

@@ -171,7 +171,7 @@ fn refuses_a_malformed_server_first() {
         (b"r=x,s=W22ZaA==,i=+4096", malformed(Fault::IterationCount)),
         (b"r=x,s=W22ZaA==,i=04096", malformed(Fault::IterationCount)),
         (b"r=x,s=W22ZaA==,i=4096,", malformed(Fault::Extension)),
-        (b"r=x,s=W22ZaA==,i=4096,ab=c", malformed(Fault::Extension)),
+        (b"r=x,s=W22ZaA==,i=4096,4=c", malformed(Fault::Extension)),
     ];
     for (server_first, error) in cases {
         refuses_server_first(server_first, error);

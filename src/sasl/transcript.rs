@@ -1,0 +1,83 @@
+//! Exchanges as Apache Kafka has them, for tests and benches.
+//!
+//! Made with the classes of kafka-clients 3.9.1: `ScramFormatter` and `ScramMessages` as the
+//! client, with the bytes 0 to 23 in base64 as its nonce, `ScramSaslServer` with a
+//! `DelegationTokenCache` or a cache of credentials as the server, which accepted.
+
+use super::scram::{ScramCredentials, ScramMechanism};
+use crate::secret::Secret;
+
+/// The messages of one login.
+#[derive(Debug)]
+pub(crate) struct Transcript {
+    mechanism: ScramMechanism,
+    user: &'static str,
+    password: &'static str,
+    token_auth: bool,
+    pub(crate) client_first: &'static str,
+    pub(crate) server_first: &'static str,
+    pub(crate) client_final: &'static str,
+    pub(crate) server_final: &'static str,
+}
+
+impl Transcript {
+    /// The entropy that gives the client's nonce of all transcripts.
+    pub(crate) const ENTROPY: super::NonceEntropy =
+        [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23];
+
+    pub(crate) fn credentials(&self) -> ScramCredentials {
+        ScramCredentials {
+            mechanism: self.mechanism,
+            user: self.user.to_owned(),
+            password: Secret::from(self.password),
+            token_auth: self.token_auth,
+        }
+    }
+}
+
+const TOKEN_ID: &str = "pMdJ8bY2TWWCRjVwUSYeCQ";
+const TOKEN_HMAC: &str =
+    "mRcPuxg0d6NalMm/OQt3AgnTKlldSph9QfSz5ZJHGr4FGUu1XcqzkQAWF1qhR+Hz6Y7oHt9/rkC/55PZ/O1Ssg==";
+
+/// A delegation token over SCRAM-SHA-512.
+pub(crate) const TOKEN_SHA_512: Transcript = Transcript {
+    mechanism: ScramMechanism::Sha512,
+    user: TOKEN_ID,
+    password: TOKEN_HMAC,
+    token_auth: true,
+    client_first: "n,,n=pMdJ8bY2TWWCRjVwUSYeCQ,r=AAECAwQFBgcICQoLDA0ODxAREhMUFRYX,tokenauth=true",
+    server_first: "r=AAECAwQFBgcICQoLDA0ODxAREhMUFRYXi8d7ql84le1uy9lplos5iqiq3,\
+        s=amNpM3U0bDVlczFyNnNhbGZrbW8yOGQwNg==,i=4096",
+    client_final: "c=biws,r=AAECAwQFBgcICQoLDA0ODxAREhMUFRYXi8d7ql84le1uy9lplos5iqiq3,\
+        p=lJ9bFPCBAzvaaB6U4h/j9fTF8Nw+gBixXZq3Th9+fMLJcLaMMKtLZeWYD6vMMtZZo0ujkh8nY1EFIVR2eNvxvA==",
+    server_final: "v=ItEmDy2SX+Xsh0qJKEKqlFceJjdMfGAxYbbU1GFXrwjLf4ct8JknGgWy0sWFsTCGXiZ312CL4dDcgiNoLhjW6w==",
+};
+
+/// The same token over SCRAM-SHA-256.
+pub(crate) const TOKEN_SHA_256: Transcript = Transcript {
+    mechanism: ScramMechanism::Sha256,
+    user: TOKEN_ID,
+    password: TOKEN_HMAC,
+    token_auth: true,
+    client_first: "n,,n=pMdJ8bY2TWWCRjVwUSYeCQ,r=AAECAwQFBgcICQoLDA0ODxAREhMUFRYX,tokenauth=true",
+    server_first: "r=AAECAwQFBgcICQoLDA0ODxAREhMUFRYXq5kaze41gqezvwn8oxp0wjzw4,\
+        s=MncyczlzeXZocTM2bGRiemxwZWhuZTM3OA==,i=4096",
+    client_final: "c=biws,r=AAECAwQFBgcICQoLDA0ODxAREhMUFRYXq5kaze41gqezvwn8oxp0wjzw4,\
+        p=gcfaWFZiNN3TcCTICtvYtu+yLmuZb0SVJn/wlODDu54=",
+    server_final: "v=Y16vegE4aVR3VZ2bCWa5VWFzldKI4lMS6xh9h7CbiMU=",
+};
+
+/// A user whose name must be escaped and whose password must not, nor be prepared by SASLprep.
+#[cfg(test)]
+pub(crate) const USER_SHA_512: Transcript = Transcript {
+    mechanism: ScramMechanism::Sha512,
+    user: "CN=a,b=c",
+    password: "p\u{e4}ss=word, twice",
+    token_auth: false,
+    client_first: "n,,n=CN=3Da=2Cb=3Dc,r=AAECAwQFBgcICQoLDA0ODxAREhMUFRYX",
+    server_first: "r=AAECAwQFBgcICQoLDA0ODxAREhMUFRYX4ne138vocppz9spitph7jz3ov,\
+        s=cDFiY2l3N3lvbGd1NXhkdzNhbHU3aThmNA==,i=4096",
+    client_final: "c=biws,r=AAECAwQFBgcICQoLDA0ODxAREhMUFRYX4ne138vocppz9spitph7jz3ov,\
+        p=Jaqy41aDZoKNXgGOK6ujt9a5t+9i6bVAsddRxidjyIy9pDbJCQo4SzGCInmg/iWKrJG0zAo7/JdBUiDw1onrYg==",
+    server_final: "v=HirordKPblhQEzhtjN9lvrNJX44+O8DSKvjXaGSs7HDt7N6iUPl06SPh/Cs1c5YeXxl/M0e711ADVI4G19Z4pw==",
+};
