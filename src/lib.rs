@@ -11,9 +11,7 @@ mod conn;
 mod entropy;
 mod error;
 pub mod ids;
-#[cfg(feature = "unstable-internals")]
-#[doc(hidden)]
-pub mod internals;
+mod metrics;
 pub mod sasl;
 pub mod secret;
 pub mod time;
@@ -21,7 +19,10 @@ mod tls;
 mod wire;
 
 pub use cluster::config::{Bootstrap, Config, InvalidBootstrap, Security};
+pub use conn::counters::Statistics;
 pub use conn::credentials::{Credentials, TokenSource, TokenWriter};
+pub use conn::dial::{Connect, Connecting, Stream, TcpConnector};
 pub use conn::token::{NotAToken, Token, TokenEpoch, TokenLife};
+pub use error::{BrokerError, Error, ErrorKind};
 pub use sasl::scram::{NotAScramMechanism, ScramMechanism};
 pub use tls::{InvalidTls, Tls, TlsBuilder, TlsProvider};

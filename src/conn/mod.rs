@@ -1,5 +1,22 @@
-//! Connections: one task owns one socket.
+//! Connections: one task owns one socket, and callers send it requests.
+//!
+//! ```text
+//! caller ─► handle ─► task ─► session (pure) ─► socket
+//! caller ◄─────────── task ◄─ session (pure) ◄─ socket
+//! ```
+//! [`session`] has the protocol and no IO; [`task`] has the IO and no protocol; [`dial`] makes
+//! connections; [`login`] turns the newest credential into a login.
 
+pub(crate) mod authenticate;
+pub(crate) mod counters;
 pub(crate) mod credentials;
+pub(crate) mod dial;
+pub(crate) mod error;
+pub(crate) mod handle;
+pub(crate) mod inflight;
 pub(crate) mod keys;
+pub(crate) mod lifetime;
+pub(crate) mod login;
+pub(crate) mod session;
+pub(crate) mod task;
 pub(crate) mod token;

@@ -132,6 +132,12 @@ pub trait MechanismFactory: Send + Sync {
     fn mechanism(&self, host: &str, port: u16) -> Result<Box<dyn Mechanism>, MechanismError>;
 }
 
+impl fmt::Debug for dyn MechanismFactory + '_ {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MechanismFactory(..)")
+    }
+}
+
 impl<F> MechanismFactory for F
 where
     F: Fn(&str, u16) -> Result<Box<dyn Mechanism>, MechanismError> + Send + Sync,

@@ -37,6 +37,24 @@ impl ApiKey {
         Self::DescribeDelegationToken,
     ];
 
+    /// Kafka's name.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Fetch => "Fetch",
+            Self::ListOffsets => "ListOffsets",
+            Self::Metadata => "Metadata",
+            Self::SaslHandshake => "SaslHandshake",
+            Self::ApiVersions => "ApiVersions",
+            Self::CreateTopics => "CreateTopics",
+            Self::DeleteTopics => "DeleteTopics",
+            Self::SaslAuthenticate => "SaslAuthenticate",
+            Self::CreateDelegationToken => "CreateDelegationToken",
+            Self::RenewDelegationToken => "RenewDelegationToken",
+            Self::ExpireDelegationToken => "ExpireDelegationToken",
+            Self::DescribeDelegationToken => "DescribeDelegationToken",
+        }
+    }
+
     /// The number on the wire.
     pub(crate) const fn code(self) -> i16 {
         self as i16
@@ -50,6 +68,6 @@ impl ApiKey {
 
 impl fmt::Display for ApiKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(self, f)
+        f.write_str(self.name())
     }
 }

@@ -1,5 +1,7 @@
 //! What can be wrong with bytes from a broker, and with what a caller asked to send.
 
+use std::fmt;
+
 use super::api::ApiKey;
 use super::guard::Fault;
 
@@ -25,4 +27,25 @@ pub(crate) enum Error {
     /// A request does not fit into the wire format: a name over 32,767 bytes, a frame over 2 GiB,
     /// or a version outside of what this client speaks.
     Unencodable { api: ApiKey, version: i16 },
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::FrameLength { got, max } => write!(f, "a frame of {got} bytes, where {max} may come"),
+            Self::Malformed { api, version } => write!(f, "a malformed response to {api} v{version}"),
+            Self::BadField { api, version, field, fault } => {
+                write!(f, "field {field} of a response to {api} v{version}: {fault:?}")
+            }
+            Self::TrailingBytes { api, version, left } => {
+                write!(f, "{left} bytes too many in a response to {api} v{version}")
+            }
+            Self::NoCorrelationId { left } => write!(f, "a response of {left} bytes"),
+            Self::NoCommonVersion { api } => write!(f, "the broker speaks no version of {api} that we do"),
+            Self::NotInVersion { api, version, field } => {
+                write!(f, "{api} v{version}, the newest that the broker speaks, has no {field}")
+            }
+            Self::Unencodable { api, version } => write!(f, "the request does not fit into {api} v{version}"),
+        }
+    }
 }

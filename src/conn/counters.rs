@@ -1,0 +1,82 @@
+//! What the connections of one client did, counted.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::metrics;
+use crate::wire::api::ApiKey;
+
+/// Counts shared by all connections of one client. They go to the `metrics` facade too.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    connections: AtomicU64,
+    dial_failures: AtomicU64,
+    logins: AtomicU64,
+    reauthentications: AtomicU64,
+    requests: [AtomicU64; ApiKey::ALL.len()],
+}
+
+/// What the connections of one client did since it was made.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Statistics {
+    /// Connections that became usable.
+    pub connections: u64,
+    /// Connections that could not be made.
+    pub dial_failures: u64,
+    /// Logins on new connections.
+    pub logins: u64,
+    /// Logins on connections that were logged in before (KIP-368).
+    pub reauthentications: u64,
+    /// Requests that were sent, by Kafka's name of the API, those of logins included; only APIs
+    /// that were called are listed.
+    pub requests: Vec<(String, u64)>,
+}
+
+impl Statistics {
+    /// How many requests of an API were sent, such as `Metadata`.
+    pub fn requests_of(&self, api: &str) -> u64 {
+        self.requests.iter().find(|(name, _)| name == api).map_or(0, |(_, count)| *count)
+    }
+}
+
+impl Counters {
+    pub(crate) fn count_connection(&self) {
+        self.connections.fetch_add(1, Ordering::Relaxed);
+        ::metrics::counter!(metrics::CONNECTIONS).increment(1);
+    }
+
+    pub(crate) fn count_dial_failure(&self) {
+        self.dial_failures.fetch_add(1, Ordering::Relaxed);
+        ::metrics::counter!(metrics::DIAL_FAILURES).increment(1);
+    }
+
+    pub(crate) fn count_login(&self, first: bool) {
+        let (counter, name) = match first {
+            true => (&self.logins, metrics::LOGINS),
+            false => (&self.reauthentications, metrics::REAUTHENTICATIONS),
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+        ::metrics::counter!(name).increment(1);
+    }
+
+    pub(crate) fn count_request(&self, api: ApiKey) {
+        let place = ApiKey::ALL.iter().position(|known| *known == api);
+        if let Some(counter) = place.and_then(|place| self.requests.get(place)) {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+        ::metrics::counter!(metrics::REQUESTS, "api" => api.name()).increment(1);
+    }
+
+    /// The counts so far.
+    pub(crate) fn statistics(&self) -> Statistics {
+        let counts = ApiKey::ALL.iter().zip(&self.requests);
+        let counts = counts.map(|(api, count)| (api.to_string(), count.load(Ordering::Relaxed)));
+        Statistics {
+            connections: self.connections.load(Ordering::Relaxed),
+            dial_failures: self.dial_failures.load(Ordering::Relaxed),
+            logins: self.logins.load(Ordering::Relaxed),
+            reauthentications: self.reauthentications.load(Ordering::Relaxed),
+            requests: counts.filter(|(_, count)| *count > 0).collect(),
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! Making a connection: TCP, TLS, versions, login; read it from top to bottom.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::io;
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls_pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::sync::{mpsc, oneshot};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::ClientConfig;
+
+use super::counters::Counters;
+use super::credentials::Credentials;
+use super::error::{Error, PeerText};
+use super::handle::{Connection, Facts};
+use super::keys::Keys;
+use super::login::Logins;
+use super::session::{Session, Settings};
+use super::task::{Parts, Task};
+use crate::time;
+use crate::wire::frame::FrameReader;
+use crate::wire::pool::BufferPool;
+
+/// How many requests callers may hand to a connection before they wait for their turn.
+const COMMANDS: usize = 64;
+
+/// A stream of bytes to a broker.
+pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+/// What a [`Connect`] returns: the future of a stream.
+pub type Connecting<'a> = Pin<Box<dyn Future<Output = io::Result<Box<dyn Stream>>> + Send + 'a>>;
+
+/// Opens streams to brokers: the seam for proxies, name overrides and in-memory pipes.
+///
+/// TLS and login come on top of the stream, by the name that the broker advertises.
+pub trait Connect: Send + Sync {
+    /// Opens a stream to a broker at the host and port that it advertises, or that the bootstrap
+    /// list has.
+    ///
+    /// # Errors
+    /// The connection fails with [`ErrorKind::Connect`](crate::ErrorKind::Connect) and may be
+    /// tried again.
+    ///
+    /// # Cancel safety
+    /// The future is dropped when the dial limit has passed.
+    fn connect<'a>(&'a self, host: &'a str, port: u16) -> Connecting<'a>;
+}
+
+/// Opens TCP connections, with `TCP_NODELAY`. The default connector.
+///
+/// # Examples
+/// ```
+/// # use std::net::{IpAddr, Ipv4Addr};
+/// // What the broker advertises as b1 is found on this machine.
+/// let connector = ottla::TcpConnector::new().with_name("b1", IpAddr::V4(Ipv4Addr::LOCALHOST));
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct TcpConnector {
+    names: HashMap<String, IpAddr>,
+}
+
+impl TcpConnector {
+    /// Makes a connector that asks the system's resolver for every name.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Gives the address of a host name, in place of the resolver. TLS still checks the
+    /// certificate for the name, not for the address.
+    #[must_use]
+    pub fn with_name(mut self, name: impl Into<String>, address: IpAddr) -> Self {
+        self.names.insert(name.into(), address);
+        self
+    }
+}
+
+impl Connect for TcpConnector {
+    fn connect<'a>(&'a self, host: &'a str, port: u16) -> Connecting<'a> {
+        Box::pin(async move {
+            let stream = match self.names.get(host) {
+                Some(address) => TcpStream::connect((*address, port)).await?,
+                None => TcpStream::connect((host, port)).await?,
+            };
+            stream.set_nodelay(true)?;
+            Ok(Box::new(stream) as Box<dyn Stream>)
+        })
+    }
+}
+
+/// What all dials of one client share.
+#[derive(Clone)]
+pub(crate) struct Dialler {
+    pub(crate) connector: Arc<dyn Connect>,
+    pub(crate) tls: Option<Arc<ClientConfig>>,
+    pub(crate) credentials: Credentials,
+    pub(crate) settings: Settings,
+    /// How long a dial may take, login included.
+    pub(crate) limit: Duration,
+    /// How long a connection may be idle before it is closed.
+    pub(crate) idle_after: Duration,
+    pub(crate) keys: Arc<Keys>,
+    pub(crate) buffers: BufferPool,
+    pub(crate) counters: Arc<Counters>,
+}
+
+impl fmt::Debug for Dialler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Dialler").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+impl Dialler {
+    /// Connects and logs in.
+    ///
+    /// # Cancel safety
+    /// A dropped dial leaves no connection behind.
+    pub(crate) async fn dial(&self, host: &str, port: u16) -> Result<Connection, Error> {
+        let dialled = match tokio::time::timeout(self.limit, self.connect(host, port)).await {
+            Ok(dialled) => dialled,
+            Err(_) => Err(Error::DialTimeout { limit: self.limit }),
+        };
+        match &dialled {
+            Ok(_) => self.counters.count_connection(),
+            Err(_) => self.counters.count_dial_failure(),
+        }
+        dialled
+    }
+
+    async fn connect(&self, host: &str, port: u16) -> Result<Connection, Error> {
+        let stream = self.connector.connect(host, port).await;
+        let stream = stream.map_err(|error| Error::Io(error.kind()))?;
+        match &self.tls {
+            None => self.log_in(stream, host, port).await,
+            Some(config) => {
+                let stream = secure(Arc::clone(config), stream, host).await?;
+                self.log_in(stream, host, port).await
+            }
+        }
+    }
+
+    async fn log_in<S>(&self, stream: S, host: &str, port: u16) -> Result<Connection, Error>
+    where
+        S: Stream + 'static,
+    {
+        let (commands, receiver) = mpsc::channel(COMMANDS);
+        let (opened, outcome) = oneshot::channel();
+        let logins = Logins {
+            credentials: self.credentials.clone(),
+            host: host.into(),
+            port,
+            keys: Arc::clone(&self.keys),
+            limit: self.limit,
+            mechanism: None,
+        };
+        let task = Task::new(Parts {
+            stream,
+            session: Session::new(self.settings.clone(), time::now() + self.limit)?,
+            reader: FrameReader::new(self.buffers.clone()),
+            commands: receiver,
+            logins,
+            counters: Arc::clone(&self.counters),
+            opened,
+            idle_after: self.idle_after,
+        });
+        let guard = AbortOnDrop(Some(tokio::spawn(task.run())));
+        let versions = outcome.await.map_err(|_| Error::Closed)??;
+        guard.keep();
+        Ok(Connection::new(commands, Facts { versions, client_id: Arc::clone(&self.settings.client_id) }))
+    }
+}
+
+async fn secure(
+    config: Arc<ClientConfig>,
+    stream: Box<dyn Stream>,
+    host: &str,
+) -> Result<impl Stream + 'static, Error> {
+    let name = ServerName::try_from(host.to_owned()).map_err(|_| Error::ServerName)?;
+    let handshake = TlsConnector::from(config).connect(name, stream).await;
+    handshake.map_err(|error| match error.get_ref() {
+        Some(fault) => Error::TlsHandshake(PeerText::new(&fault.to_string())),
+        None => Error::Io(error.kind()),
+    })
+}
+
+/// Ends the task of a dial that its caller gave up.
+struct AbortOnDrop(Option<tokio::task::JoinHandle<()>>);
+
+impl AbortOnDrop {
+    fn keep(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        if let Some(task) = self.0.take() {
+            task.abort();
+        }
+    }
+}

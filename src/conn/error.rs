@@ -1,0 +1,174 @@
+//! What can end a connection, or keep one from being made.
+
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use crate::wire::api::ApiKey;
+use crate::{sasl, wire};
+
+/// A private error of the connection layer. All but `NotSent` end the connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Error {
+    // The peer's fault.
+    /// The bytes of a response are wrong.
+    Wire(wire::Error),
+    /// A response answers another request than the oldest, or none.
+    CorrelationId { got: i32, want: Option<i32> },
+    /// The broker refuses ApiVersions with an error code of its own.
+    ApiVersionsRefused { code: i16 },
+    /// The mechanism goes on for more rounds than any real one.
+    EndlessLogin { rounds: u8 },
+
+    // Refused.
+    /// The listener does not offer the mechanism.
+    MechanismNotEnabled { mechanism: Box<str>, enabled: Box<[PeerText]> },
+    /// `SaslHandshake` failed.
+    HandshakeRefused { code: i16 },
+    /// `SaslAuthenticate` failed.
+    LoginRefused { code: i16, step: LoginStep, text: PeerText },
+    /// The broker accepted a token that had expired: it will serve nothing.
+    TokenExpired,
+    /// The mechanism's own finding.
+    Sasl(sasl::Error),
+
+    // The environment.
+    /// No address could be reached, or the stream broke.
+    Io(io::ErrorKind),
+    /// The TLS handshake failed.
+    TlsHandshake(PeerText),
+    /// The broker closed the connection.
+    Closed,
+    /// The broker closed the connection in the middle of a login.
+    ClosedInLogin,
+    /// A request was sent and not answered by its deadline.
+    Stalled { api: ApiKey },
+    /// The connection was not ready in time.
+    DialTimeout { limit: Duration },
+    /// The operating system has no entropy.
+    NoEntropy,
+    /// The process ends: a key could not be derived.
+    NoKey,
+
+    // The caller's side.
+    /// The deadline passed before the request could be sent.
+    NotSent,
+    /// The host name of a broker is no valid TLS server name.
+    ServerName,
+    /// A login is wanted where there is no credential.
+    NoCredential,
+    /// The user's factory of SASL mechanisms gave none.
+    Mechanism(sasl::MechanismError),
+    /// The connection was closed here: it was idle for long, or its client is gone.
+    Retired,
+}
+
+/// Which of the broker's answers refused a login. For a token it tells what nothing else does:
+/// an unknown token id fails at the first, a wrong HMAC at a later one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LoginStep {
+    /// The answer to the client's first message.
+    First,
+    /// A later answer.
+    Later,
+}
+
+/// A text from a peer: at most 256 characters, control characters escaped.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct PeerText(Box<str>);
+
+impl PeerText {
+    const MAX_CHARS: usize = 256;
+
+    pub(crate) fn new(text: &str) -> Self {
+        let mut kept = String::new();
+        for char in text.chars().take(Self::MAX_CHARS) {
+            if char.is_control() {
+                kept.extend(char.escape_default());
+            } else {
+                kept.push(char);
+            }
+        }
+        Self(kept.into_boxed_str())
+    }
+}
+
+impl fmt::Display for PeerText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Wire(error) => error.fmt(f),
+            Self::CorrelationId { got, want: Some(want) } => {
+                write!(f, "response {got} came where {want} was due")
+            }
+            Self::CorrelationId { got, want: None } => write!(f, "response {got} answers no request"),
+            Self::ApiVersionsRefused { code } => write!(f, "ApiVersions refused with error code {code}"),
+            Self::EndlessLogin { rounds } => write!(f, "the login is not done after {rounds} rounds"),
+            Self::MechanismNotEnabled { mechanism, enabled } => {
+                write!(f, "the listener does not offer {mechanism}; it offers")?;
+                enabled.iter().try_for_each(|name| write!(f, " {name}"))
+            }
+            Self::HandshakeRefused { code } => write!(f, "SaslHandshake refused with error code {code}"),
+            Self::LoginRefused { code, step: LoginStep::First, text } => {
+                write!(f, "refused at the first message, error code {code}: {text}")
+            }
+            Self::LoginRefused { code, step: LoginStep::Later, text } => {
+                write!(f, "refused at the proof, error code {code}: {text}")
+            }
+            Self::TokenExpired => f.write_str("the session of the token's login ends at once"),
+            Self::Sasl(error) => error.fmt(f),
+            Self::Io(kind) => kind.fmt(f),
+            Self::TlsHandshake(text) => write!(f, "TLS handshake: {text}"),
+            Self::Closed => f.write_str("closed by the broker"),
+            Self::ClosedInLogin => f.write_str("closed by the broker in the middle of a login"),
+            Self::Stalled { api } => write!(f, "{api} was not answered in time"),
+            Self::DialTimeout { limit } => write!(f, "not connected and logged in within {limit:?}"),
+            Self::NoEntropy => f.write_str("the operating system gives no random bytes"),
+            Self::NoKey => f.write_str("the runtime ended before a key was derived"),
+            Self::NotSent => f.write_str("the time limit passed before the request could be sent"),
+            Self::ServerName => f.write_str("the host is neither a DNS name nor an IP address"),
+            Self::NoCredential => f.write_str("there is no credential to log in with"),
+            Self::Mechanism(error) => error.fmt(f),
+            Self::Retired => f.write_str("closed after a long idle time, or because its client is gone"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<wire::Error> for Error {
+    fn from(error: wire::Error) -> Self {
+        Self::Wire(error)
+    }
+}
+
+impl From<sasl::Error> for Error {
+    fn from(error: sasl::Error) -> Self {
+        Self::Sasl(error)
+    }
+}
+
+impl From<crate::entropy::NoEntropy> for Error {
+    fn from(_: crate::entropy::NoEntropy) -> Self {
+        Self::NoEntropy
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_from_a_peer_is_short_and_printable() {
+        let text = PeerText::new(&format!("a\n\u{1b}[31m{}", "x".repeat(1_000)));
+        let shown = text.to_string();
+        assert!(shown.starts_with("a\\n\\u{1b}[31mxx"));
+        assert!(shown.len() < 300);
+        assert!(!shown.chars().any(char::is_control));
+    }
+}

@@ -1,0 +1,123 @@
+//! A caller's side of a connection: requests go in, typed responses come out.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::{mpsc, oneshot};
+
+use super::error::Error;
+use super::inflight::Written;
+use super::task::Command;
+use crate::time;
+use crate::wire::codec::{self, Request};
+use crate::wire::version::VersionTable;
+
+/// A request failed, and this is what became of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Failure {
+    pub(crate) error: Error,
+    pub(crate) written: Written,
+}
+
+impl Failure {
+    pub(crate) fn not_written(error: impl Into<Error>) -> Self {
+        Self { error: error.into(), written: Written::No }
+    }
+}
+
+/// A connection that is ready for requests. Clones share it; it closes when it was idle for long,
+/// or when all clones are gone and all that is in flight is answered.
+#[derive(Clone, Debug)]
+pub(crate) struct Connection {
+    commands: mpsc::Sender<Command>,
+    facts: Arc<Facts>,
+}
+
+/// What stays the same through a connection's life.
+#[derive(Debug)]
+pub(crate) struct Facts {
+    pub(crate) versions: VersionTable,
+    pub(crate) client_id: Arc<str>,
+}
+
+/// A request that was handed over and whose response is awaited. Dropping it loses this response
+/// and nothing else.
+#[derive(Debug)]
+pub(crate) struct Pending<R> {
+    version: i16,
+    reply: oneshot::Receiver<Result<Bytes, Failure>>,
+    commands: mpsc::Sender<Command>,
+    request: PhantomData<fn() -> R>,
+}
+
+impl Connection {
+    pub(crate) fn new(commands: mpsc::Sender<Command>, facts: Facts) -> Self {
+        Self { commands, facts: Arc::new(facts) }
+    }
+
+    /// Whether requests can still be handed over.
+    pub(crate) fn is_open(&self) -> bool {
+        !self.commands.is_closed()
+    }
+
+    pub(crate) fn versions(&self) -> &VersionTable {
+        &self.facts.versions
+    }
+
+    /// Takes no more requests, and closes when those in flight are answered.
+    pub(crate) fn drain(&self) {
+        let _ = self.commands.try_send(Command::Drain);
+    }
+
+    /// Sends a request and waits for its response, for at most `timeout`.
+    ///
+    /// # Cancel safety
+    /// A dropped call loses its own response only; the request may have been written.
+    pub(crate) async fn call<R: Request>(
+        &self,
+        request: &R,
+        timeout: Duration,
+    ) -> Result<R::Response, Failure> {
+        self.start(request, timeout).await?.response().await
+    }
+
+    /// Hands a request over, behind those that were handed over before, without waiting for its
+    /// response.
+    ///
+    /// # Cancel safety
+    /// A dropped call has handed nothing over.
+    pub(crate) async fn start<R: Request>(
+        &self,
+        request: &R,
+        timeout: Duration,
+    ) -> Result<Pending<R>, Failure> {
+        let version = self.facts.versions.negotiate::<R>().map_err(Failure::not_written)?;
+        let encoded = codec::encode(request, version, &self.facts.client_id).map_err(Failure::not_written)?;
+        let (sender, reply) = oneshot::channel();
+        let command = Command::Submit { request: encoded, deadline: time::now() + timeout, reply: sender };
+        let sent = self.commands.send(command).await;
+        sent.map_err(|_| Failure::not_written(Error::Closed))?;
+        Ok(Pending { version, reply, commands: self.commands.clone(), request: PhantomData })
+    }
+}
+
+impl<R: Request> Pending<R> {
+    /// Waits for the response.
+    ///
+    /// # Cancel safety
+    /// A dropped call loses this response only.
+    pub(crate) async fn response(self) -> Result<R::Response, Failure> {
+        let frame = match self.reply.await {
+            Ok(reply) => reply?,
+            // The task ended with the request still in its queue.
+            Err(_) => return Err(Failure::not_written(Error::Closed)),
+        };
+        codec::decode::<R>(self.version, frame).map_err(|error| {
+            let error = Error::from(error);
+            let _ = self.commands.try_send(Command::Break(error.clone()));
+            Failure { error, written: Written::Possibly }
+        })
+    }
+}

@@ -1,0 +1,91 @@
+//! How long a login lasts, and when to renew it (KIP-368).
+//!
+//! A broker ends a session `session_lifetime_ms` after the login; a request after that end is
+//! answered by closing the connection. `SaslHandshake` alone is still served, so a session past
+//! its end is revived by logging in again before anything else is sent.
+
+use std::time::{Duration, Instant};
+
+/// A broker refuses to start a login less than this after the last one began.
+const MIN_BETWEEN_LOGINS: Duration = Duration::from_secs(1);
+
+/// Where in the session's life the next login falls: 85 % to 95 %, so that connections that were
+/// made together do not come back together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RenewalPoint(u8);
+
+impl RenewalPoint {
+    /// Picks a point by one random byte.
+    pub(crate) fn from_random(byte: u8) -> Self {
+        Self(byte)
+    }
+
+    /// 0.85 + 0.10 × byte / 255 of `life`.
+    fn of(self, life: Duration) -> Duration {
+        let permille = 850 + u32::from(self.0) * 100 / 255;
+        life / 1000 * permille
+    }
+}
+
+/// The life of the present session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Lifetime {
+    due: Instant,
+    end: Instant,
+}
+
+impl Lifetime {
+    /// Counts from `began`, when the login's first request was made: the broker counts from a
+    /// later moment, so this end never lies after the true one.
+    pub(crate) fn new(began: Instant, life: Duration, point: RenewalPoint) -> Self {
+        let due = point.of(life).max(MIN_BETWEEN_LOGINS);
+        Self { due: began + due.min(life), end: began + life }
+    }
+
+    /// When the next login should start.
+    pub(crate) fn due(&self) -> Instant {
+        self.due
+    }
+
+    /// Whether the broker no longer serves anything but a login.
+    pub(crate) fn is_over(&self, now: Instant) -> bool {
+        now >= self.end
+    }
+
+    /// Puts the next login off: the broker said that it is too early. Not past the end.
+    pub(crate) fn postpone(&mut self, now: Instant) {
+        self.due = now + MIN_BETWEEN_LOGINS;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_login_is_due_between_85_and_95_percent() {
+        let began = crate::time::now();
+        let life = Duration::from_secs(1000);
+        let due = |byte| Lifetime::new(began, life, RenewalPoint::from_random(byte)).due() - began;
+        assert_eq!(due(0), Duration::from_secs(850));
+        assert_eq!(due(255), Duration::from_secs(950));
+        assert!((0..=255).all(|byte| due(byte) <= Duration::from_secs(950)));
+    }
+
+    #[test]
+    fn two_logins_start_at_least_a_second_apart_where_the_session_is_that_long() {
+        let began = crate::time::now();
+        let point = RenewalPoint::from_random(0);
+        let due = |millis| Lifetime::new(began, Duration::from_millis(millis), point).due() - began;
+        assert_eq!(due(1_100), Duration::from_secs(1));
+        assert_eq!(due(300), Duration::from_millis(300));
+    }
+
+    #[test]
+    fn a_session_is_over_at_its_end() {
+        let began = crate::time::now();
+        let life = Lifetime::new(began, Duration::from_secs(5), RenewalPoint::from_random(0));
+        assert!(!life.is_over(began + Duration::from_millis(4_999)));
+        assert!(life.is_over(began + Duration::from_secs(5)));
+    }
+}

@@ -1,1 +1,0 @@
-//! The public error, built from the private ones of the lower layers.

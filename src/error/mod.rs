@@ -1,0 +1,202 @@
+//! The public error, built from the private ones of the lower layers.
+
+mod broker_error;
+mod class;
+mod kind;
+
+use std::fmt;
+use std::sync::Arc;
+
+pub use self::broker_error::BrokerError;
+pub(crate) use self::class::{Class, class};
+pub use self::kind::ErrorKind;
+use crate::conn;
+use crate::conn::error::LoginStep;
+use crate::conn::handle::Failure;
+use crate::conn::inflight::Written;
+use crate::ids::TopicPartition;
+use crate::wire::api::ApiKey;
+use crate::wire::error_code::ErrorCode;
+
+/// Tells what went wrong, where, and what the caller can do about it.
+///
+/// `Display` prints one level; [`source`](std::error::Error::source) has what lies beneath. It
+/// never holds a secret. Cloning is cheap.
+#[derive(Clone)]
+pub struct Error(Arc<Inner>);
+
+#[derive(Clone)]
+struct Inner {
+    kind: ErrorKind,
+    place: Place,
+    /// What the kind does not say.
+    detail: Option<Box<str>>,
+    source: Option<conn::error::Error>,
+    written: Written,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Place {
+    broker: Option<Box<str>>,
+    api: Option<ApiKey>,
+    topic_partition: Option<TopicPartition>,
+}
+
+impl Error {
+    fn new(kind: ErrorKind, detail: Option<Box<str>>, source: Option<conn::error::Error>) -> Self {
+        Self(Arc::new(Inner { kind, place: Place::default(), detail, source, written: Written::No }))
+    }
+
+    /// An error whose text says all.
+    pub(crate) fn because(kind: ErrorKind, detail: impl Into<Box<str>>) -> Self {
+        Self::new(kind, Some(detail.into()), None)
+    }
+
+    /// The broker answered with an error code.
+    pub(crate) fn broker(code: ErrorCode) -> Self {
+        Self::new(ErrorKind::Broker(BrokerError::new(code)), None, None)
+    }
+
+    /// A connection could not be made.
+    pub(crate) fn dial(error: conn::error::Error) -> Self {
+        let kind = match ErrorKind::of(&error) {
+            ErrorKind::Closed => ErrorKind::Connect,
+            kind => kind,
+        };
+        Self::new(kind, None, Some(error))
+    }
+
+    /// A request failed.
+    pub(crate) fn request(failure: Failure) -> Self {
+        let kind = ErrorKind::of(&failure.error);
+        Self::new(kind, None, Some(failure.error)).with(|inner| inner.written = failure.written)
+    }
+
+    pub(crate) fn at_broker(self, broker: &str) -> Self {
+        self.with(|inner| inner.place.broker = Some(broker.into()))
+    }
+
+    pub(crate) fn in_api(self, api: ApiKey) -> Self {
+        self.with(|inner| inner.place.api = Some(api))
+    }
+
+    pub(crate) fn at_partition(self, topic_partition: &TopicPartition) -> Self {
+        self.with(|inner| inner.place.topic_partition = Some(topic_partition.clone()))
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Inner)) -> Self {
+        change(Arc::make_mut(&mut self.0));
+        self
+    }
+
+    /// What kind of failure it is.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// The broker that it happened at, as `host:port`, where that is known.
+    pub fn broker_address(&self) -> Option<&str> {
+        self.0.place.broker.as_deref()
+    }
+
+    /// The topic partition that it is about, if it is about one.
+    pub fn topic_partition(&self) -> Option<&TopicPartition> {
+        self.0.place.topic_partition.as_ref()
+    }
+
+    /// Whether the same call may succeed later, with nothing changed by the caller.
+    pub fn is_retriable(&self) -> bool {
+        matches!(class(self), Class::Again | Class::RefreshMetadata)
+    }
+
+    /// Whether the credential is what was refused: the token has expired or is not known, or the
+    /// password is wrong. The same call can only succeed with another one.
+    pub fn needs_new_credentials(&self) -> bool {
+        matches!(class(self), Class::NewCredential)
+    }
+
+    /// Whether the broker may have done what the failed request asked.
+    pub fn possibly_written(&self) -> bool {
+        self.0.written == Written::Possibly
+    }
+
+    /// For a refused SCRAM login, whether it was refused at the first message: then the broker
+    /// does not know the user or token id, else the password or HMAC is wrong.
+    pub fn is_unknown_user(&self) -> bool {
+        use conn::error::Error::LoginRefused;
+        matches!(self.0.source, Some(LoginRefused { step: LoginStep::First, .. }))
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0.detail {
+            Some(detail) => f.write_str(detail)?,
+            None => self.0.kind.fmt(f)?,
+        }
+        let place = &self.0.place;
+        if let Some(topic_partition) = &place.topic_partition {
+            write!(f, ", partition {topic_partition}")?;
+        }
+        if let Some(api) = place.api {
+            write!(f, ", in {api}")?;
+        }
+        if let Some(broker) = &place.broker {
+            write!(f, ", at {broker}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let inner = &self.0;
+        let mut shown = f.debug_struct("Error");
+        shown.field("kind", &inner.kind).field("place", &inner.place);
+        shown.field("detail", &inner.detail).field("source", &inner.source);
+        shown.field("written", &inner.written).finish()
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source.as_ref().map(|source| source as _)
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        Self::request(failure)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_says_what_and_where_in_one_line() {
+        let error = Error::broker(ErrorCode::DELEGATION_TOKEN_NOT_FOUND)
+            .in_api(ApiKey::RenewDelegationToken)
+            .at_broker("b1:9092");
+        assert_eq!(
+            error.to_string(),
+            "the broker answered DELEGATION_TOKEN_NOT_FOUND (62), in RenewDelegationToken, at b1:9092"
+        );
+    }
+
+    #[test]
+    fn a_request_that_may_have_been_written_says_so() {
+        let failure = Failure { error: conn::error::Error::Closed, written: Written::Possibly };
+        let error = Error::request(failure);
+        assert!(error.possibly_written() && error.is_retriable());
+        assert_eq!(error.kind(), ErrorKind::Closed);
+    }
+
+    #[test]
+    fn a_dial_that_breaks_is_a_connect_error() {
+        let error = Error::dial(conn::error::Error::Io(std::io::ErrorKind::ConnectionRefused));
+        assert_eq!(error.kind(), ErrorKind::Connect);
+        assert!(std::error::Error::source(&error).is_some());
+    }
+}
