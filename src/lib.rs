@@ -18,6 +18,7 @@ pub mod time;
 mod tls;
 mod wire;
 
+pub use cluster::client::Cluster;
 pub use cluster::config::{Bootstrap, Config, InvalidBootstrap, Security};
 pub use conn::counters::Statistics;
 pub use conn::credentials::{Credentials, TokenSource, TokenWriter};

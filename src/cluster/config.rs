@@ -2,9 +2,12 @@
 
 mod bootstrap;
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::conn::credentials::Credentials;
+use crate::conn::dial::{Connect, TcpConnector};
 use crate::tls::Tls;
 
 pub use bootstrap::{Bootstrap, InvalidBootstrap};
@@ -37,6 +40,17 @@ pub struct Config {
     idle_close: Duration,
     metadata_max_age: Duration,
     max_frame: usize,
+    connector: Connector,
+}
+
+/// The connector, which has no `Debug` of its own.
+#[derive(Clone)]
+struct Connector(Arc<dyn Connect>);
+
+impl fmt::Debug for Connector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Connector(..)")
+    }
 }
 
 /// The bounds between which the wait before another attempt grows.
@@ -61,6 +75,7 @@ impl Config {
             idle_close: Duration::from_secs(9 * 60),
             metadata_max_age: Duration::from_secs(5 * 60),
             max_frame: 128 * 1024 * 1024,
+            connector: Connector(Arc::new(TcpConnector::new())),
         }
     }
 
@@ -129,6 +144,18 @@ impl Config {
     pub fn with_max_frame(mut self, bytes: usize) -> Self {
         self.max_frame = bytes.clamp(64 * 1024, 1024 * 1024 * 1024);
         self
+    }
+
+    /// Opens streams to brokers by `connector` in place of plain TCP: by way of a proxy, with
+    /// addresses of its own for some names, or in memory.
+    #[must_use]
+    pub fn with_connector(mut self, connector: impl Connect + 'static) -> Self {
+        self.connector = Connector(Arc::new(connector));
+        self
+    }
+
+    pub(crate) fn connector(&self) -> Arc<dyn Connect> {
+        Arc::clone(&self.connector.0)
     }
 
     pub(crate) fn bootstrap(&self) -> &Bootstrap {

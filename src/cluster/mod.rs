@@ -1,3 +1,7 @@
 //! A cluster: how to reach it, who leads what, and a client that keeps up with both.
 
+pub(crate) mod client;
 pub(crate) mod config;
+pub(crate) mod pool;
+mod retry;
+pub(crate) mod topology;

@@ -8,7 +8,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls_pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
@@ -24,6 +23,7 @@ use super::login::Logins;
 use super::session::{Session, Settings};
 use super::task::{Parts, Task};
 use crate::time;
+use crate::tls;
 use crate::wire::frame::FrameReader;
 use crate::wire::pool::BufferPool;
 
@@ -182,7 +182,7 @@ async fn secure(
     stream: Box<dyn Stream>,
     host: &str,
 ) -> Result<impl Stream + 'static, Error> {
-    let name = ServerName::try_from(host.to_owned()).map_err(|_| Error::ServerName)?;
+    let name = tls::server_name(host).map_err(|_| Error::ServerName)?;
     let handshake = TlsConnector::from(config).connect(name, stream).await;
     handshake.map_err(|error| match error.get_ref() {
         Some(fault) => Error::TlsHandshake(PeerText::new(&fault.to_string())),

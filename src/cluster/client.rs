@@ -1,0 +1,258 @@
+//! `Cluster`: the client of one cluster, which finds the right broker for each request and tries
+//! again what may succeed.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Mutex as AsyncMutex;
+
+use super::config::{Config, Security};
+use super::pool::{Pool, Purpose};
+use super::topology::{Address, Topology};
+use crate::conn::counters::{Counters, Statistics};
+use crate::conn::dial::Dialler;
+use crate::conn::handle::Connection;
+use crate::conn::keys::Keys;
+use crate::conn::session::Settings;
+use crate::entropy;
+use crate::error::{Class, Error, ErrorKind, class};
+use crate::ids::BrokerId;
+use crate::time;
+use crate::wire::codec::Request;
+use crate::wire::codec::metadata::MetadataRequest;
+use crate::wire::error_code::ErrorCode;
+use crate::wire::pool::BufferPool;
+
+/// A client of one Kafka cluster. Clones share its connections.
+///
+/// Connections are made when they are needed, one for each broker, and close when they were idle
+/// for long. Dropping the last clone closes them.
+#[derive(Clone)]
+pub struct Cluster(Arc<Shared>);
+
+struct Shared {
+    config: Config,
+    pool: Pool,
+    topology: Mutex<Topology>,
+    /// Held while a refresh runs: whoever comes meanwhile takes its outcome.
+    refreshing: AsyncMutex<()>,
+}
+
+/// Whether the same request may be sent again after it may have been written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Repeat {
+    /// Sending it twice does what sending it once does.
+    Harmless,
+    /// Sending it twice does it twice.
+    Twice,
+}
+
+impl Cluster {
+    /// Makes a client and connects it to the first broker of the bootstrap list that answers, to
+    /// find out at once if the configuration is wrong.
+    ///
+    /// # Errors
+    /// `Config`, `Tls`, `Auth`, `TokenExpired` and `Unsupported` for what no second try can help;
+    /// `Connect` and `Timeout` if no broker of the list could be reached within the deadline.
+    ///
+    /// # Cancel safety
+    /// A dropped call leaves nothing behind.
+    pub async fn connect(config: Config) -> Result<Self, Error> {
+        let cluster = Self::new(config);
+        cluster.retry(Repeat::Harmless, async || cluster.any_connection().await.map(|_| ())).await?;
+        Ok(cluster)
+    }
+
+    fn new(config: Config) -> Self {
+        let tls = match config.security() {
+            Security::Plaintext => None,
+            Security::Tls(tls) => Some(tls.client_config()),
+        };
+        let dialler = Dialler {
+            connector: config.connector(),
+            tls,
+            credentials: config.credentials().clone(),
+            settings: Settings { client_id: config.client_id().into(), max_frame: config.max_frame() },
+            limit: config.connect_timeout(),
+            idle_after: config.idle_close(),
+            keys: Arc::new(Keys::new()),
+            buffers: BufferPool::default(),
+            counters: Arc::new(Counters::default()),
+        };
+        let pool = Pool::new(dialler, config.reconnect_backoff());
+        Self(Arc::new(Shared { config, pool, topology: Mutex::default(), refreshing: AsyncMutex::default() }))
+    }
+
+    /// What the connections of this client did so far.
+    pub fn statistics(&self) -> Statistics {
+        self.0.pool.statistics()
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    /// Looks at the newest picture of the cluster.
+    pub(crate) fn topology<T>(&self, look: impl FnOnce(&Topology) -> T) -> T {
+        look(&self.0.topology.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Makes sure that something is known of these topics, by one request for all that were ever
+    /// wanted.
+    ///
+    /// # Cancel safety
+    /// A dropped call loses the answer only.
+    pub(crate) async fn want(&self, topics: &[Arc<str>]) -> Result<(), Error> {
+        let known = {
+            let mut topology = self.0.topology.lock().unwrap_or_else(PoisonError::into_inner);
+            topology.want(topics);
+            let oldest = time::now().checked_sub(self.0.config.metadata_max_age());
+            topology.knows(topics) && !oldest.is_some_and(|oldest| topology.is_older_than(oldest))
+        };
+        if known {
+            return Ok(());
+        }
+        self.retry(Repeat::Harmless, async || self.refresh(self.topology(Topology::generation)).await).await
+    }
+
+    /// Takes a new picture of the cluster, unless there is one that is newer than generation
+    /// `seen`.
+    ///
+    /// # Cancel safety
+    /// A dropped call loses the answer only.
+    pub(crate) async fn refresh(&self, seen: u64) -> Result<(), Error> {
+        let _refreshing = self.0.refreshing.lock().await;
+        let (generation, wanted) = self.topology(|topology| (topology.generation(), topology.wanted()));
+        if generation > seen {
+            return Ok(());
+        }
+        let (address, connection) = self.any_connection().await?;
+        let request = MetadataRequest { topics: Some(wanted) };
+        let response = self.call(&address, &connection, &request).await?;
+        if response.error != ErrorCode::NONE {
+            return Err(Error::broker(response.error)
+                .in_api(MetadataRequest::API)
+                .at_broker(&address.to_string()));
+        }
+        self.0.topology.lock().unwrap_or_else(PoisonError::into_inner).update(response, time::now());
+        Ok(())
+    }
+
+    /// Sends a request to whichever broker is at hand.
+    pub(crate) async fn call_any<R: Request>(&self, request: &R) -> Result<R::Response, Error> {
+        let (address, connection) = self.any_connection().await?;
+        self.call(&address, &connection, request).await
+    }
+
+    /// Sends a request to one broker.
+    pub(crate) async fn call_broker<R: Request>(
+        &self,
+        broker: BrokerId,
+        request: &R,
+    ) -> Result<R::Response, Error> {
+        let (address, connection) = self.connection(broker, Purpose::Prompt).await?;
+        self.call(&address, &connection, request).await
+    }
+
+    /// The connection to a broker.
+    pub(crate) async fn connection(
+        &self,
+        broker: BrokerId,
+        purpose: Purpose,
+    ) -> Result<(Address, Connection), Error> {
+        let Some(address) = self.topology(|topology| topology.address(broker).cloned()) else {
+            return Err(Error::broker(ErrorCode::BROKER_NOT_AVAILABLE).at_broker(&broker.to_string()));
+        };
+        let connection = self.0.pool.connection(&address, purpose).await?;
+        Ok((address, connection))
+    }
+
+    /// A connection to any broker: one that is open, else a known broker's, else, when none of
+    /// those can be reached, one from the bootstrap list (KIP-899).
+    async fn any_connection(&self) -> Result<(Address, Connection), Error> {
+        let mut error = None;
+        for address in self.candidates() {
+            match self.0.pool.connection(&address, Purpose::Prompt).await {
+                Ok(connection) => return Ok((address, connection)),
+                Err(failed) if failed.is_retriable() => error = Some(failed),
+                Err(failed) => return Err(failed),
+            }
+        }
+        Err(error.unwrap_or_else(|| Error::because(ErrorKind::Config, "the bootstrap list is empty")))
+    }
+
+    /// The addresses to try: connected ones first, then the others from a random one on.
+    fn candidates(&self) -> Vec<Address> {
+        let turned = |mut addresses: Vec<Address>| {
+            let random = entropy::fill().map_or(0, |[byte]| usize::from(byte));
+            let turn = random.checked_rem(addresses.len()).unwrap_or(0);
+            addresses.rotate_left(turn);
+            addresses
+        };
+        let known = turned(self.topology(|topology| topology.addresses().cloned().collect()));
+        let bootstrap = self.0.config.bootstrap().endpoints().iter();
+        let bootstrap =
+            bootstrap.map(|end| Address { host: Arc::from(end.host.as_str()), port: end.port }).collect();
+        let mut all = known;
+        for address in turned(bootstrap) {
+            if !all.contains(&address) {
+                all.push(address);
+            }
+        }
+        all.sort_by_key(|address| !self.0.pool.is_connected(address));
+        all
+    }
+
+    async fn call<R: Request>(
+        &self,
+        address: &Address,
+        connection: &Connection,
+        request: &R,
+    ) -> Result<R::Response, Error> {
+        let response = connection.call(request, self.0.config.request_timeout()).await;
+        response.map_err(|failure| Error::request(failure).in_api(R::API).at_broker(&address.to_string()))
+    }
+
+    /// Makes attempts until one succeeds, one fails for good, or the configured deadline passes;
+    /// then the last error is given.
+    ///
+    /// # Cancel safety
+    /// That of the attempt.
+    pub(crate) async fn retry<T, F>(&self, repeat: Repeat, mut attempt: F) -> Result<T, Error>
+    where
+        F: AsyncFnMut() -> Result<T, Error>,
+    {
+        let deadline = time::now() + self.0.config.deadline();
+        let mut failures = 0;
+        loop {
+            let error = match attempt().await {
+                Ok(done) => return Ok(done),
+                Err(error) => error,
+            };
+            let again = error.is_retriable() && (repeat == Repeat::Harmless || !error.possibly_written());
+            failures += 1;
+            let pause = self.pause(failures);
+            if !again || time::now() + pause >= deadline {
+                return Err(error);
+            }
+            tracing::debug!(%error, ?pause, "trying again");
+            tokio::time::sleep(pause).await;
+            if class(&error) == Class::RefreshMetadata {
+                // Where this fails too, the next attempt fails and says so.
+                let _ = self.refresh(self.topology(Topology::generation)).await;
+            }
+        }
+    }
+
+    fn pause(&self, failures: u32) -> Duration {
+        let random = entropy::fill().map_or(128, |[byte]| byte);
+        self.0.config.reconnect_backoff().delay(failures, random)
+    }
+}
+
+impl fmt::Debug for Cluster {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cluster").field("config", &self.0.config).finish_non_exhaustive()
+    }
+}

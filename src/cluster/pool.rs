@@ -1,0 +1,137 @@
+//! The connections of one client: at most one for each broker and purpose.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Mutex as AsyncMutex, Semaphore};
+
+use super::config::Backoff;
+use super::topology::Address;
+use crate::conn;
+use crate::conn::counters::Statistics;
+use crate::conn::dial::Dialler;
+use crate::conn::handle::Connection;
+use crate::entropy;
+use crate::error::Error;
+use crate::time;
+
+/// How many dials run at once: a client of a large cluster does not open all at the same moment.
+const DIALS: usize = 16;
+
+/// A connection that lived for less than this counts as a failed dial, so that a broker which
+/// accepts a login and then closes is not asked again at once, and for ever.
+const SHORT_LIFE: Duration = Duration::from_secs(1);
+
+/// What a connection is for. A broker works on one request of a connection at a time, so a long
+/// poll has a connection of its own, and nothing waits behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Purpose {
+    /// Everything that is answered at once, reads of what exists already included.
+    Prompt,
+    /// Fetches that wait for new records.
+    LongPoll,
+}
+
+/// Makes, keeps and shares connections.
+pub(crate) struct Pool {
+    dialler: Dialler,
+    backoff: Backoff,
+    dials: Semaphore,
+    slots: Mutex<HashMap<(Address, Purpose), Arc<Slot>>>,
+}
+
+/// The place of one connection. Whoever holds the lock may dial; the others wait for the outcome.
+#[derive(Default)]
+struct Slot(AsyncMutex<State>);
+
+#[derive(Default)]
+struct State {
+    live: Option<Live>,
+    failure: Option<Failure>,
+}
+
+struct Live {
+    connection: Connection,
+    since: Instant,
+}
+
+/// The last dial failed.
+struct Failure {
+    error: Error,
+    times: u32,
+    again_at: Instant,
+}
+
+impl Pool {
+    pub(crate) fn new(dialler: Dialler, backoff: Backoff) -> Self {
+        Self { dialler, backoff, dials: Semaphore::new(DIALS), slots: Mutex::default() }
+    }
+
+    /// Gives the connection to a broker, made now if there is none. Within the wait after a
+    /// failed dial it gives the failure again, without dialling.
+    ///
+    /// # Cancel safety
+    /// A dropped call leaves a dial that it had begun to the next one.
+    pub(crate) async fn connection(&self, address: &Address, purpose: Purpose) -> Result<Connection, Error> {
+        let slot = self.slot(address, purpose);
+        let mut state = slot.0.lock().await;
+        if let Some(live) = state.live.as_ref().filter(|live| live.connection.is_open()) {
+            return Ok(live.connection.clone());
+        }
+        let now = time::now();
+        match state.live.take() {
+            Some(ended) if now < ended.since + SHORT_LIFE => {
+                let error = Error::dial(conn::error::Error::Closed).at_broker(&address.to_string());
+                state.fail(error, self.backoff, ended.since, random());
+            }
+            Some(_) => state.failure = None,
+            None => {}
+        }
+        if let Some(failure) = state.failure.as_ref().filter(|failure| now < failure.again_at) {
+            return Err(failure.error.clone());
+        }
+        let _permit = self.dials.acquire().await;
+        match self.dialler.dial(&address.host, address.port).await {
+            Ok(connection) => {
+                let live = Live { connection: connection.clone(), since: time::now() };
+                state.live = Some(live);
+                Ok(connection)
+            }
+            Err(error) => {
+                let error = Error::dial(error).at_broker(&address.to_string());
+                state.fail(error.clone(), self.backoff, time::now(), random());
+                Err(error)
+            }
+        }
+    }
+
+    /// Whether there is a connection to a broker that can be used at once.
+    pub(crate) fn is_connected(&self, address: &Address) -> bool {
+        let slot = self.slot(address, Purpose::Prompt);
+        let state = slot.0.try_lock();
+        state.is_ok_and(|state| state.live.as_ref().is_some_and(|live| live.connection.is_open()))
+    }
+
+    /// The dialler's counts.
+    pub(crate) fn statistics(&self) -> Statistics {
+        self.dialler.counters.statistics()
+    }
+
+    fn slot(&self, address: &Address, purpose: Purpose) -> Arc<Slot> {
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(slots.entry((address.clone(), purpose)).or_default())
+    }
+}
+
+impl State {
+    fn fail(&mut self, error: Error, backoff: Backoff, at: Instant, random: u8) {
+        let times = self.failure.as_ref().map_or(0, |failure| failure.times).saturating_add(1);
+        self.failure = Some(Failure { error, times, again_at: at + backoff.delay(times, random) });
+    }
+}
+
+/// A random byte for jitter; without entropy there is none, which does no harm here.
+fn random() -> u8 {
+    entropy::fill().map_or(128, |[byte]| byte)
+}

@@ -1,0 +1,201 @@
+//! What is known of a cluster: its brokers, and who leads which partition.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::ids::{BrokerId, LeaderEpoch, TopicPartition};
+use crate::wire::codec::metadata::{MetadataResponse, Partition, Topic};
+use crate::wire::error_code::ErrorCode;
+
+/// Where a broker listens.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Address {
+    pub(crate) host: Arc<str>,
+    pub(crate) port: u16,
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.host.contains(':') {
+            true => write!(f, "[{}]:{}", self.host, self.port),
+            false => write!(f, "{}:{}", self.host, self.port),
+        }
+    }
+}
+
+/// Who leads a partition, and since which election.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Leader {
+    pub(crate) broker: BrokerId,
+    pub(crate) epoch: Option<LeaderEpoch>,
+}
+
+/// The newest picture of a cluster that this client has.
+#[derive(Debug, Default)]
+pub(crate) struct Topology {
+    brokers: BTreeMap<BrokerId, Address>,
+    controller: Option<BrokerId>,
+    topics: HashMap<Arc<str>, TopicState>,
+    /// The topics that somebody asked for, of which every refresh asks.
+    wanted: BTreeSet<Arc<str>>,
+    generation: u64,
+    taken: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct TopicState {
+    error: ErrorCode,
+    partitions: BTreeMap<i32, PartitionState>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct PartitionState {
+    leader: Option<BrokerId>,
+    epoch: Option<LeaderEpoch>,
+}
+
+impl Topology {
+    /// Remembers topics, to be asked for from the next refresh on; tells whether one was new.
+    pub(crate) fn want(&mut self, topics: &[Arc<str>]) -> bool {
+        topics.iter().fold(false, |new, topic| self.wanted.insert(Arc::clone(topic)) || new)
+    }
+
+    /// All topics that were ever wanted.
+    pub(crate) fn wanted(&self) -> Vec<Arc<str>> {
+        self.wanted.iter().cloned().collect()
+    }
+
+    /// How many answers this picture is made of.
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// Whether something is known of each of these topics, be it an error.
+    pub(crate) fn knows(&self, topics: &[Arc<str>]) -> bool {
+        topics.iter().all(|topic| self.topics.contains_key(topic))
+    }
+
+    pub(crate) fn controller(&self) -> Option<BrokerId> {
+        self.controller
+    }
+
+    pub(crate) fn address(&self, broker: BrokerId) -> Option<&Address> {
+        self.brokers.get(&broker)
+    }
+
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = &Address> {
+        self.brokers.values()
+    }
+
+    /// The leader of a partition, if there is one.
+    pub(crate) fn leader(&self, partition: &TopicPartition) -> Option<Leader> {
+        let state = self.topics.get(&partition.topic)?.partitions.get(&partition.partition)?;
+        Some(Leader { broker: state.leader?, epoch: state.epoch })
+    }
+
+    /// The partitions of a topic, or why they are not known.
+    pub(crate) fn partitions(&self, topic: &str) -> Result<Vec<i32>, ErrorCode> {
+        match self.topics.get(topic) {
+            None => Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION),
+            Some(state) if state.error != ErrorCode::NONE => Err(state.error),
+            Some(state) => Ok(state.partitions.keys().copied().collect()),
+        }
+    }
+
+    /// Whether this picture was taken before `moment`, or never.
+    pub(crate) fn is_older_than(&self, moment: Instant) -> bool {
+        self.taken.is_none_or(|taken| taken < moment)
+    }
+
+    /// Takes over an answer to Metadata that came at `now`. A partition whose leader epoch is older than the known
+    /// one comes from a broker that lags, and stays as it is (KIP-320).
+    pub(crate) fn update(&mut self, response: MetadataResponse, now: Instant) {
+        self.generation += 1;
+        self.taken = Some(now);
+        if !response.brokers.is_empty() {
+            let address = |broker: &crate::wire::codec::metadata::Broker| Address {
+                host: Arc::from(broker.host.as_str()),
+                port: broker.port,
+            };
+            self.brokers = response.brokers.iter().map(|broker| (broker.id, address(broker))).collect();
+        }
+        self.controller = response.controller.or(self.controller);
+        for topic in response.topics {
+            self.update_topic(topic);
+        }
+    }
+
+    fn update_topic(&mut self, topic: Topic) {
+        let known = self.topics.remove(&topic.name).map(|state| state.partitions).unwrap_or_default();
+        let partitions = topic.partitions.iter().map(|partition| {
+            let before = known.get(&partition.partition).copied();
+            (partition.partition, newer(before, partition))
+        });
+        let state = TopicState { error: topic.error, partitions: partitions.collect() };
+        self.topics.insert(topic.name, state);
+    }
+}
+
+fn newer(known: Option<PartitionState>, told: &Partition) -> PartitionState {
+    match known {
+        Some(known) if told.leader_epoch < known.epoch && told.leader_epoch.is_some() => known,
+        _ => PartitionState { leader: told.leader, epoch: told.leader_epoch },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::codec::metadata::Broker;
+
+    fn told(leader: i32, epoch: i32) -> MetadataResponse {
+        let broker = |id| Broker { id: BrokerId(id), host: format!("b{id}"), port: 9092 };
+        let partition = Partition {
+            error: ErrorCode::NONE,
+            partition: 0,
+            leader: Some(BrokerId(leader)),
+            leader_epoch: Some(LeaderEpoch(epoch)),
+        };
+        MetadataResponse {
+            error: ErrorCode::NONE,
+            brokers: vec![broker(1), broker(2)],
+            controller: Some(BrokerId(1)),
+            topics: vec![Topic { error: ErrorCode::NONE, name: "t".into(), partitions: vec![partition] }],
+        }
+    }
+
+    fn leader_after(answers: &[(i32, i32)]) -> Option<i32> {
+        let mut topology = Topology::default();
+        for (leader, epoch) in answers {
+            topology.update(told(*leader, *epoch), crate::time::now());
+        }
+        topology.leader(&TopicPartition::new("t", 0)).map(|leader| leader.broker.0)
+    }
+
+    #[test]
+    fn a_lagging_broker_does_not_bring_an_old_leader_back() {
+        assert_eq!(leader_after(&[(1, 5), (2, 6), (1, 5)]), Some(2));
+        assert_eq!(leader_after(&[(1, 5), (2, 5)]), Some(2));
+    }
+
+    #[test]
+    fn a_topic_that_is_gone_is_an_error_and_no_partitions() {
+        let mut topology = Topology::default();
+        topology.update(told(1, 1), crate::time::now());
+        let gone =
+            Topic { error: ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, name: "t".into(), partitions: Vec::new() };
+        topology.update(MetadataResponse { topics: vec![gone], ..told(1, 1) }, crate::time::now());
+        assert_eq!(topology.partitions("t"), Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION));
+        assert!(topology.knows(&["t".into()]) && !topology.knows(&["u".into()]));
+    }
+
+    #[test]
+    fn an_answer_without_brokers_leaves_those_that_are_known() {
+        let mut topology = Topology::default();
+        topology.update(told(1, 1), crate::time::now());
+        topology.update(MetadataResponse { brokers: Vec::new(), ..told(1, 1) }, crate::time::now());
+        assert_eq!(topology.addresses().count(), 2);
+    }
+}
