@@ -19,6 +19,7 @@ const INSTALL: &str = "apt-get install -y --no-install-recommends krb5-user krb5
 pub(crate) struct Mit {
     dir: PathBuf,
     kdcs: Vec<Kdc>,
+    extra: String,
 }
 
 struct Kdc {
@@ -45,11 +46,17 @@ impl Mit {
     /// Starts a KDC for each of `realms`; the first is the default realm. Principals get AES keys
     /// of all four types and must pre-authenticate.
     pub(crate) fn start(realms: &[&str]) -> Self {
+        Self::start_with(realms, "")
+    }
+
+    /// Starts the KDCs with `extra` sections in the krb5.conf that they and the tools read, such
+    /// as `[domain_realm]`.
+    pub(crate) fn start_with(realms: &[&str], extra: &str) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("mit-{}-{number}", std::process::id()));
         fs::create_dir_all(&dir).unwrap();
-        let mut mit = Self { dir, kdcs: Vec::new() };
+        let mut mit = Self { dir, kdcs: Vec::new(), extra: extra.to_owned() };
         for realm in realms {
             mit.start_kdc(realm);
         }
@@ -136,7 +143,8 @@ impl Mit {
             let profile = self.path(&format!("{realm}.kdc.conf"));
             fs::write(&profile, kdc_conf(&self.dir, realm, port)).unwrap();
             // Known to the tools that make the database, before all ports are known.
-            fs::write(self.krb5_conf(), format!("[libdefaults]\n default_realm = {realm}\n")).unwrap();
+            let start = format!("[libdefaults]\n default_realm = {realm}\n{}", self.extra);
+            fs::write(self.krb5_conf(), start).unwrap();
             if !self.path(&format!("{realm}.principal")).exists() {
                 let mut create = self.command("kdb5_util");
                 create.env("KRB5_KDC_PROFILE", &profile);
@@ -167,7 +175,7 @@ impl Mit {
         for kdc in &self.kdcs {
             conf += &format!(" {} = {{\n  kdc = 127.0.0.1:{}\n }}\n", kdc.realm, kdc.port);
         }
-        fs::write(self.krb5_conf(), conf).unwrap();
+        fs::write(self.krb5_conf(), conf + &self.extra).unwrap();
     }
 }
 
