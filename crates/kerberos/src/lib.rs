@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod ccache;
+pub mod conf;
 pub mod crypto;
 mod cursor;
 pub mod der;
