@@ -14,6 +14,7 @@ pub mod expand;
 pub mod file;
 pub mod key;
 pub mod keytab;
+pub mod locate;
 mod messages;
 pub mod principal;
 pub mod ticket;
