@@ -11,6 +11,9 @@ mod conn;
 mod entropy;
 mod error;
 pub mod ids;
+#[cfg(feature = "unstable-internals")]
+#[doc(hidden)]
+pub mod internals;
 mod metrics;
 pub mod sasl;
 pub mod secret;

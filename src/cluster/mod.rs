@@ -3,5 +3,6 @@
 pub(crate) mod client;
 pub(crate) mod config;
 pub(crate) mod pool;
+pub(crate) mod properties;
 mod retry;
 pub(crate) mod topology;

@@ -1,5 +1,6 @@
 //! What a client proves who it is with, and where connections find the newest token.
 
+use std::fmt;
 use std::sync::Arc;
 
 use tokio::sync::watch;
@@ -121,6 +122,7 @@ mod tests {
 
     use super::*;
     use crate::conn::token::TokenLife;
+    use crate::sasl::MechanismError;
     use crate::time::Timestamp;
 
     fn token(id: &str, epoch: Option<(i64, u32)>) -> Token {
@@ -179,6 +181,7 @@ mod tests {
             Credentials::Scram { mechanism, user: user(), password: Secret::from("sesame") },
             Credentials::Token { mechanism, source: TokenSource::fixed(token("a", None)) },
             Credentials::Token { mechanism, source: watched },
+            Credentials::Custom(Arc::new(|_: &str, _: u16| Err(MechanismError::new("none")))),
         ];
         let shown = format!("{all:?} {all:#?}");
         assert!(shown.contains("alice") && !shown.contains("sesame") && !shown.contains("c2VzYW1l"));

@@ -16,7 +16,7 @@ use crate::secret::Secret;
 ///
 /// Which PEM sections may stand together is Kafka's rule for its PEM stores: one file may have the
 /// client's key and its chain, and can be given for both.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TlsBuilder {
     roots: Vec<Pem>,
     identity: Option<(Pem, Pem)>,

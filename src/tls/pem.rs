@@ -14,7 +14,7 @@ use crate::secret::Secret;
 const MAX_PEM: usize = 1024 * 1024;
 
 /// A PEM text, or the file that has it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Pem {
     Bytes(Secret),
     File(PathBuf),
@@ -70,9 +70,8 @@ impl Text {
     pub(super) fn private_key(&self) -> Result<PrivateKeyDer<'static>, Error> {
         let origin = || self.origin.clone();
         let bytes = self.bytes.secret_bytes();
-        if contains(bytes, b"-----BEGIN ENCRYPTED PRIVATE KEY-----")
-            || contains(bytes, b"Proc-Type: 4,ENCRYPTED")
-        {
+        // The second is the mark of OpenSSL's own encryption (RFC 1421, Proc-Type).
+        if contains(bytes, b"-----BEGIN ENCRYPTED PRIVATE KEY-----") || contains(bytes, b"4,ENCRYPTED") {
             return Err(Error::EncryptedKey { origin: origin() });
         }
         match PrivateKeyDer::from_pem_slice(bytes) {

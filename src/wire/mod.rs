@@ -11,6 +11,7 @@ pub(crate) mod error_code;
 pub(crate) mod frame;
 mod guard;
 pub(crate) mod pool;
+pub(crate) mod records;
 pub(crate) mod version;
 
 pub(crate) use error::Error;

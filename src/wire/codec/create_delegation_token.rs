@@ -41,7 +41,6 @@ impl Request for CreateDelegationTokenRequest {
     const API: ApiKey = ApiKey::CreateDelegationToken;
     /// Brokers of the 4 series know no version 0.
     const VERSIONS: RangeInclusive<i16> = 1..=3;
-    const SECRET: bool = true;
 
     fn encode(&self, version: i16, body: &mut Vec<u8>) -> Result<(), Error> {
         let renewer = |renewer: &Principal| {

@@ -42,7 +42,6 @@ impl Request for DescribeDelegationTokenRequest {
 
     const API: ApiKey = ApiKey::DescribeDelegationToken;
     const VERSIONS: RangeInclusive<i16> = 1..=3;
-    const SECRET: bool = true;
 
     fn encode(&self, version: i16, body: &mut Vec<u8>) -> Result<(), Error> {
         let owner = |owner: &Principal| {

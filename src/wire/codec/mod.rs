@@ -31,7 +31,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use kafka_protocol::messages::{ApiKey as Schema, RequestHeader};
 use kafka_protocol::protocol::{Decodable, Encodable, StrBytes};
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 pub(crate) use self::throttle::throttle_time;
 use super::Error;
@@ -51,9 +51,6 @@ pub(crate) trait Request {
 
     /// The versions that both functions below know.
     const VERSIONS: RangeInclusive<i16>;
-
-    /// Tells that a response holds a secret, so that its frame is wiped after decoding.
-    const SECRET: bool = false;
 
     /// Appends the body in `version`, in one growth of `body`: a secret in it is never left
     /// behind in a smaller buffer.
@@ -96,18 +93,10 @@ pub(crate) fn correlation_id(frame: &[u8]) -> Result<CorrelationId, Error> {
     Ok(CorrelationId(i32::from_be_bytes(*id)))
 }
 
-/// Reads a response. `frame` is all after the length; where the response holds a secret and this
-/// was the last handle to the frame's memory, that memory is wiped.
-pub(crate) fn decode<R: Request>(version: i16, frame: Bytes) -> Result<R::Response, Error> {
-    let kept = R::SECRET.then(|| frame.clone());
-    let response = decode_body::<R>(version, frame);
-    if let Some(Ok(mut memory)) = kept.map(Bytes::try_into_mut) {
-        memory.zeroize();
-    }
-    response
-}
-
-fn decode_body<R: Request>(version: i16, mut frame: Bytes) -> Result<R::Response, Error> {
+/// Reads a response. `frame` is all after the length.
+///
+/// Secrets are copied out of it, so that nothing but fetched records keeps its memory alive.
+pub(crate) fn decode<R: Request>(version: i16, mut frame: Bytes) -> Result<R::Response, Error> {
     let api = R::API;
     if !R::VERSIONS.contains(&version) {
         return Err(Error::Malformed { api, version });
@@ -146,7 +135,8 @@ fn write<M: Encodable>(api: ApiKey, version: i16, message: &M, body: &mut Vec<u8
 
 /// Reads a generated message from a body that the guard has let through.
 fn read<M: Decodable>(api: ApiKey, version: i16, mut body: Bytes) -> Result<M, Error> {
-    M::decode(&mut body, version).map_err(|_| Error::Malformed { api, version })
+    let message = M::decode(&mut body, version).ok().filter(|_| body.is_empty());
+    message.ok_or(Error::Malformed { api, version })
 }
 
 /// A copy of `text` for the generated types.

@@ -37,7 +37,6 @@ impl Request for SaslAuthenticateRequest {
 
     const API: ApiKey = ApiKey::SaslAuthenticate;
     const VERSIONS: RangeInclusive<i16> = 0..=2;
-    const SECRET: bool = true;
 
     fn encode(&self, version: i16, body: &mut Vec<u8>) -> Result<(), Error> {
         let message = request::SaslAuthenticateRequest::default().with_auth_bytes(shared(&self.auth_bytes));

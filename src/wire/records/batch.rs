@@ -1,0 +1,157 @@
+//! Record batches in the bytes of one fetched partition.
+
+use super::decompress::Decompressor;
+use super::error::Error;
+use super::header::{AFTER_CRC, AFTER_LENGTH, BatchHeader, HEADER, MAGIC_AT};
+use super::record::Records;
+
+/// The only format that is read: 2, of Kafka 0.11 and later.
+const MAGIC: u8 = 2;
+
+/// The record batches of one fetched partition.
+///
+/// A broker cuts its answer where the limit on bytes falls, so the last batch may be cut short;
+/// it is left out without an error. The first error ends the iteration.
+#[derive(Clone)]
+pub(crate) struct Batches<'a> {
+    rest: &'a [u8],
+    next_offset: i64,
+}
+
+impl<'a> Batches<'a> {
+    /// Reads the batches in `bytes`, the records of one partition of a Fetch response.
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        Self { rest: bytes, next_offset: 0 }
+    }
+
+    fn read(&mut self) -> Result<Option<Batch<'a>>, Error> {
+        let Some(&magic) = self.rest.get(MAGIC_AT) else { return Ok(None) };
+        if magic != MAGIC {
+            return Err(Error::Magic { got: magic });
+        }
+        let Some(header) = BatchHeader::parse(self.rest) else { return Ok(None) };
+        let got = header.batch_length;
+        let length = usize::try_from(got).ok().and_then(|length| length.checked_add(AFTER_LENGTH));
+        let length = length.filter(|length| *length >= HEADER).ok_or(Error::BatchLength { got })?;
+        let Some((bytes, rest)) = self.rest.split_at_checked(length) else { return Ok(None) };
+        let (base, last_delta) = (header.base_offset, header.last_offset_delta);
+        if base < 0 || last_delta < 0 || base.checked_add(i64::from(last_delta) + 1).is_none() {
+            return Err(Error::Offsets { base, last_delta });
+        }
+        if base < self.next_offset {
+            return Err(Error::OffsetsGoBack { got: base, min: self.next_offset });
+        }
+        self.next_offset = header.last_offset().saturating_add(1);
+        self.rest = rest;
+        Ok(Some(Batch { header, bytes }))
+    }
+}
+
+impl<'a> Iterator for Batches<'a> {
+    type Item = Result<Batch<'a>, Error>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        let batch = self.read();
+        if !matches!(batch, Ok(Some(_))) {
+            self.rest = &[];
+        }
+        batch.transpose()
+    }
+}
+
+/// A whole record batch whose CRC has not been checked: its head may be garbage.
+#[derive(Clone, Copy)]
+pub(crate) struct Batch<'a> {
+    header: BatchHeader,
+    bytes: &'a [u8],
+}
+
+impl<'a> Batch<'a> {
+    /// The head, as yet unchecked.
+    pub(crate) fn header(&self) -> &BatchHeader {
+        &self.header
+    }
+
+    /// All bytes of the batch, its head included.
+    pub(crate) fn as_bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// Checks that the bytes are those that were written, from the attributes on. The base offset
+    /// and the leader epoch are set by brokers and stand before them: no CRC covers those.
+    ///
+    /// # Errors
+    /// [`Error::Crc`].
+    pub(crate) fn verify_crc(self) -> Result<CheckedBatch<'a>, Error> {
+        let (got, stated) =
+            (crc32c::crc32c(self.bytes.get(AFTER_CRC..).unwrap_or_default()), self.header.crc);
+        if got != stated {
+            return Err(Error::Crc { got, stated });
+        }
+        Ok(CheckedBatch { header: self.header, body: self.bytes.get(HEADER..).unwrap_or_default() })
+    }
+}
+
+/// A record batch whose CRC is right.
+#[derive(Clone, Copy)]
+pub(crate) struct CheckedBatch<'a> {
+    header: BatchHeader,
+    body: &'a [u8],
+}
+
+impl<'a> CheckedBatch<'a> {
+    /// The head.
+    pub(crate) fn header(&self) -> &BatchHeader {
+        &self.header
+    }
+
+    /// Iterates over the records, unpacking them into `decompressor` if they are compressed.
+    ///
+    /// The first batch of a fetch may begin before the offset that was asked for: leave out the
+    /// records before it.
+    ///
+    /// # Errors
+    /// Those of unpacking, [`Error::UnknownCodec`] and [`Error::RecordCount`]; what is wrong with
+    /// a single record is found when the iteration comes to it.
+    pub(crate) fn records<'b>(&self, decompressor: &'b mut Decompressor) -> Result<Records<'b>, Error>
+    where
+        'a: 'b,
+    {
+        Records::new(&self.header, decompressor.unpack(self.header.codec()?, self.body)?)
+    }
+}
+
+/// What the heads of the batches of one fetched partition say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Skimmed {
+    /// The next offset to fetch: the one after the last whole batch, or the offset that was asked
+    /// for if there is none.
+    pub(crate) next_offset: i64,
+    /// How many batches are whole.
+    pub(crate) batches: usize,
+    /// How many bytes the whole batches have.
+    pub(crate) bytes: usize,
+}
+
+/// Reads the heads of the batches that a fetch from offset `from` returned, and nothing else.
+///
+/// If there are bytes but no whole batch, then the limit on bytes was too small for one batch;
+/// from Fetch version 3 on (KIP-74) brokers do not let that happen.
+///
+/// # Errors
+/// Those of [`Batches`], and [`Error::OffsetsGoBack`] if all batches lie before `from`: to go on
+/// would be to fetch the same again and again.
+pub(crate) fn skim(bytes: &[u8], from: i64) -> Result<Skimmed, Error> {
+    let mut skimmed = Skimmed { next_offset: from, batches: 0, bytes: 0 };
+    for batch in Batches::new(bytes) {
+        let batch = batch?;
+        skimmed.next_offset = batch.header.last_offset().saturating_add(1);
+        skimmed.batches += 1;
+        skimmed.bytes += batch.bytes.len();
+    }
+    if skimmed.batches > 0 && skimmed.next_offset <= from {
+        return Err(Error::OffsetsGoBack { got: skimmed.next_offset, min: from.saturating_add(1) });
+    }
+    Ok(skimmed)
+}

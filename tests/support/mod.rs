@@ -1,0 +1,17 @@
+//! What the integration tests share.
+#![allow(dead_code, reason = "each test target uses a part of it")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+use std::time::Duration;
+
+pub(crate) mod source;
+
+/// Says that a test cannot run here. `<name>: <reason>` has to stand in tests/skips.txt.
+pub(crate) fn skip(name: &str, reason: &str) {
+    println!("SKIPPED: {name}: {reason}");
+}
+
+/// Awaits `future` for at most `limit`, and panics with `what` if that is not enough.
+pub(crate) async fn within<F: Future>(limit: Duration, what: &str, future: F) -> F::Output {
+    tokio::time::timeout(limit, future).await.unwrap_or_else(|_| panic!("{what} took longer than {limit:?}"))
+}
