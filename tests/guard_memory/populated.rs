@@ -30,42 +30,52 @@ pub(crate) const THROTTLE_MILLIS: i32 = 1234;
 /// The whole frame after the length.
 pub(crate) fn frame(api_code: i16, version: i16) -> Bytes {
     let api = ApiKey::try_from(api_code).unwrap();
+    match api {
+        ApiKey::Fetch => framed(api, version, &fetch(version)),
+        ApiKey::ListOffsets => framed(api, version, &list_offsets()),
+        ApiKey::Metadata => framed(api, version, &metadata(version)),
+        ApiKey::SaslHandshake => framed(api, version, &sasl_handshake()),
+        ApiKey::ApiVersions => framed(api, version, &api_versions(version)),
+        ApiKey::CreateTopics => framed(api, version, &create_topics(version)),
+        ApiKey::DeleteTopics => framed(api, version, &delete_topics(version)),
+        ApiKey::SaslAuthenticate => framed(api, version, &sasl_authenticate()),
+        ApiKey::CreateDelegationToken => framed(api, version, &create_token(version)),
+        ApiKey::RenewDelegationToken => framed(api, version, &renewed()),
+        ApiKey::ExpireDelegationToken => framed(api, version, &expired()),
+        ApiKey::DescribeDelegationToken => framed(api, version, &describe_tokens(version)),
+        other => panic!("the client does not call {other:?}"),
+    }
+}
+
+pub(crate) fn framed(api: ApiKey, version: i16, response: &impl Encodable) -> Bytes {
     let mut frame = BytesMut::new();
     let header = ResponseHeader::default().with_correlation_id(7);
     header.encode(&mut frame, api.response_header_version(version)).unwrap();
-    body(api, version, &mut frame);
+    response.encode(&mut frame, version).unwrap();
     frame.freeze()
 }
 
-fn body(api: ApiKey, version: i16, frame: &mut BytesMut) {
-    let encoded = match api {
-        ApiKey::Fetch => fetch(version).encode(frame, version),
-        ApiKey::ListOffsets => list_offsets().encode(frame, version),
-        ApiKey::Metadata => metadata(version).encode(frame, version),
-        ApiKey::SaslHandshake => SaslHandshakeResponse::default()
-            .with_mechanisms(vec![text("GSSAPI"), text("SCRAM-SHA-512")])
-            .encode(frame, version),
-        ApiKey::ApiVersions => api_versions(version).encode(frame, version),
-        ApiKey::CreateTopics => create_topics(version).encode(frame, version),
-        ApiKey::DeleteTopics => delete_topics(version).encode(frame, version),
-        ApiKey::SaslAuthenticate => SaslAuthenticateResponse::default()
-            .with_error_message(Some(text("words")))
-            .with_auth_bytes(Bytes::from_static(b"v=proof"))
-            .with_session_lifetime_ms(60_000)
-            .encode(frame, version),
-        ApiKey::CreateDelegationToken => create_token(version).encode(frame, version),
-        ApiKey::RenewDelegationToken => RenewDelegationTokenResponse::default()
-            .with_expiry_timestamp_ms(1_700_000_000_000)
-            .with_throttle_time_ms(THROTTLE_MILLIS)
-            .encode(frame, version),
-        ApiKey::ExpireDelegationToken => ExpireDelegationTokenResponse::default()
-            .with_expiry_timestamp_ms(1_700_000_000_000)
-            .with_throttle_time_ms(THROTTLE_MILLIS)
-            .encode(frame, version),
-        ApiKey::DescribeDelegationToken => describe_tokens(version).encode(frame, version),
-        other => panic!("the client does not call {other:?}"),
-    };
-    encoded.unwrap();
+fn sasl_handshake() -> SaslHandshakeResponse {
+    SaslHandshakeResponse::default().with_mechanisms(vec![text("GSSAPI"), text("SCRAM-SHA-512")])
+}
+
+fn sasl_authenticate() -> SaslAuthenticateResponse {
+    SaslAuthenticateResponse::default()
+        .with_error_message(Some(text("words")))
+        .with_auth_bytes(Bytes::from_static(b"v=proof"))
+        .with_session_lifetime_ms(60_000)
+}
+
+fn renewed() -> RenewDelegationTokenResponse {
+    RenewDelegationTokenResponse::default()
+        .with_expiry_timestamp_ms(1_700_000_000_000)
+        .with_throttle_time_ms(THROTTLE_MILLIS)
+}
+
+fn expired() -> ExpireDelegationTokenResponse {
+    ExpireDelegationTokenResponse::default()
+        .with_expiry_timestamp_ms(1_700_000_000_000)
+        .with_throttle_time_ms(THROTTLE_MILLIS)
 }
 
 fn text(text: &'static str) -> StrBytes {
