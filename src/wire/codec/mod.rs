@@ -180,3 +180,6 @@ fn period(duration: Option<Duration>) -> i64 {
 fn present(number: i32) -> Option<i32> {
     (number >= 0).then_some(number)
 }
+
+#[cfg(test)]
+mod tests;

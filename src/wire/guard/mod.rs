@@ -19,3 +19,6 @@ pub(crate) use shape::{
     BOOL, Field, INT8, INT16, INT32, INT64, Kind, Shape, TEXT, UUID, blob, field, list, text,
 };
 pub(crate) use walk::{header, response, throttle};
+
+#[cfg(test)]
+mod tests;
