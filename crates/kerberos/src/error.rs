@@ -12,7 +12,6 @@ pub use self::code::ErrorCode;
 pub use self::fault::{Fault, GssFault, ReplyFault};
 use crate::enctype::Enctype;
 use crate::principal::{Principal, Realm};
-use crate::ticket::Ticket;
 use crate::time::ClockOffset;
 
 /// What to do about an error.
@@ -74,12 +73,6 @@ pub struct Context {
     pub ticket_key: Option<(Enctype, Option<u32>)>,
     /// How far the KDC's clock is ahead of ours.
     pub offset: ClockOffset,
-}
-
-impl Context {
-    pub(crate) const fn set_ticket(&mut self, ticket: &Ticket) {
-        self.ticket_key = Some((ticket.enctype(), ticket.kvno()));
-    }
 }
 
 impl Error {

@@ -7,7 +7,7 @@ mod krb_error;
 mod padata;
 mod parts;
 
-pub(crate) use self::ap::{ApRequest, Authenticator};
+pub(crate) use self::ap::{ApReply, ApRequest, Authenticator};
 pub(crate) use self::kdc_reply::{EncKdcReplyPart, KdcReply};
 pub(crate) use self::kdc_request::{KdcOptions, RequestBody, as_request, tgs_request};
 pub(crate) use self::krb_error::KrbError;

@@ -41,6 +41,11 @@ impl<'a> Reader<'a> {
         self.rest.first().copied()
     }
 
+    /// What is left, as it is.
+    pub const fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
     /// Checks that nothing is left.
     ///
     /// # Errors

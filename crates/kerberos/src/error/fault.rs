@@ -21,6 +21,8 @@ pub enum Fault {
     Reply(ReplyFault),
     /// A token of the service is not acceptable.
     Gss(GssFault),
+    /// The service turned us away without saying why.
+    ServiceRefused,
     /// The KDC asks for a way of pre-authentication that we do not have, such as a smart card.
     PreauthUnsupported,
     /// We hold no key of the types that the KDC names, or of the one it used.
@@ -60,6 +62,7 @@ impl Fault {
             Self::Crypto(crypto::Error::TooShort | crypto::Error::Integrity) => Class::Security,
             Self::Crypto(_) | Self::PreauthUnsupported | Self::NoKey { .. } | Self::NoKdc(_) => Class::Config,
             Self::TooManyRequests | Self::NoCredential(_) => Class::Config,
+            Self::ServiceRefused => Class::Refused,
             Self::NotRenewable => Class::StaleCredential,
             Self::Unreachable(..) | Self::NoEntropy | Self::Shutdown => Class::Transient,
         }
@@ -74,6 +77,7 @@ impl fmt::Display for Fault {
             Self::Crypto(_) => f.write_str("a message cannot be opened"),
             Self::Reply(_) => f.write_str("the KDC's reply does not fit the request"),
             Self::Gss(fault) => write!(f, "{fault}"),
+            Self::ServiceRefused => f.write_str("the service refused the ticket and did not say why"),
             Self::PreauthUnsupported => {
                 f.write_str("the KDC asks for another pre-authentication than a password or keytab")
             }
@@ -213,8 +217,6 @@ pub enum GssFault {
     OfferLength,
     /// The server insists on a security layer after login, which Kafka does not have.
     NoAuthOnly,
-    /// A message came when there is nothing left to say.
-    Unexpected,
 }
 
 impl GssFault {
@@ -247,7 +249,6 @@ impl fmt::Display for GssFault {
             Self::Sequence => "a token is missing, doubled or out of order",
             Self::OfferLength => "the offer of security layers is not four bytes long",
             Self::NoAuthOnly => "the server insists on a security layer",
-            Self::Unexpected => "a message came after the last one",
         })
     }
 }

@@ -35,9 +35,9 @@ fn fault_hint(error: &Error) -> Option<String> {
         Fault::Gss(GssFault::NoAuthOnly) => {
             Some("The server has to offer the security layer \"auth\"; Kafka brokers always do.".to_owned())
         }
-        Fault::Gss(GssFault::Refused(_)) => Some(
-            "The service has other keys in its keytab than the KDC, or does not accept the ticket's \
-             encryption type or the path through other realms."
+        Fault::ServiceRefused | Fault::Gss(GssFault::Refused(_)) => Some(
+            "The service has other keys in its keytab than the KDC, does not accept the ticket's \
+             encryption type or the path through other realms, or maps the principal to no user."
                 .to_owned(),
         ),
         _ => None,
