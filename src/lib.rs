@@ -22,7 +22,7 @@ mod tls;
 mod wire;
 
 pub use cluster::client::Cluster;
-pub use cluster::config::{Bootstrap, Config, InvalidBootstrap, Security};
+pub use cluster::config::{Bootstrap, Config, ConfigWarning, InvalidBootstrap, InvalidProperties, Security};
 pub use conn::counters::Statistics;
 pub use conn::credentials::{Credentials, TokenSource, TokenWriter};
 pub use conn::dial::{Connect, Connecting, Stream, TcpConnector};

@@ -1,6 +1,7 @@
 //! How to reach a cluster and how patient to be with it.
 
 mod bootstrap;
+pub(crate) mod java;
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use crate::conn::dial::{Connect, TcpConnector};
 use crate::tls::Tls;
 
 pub use bootstrap::{Bootstrap, InvalidBootstrap};
+pub use java::{ConfigWarning, InvalidProperties};
 
 /// Says how connections to a cluster are protected on the network.
 #[derive(Clone, Debug)]
@@ -26,7 +28,8 @@ pub enum Security {
 
 /// Configures a client of one cluster: where it is, how it is reached, who the client is.
 ///
-/// These three have no default. All else has one, and a `with_*` setter to change it.
+/// These three have no default. All else has one, and a `with_*` setter to change it. Times are
+/// from 1 ms to a year, others are moved to the nearest.
 #[derive(Clone, Debug)]
 pub struct Config {
     bootstrap: Bootstrap,
@@ -79,34 +82,35 @@ impl Config {
         }
     }
 
-    /// Sets the name by which brokers' logs, quotas and metrics know this client. Default `ottla`.
+    /// Sets the name by which brokers' logs, quotas and metrics know this client. Default `ottla`;
+    /// the first 249 characters are kept.
     #[must_use]
     pub fn with_client_id(mut self, client_id: impl Into<String>) -> Self {
-        self.client_id = client_id.into();
+        self.client_id = client_id.into().chars().take(MAX_CLIENT_ID).collect();
         self
     }
 
     /// Sets how long one connection may take to be made, name look-up, TLS and login included.
-    /// Default 10 s, at least 1 ms. A broker that does not answer costs a caller this much before
+    /// Default 10 s. A broker that does not answer costs a caller this much before
     /// another one is tried.
     #[must_use]
     pub fn with_connect_timeout(mut self, timeout: Duration) -> Self {
-        self.connect_timeout = timeout.max(SHORTEST);
+        self.connect_timeout = sensible(timeout);
         self
     }
 
-    /// Sets how long one request waits for its response. Default 30 s, at least 1 ms. A request that takes
+    /// Sets how long one request waits for its response. Default 30 s. A request that takes
     /// longer costs its connection, since nobody knows what became of it.
     #[must_use]
     pub fn with_request_timeout(mut self, timeout: Duration) -> Self {
-        self.request_timeout = timeout.max(SHORTEST);
+        self.request_timeout = sensible(timeout);
         self
     }
 
-    /// Sets how long one operation may take with all its retries. Default 60 s, at least 1 ms.
+    /// Sets how long one operation may take with all its retries. Default 60 s.
     #[must_use]
     pub fn with_deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = deadline.max(SHORTEST);
+        self.deadline = sensible(deadline);
         self
     }
 
@@ -115,25 +119,25 @@ impl Config {
     /// clients do not come at once. Default 50 ms to 1 s. A `max` below `first` means `first`.
     #[must_use]
     pub fn with_reconnect_backoff(mut self, first: Duration, max: Duration) -> Self {
-        let first = first.max(SHORTEST);
-        self.reconnect_backoff = Backoff { first, max: max.max(first) };
+        let first = sensible(first);
+        self.reconnect_backoff = Backoff { first, max: sensible(max).max(first) };
         self
     }
 
     /// Sets after how long without requests a connection is closed. Default 9 min, one less than
     /// brokers close it after (`connections.max.idle.ms`), so that no request meets a closing
-    /// connection. At least 1 ms.
+    /// connection.
     #[must_use]
     pub fn with_idle_close(mut self, idle: Duration) -> Self {
-        self.idle_close = idle.max(SHORTEST);
+        self.idle_close = sensible(idle);
         self
     }
 
     /// Sets after how long what is known of brokers and leaders is asked for again although
-    /// nothing contradicted it. Default 5 min, at least 1 ms; each time costs one request.
+    /// nothing contradicted it. Default 5 min; each time costs one request.
     #[must_use]
     pub fn with_metadata_max_age(mut self, age: Duration) -> Self {
-        self.metadata_max_age = age.max(SHORTEST);
+        self.metadata_max_age = sensible(age);
         self
     }
 
@@ -205,6 +209,14 @@ impl Config {
 
 /// Zero would mean "never succeed" or "spin", which nobody wants.
 const SHORTEST: Duration = Duration::from_millis(1);
+/// As good as never, and no point in time overflows by it.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
+/// As many as the names of topics have, which go into the same metrics.
+const MAX_CLIENT_ID: usize = 249;
+
+fn sensible(time: Duration) -> Duration {
+    time.clamp(SHORTEST, LONGEST)
+}
 
 #[cfg(test)]
 mod tests {
@@ -238,7 +250,9 @@ mod tests {
         let two = Duration::from_secs(2);
         assert_eq!(config.reconnect_backoff(), Backoff { first: two, max: two });
         assert_eq!(config.max_frame(), 64 * 1024);
-        assert_eq!(config.with_max_frame(usize::MAX).max_frame(), 1024 * 1024 * 1024);
+        let long = config.with_idle_close(Duration::MAX).with_client_id("é".repeat(300));
+        assert_eq!((long.idle_close(), long.client_id().chars().count()), (LONGEST, MAX_CLIENT_ID));
+        assert_eq!(long.with_max_frame(usize::MAX).max_frame(), 1024 * 1024 * 1024);
     }
 
     #[test]

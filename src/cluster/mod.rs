@@ -2,6 +2,7 @@
 
 pub(crate) mod client;
 pub(crate) mod config;
+pub(crate) mod jaas;
 pub(crate) mod pool;
 pub(crate) mod properties;
 mod retry;

@@ -18,6 +18,8 @@ use self::lines::Lines;
 
 /// The largest file that is read. A trust store with all public CAs has a quarter of this.
 pub(crate) const MAX_BYTES: usize = 1024 * 1024;
+/// The most entries and comments that are read. Kafka's own samples have a tenth of this.
+const MAX_LINES: usize = 10_000;
 
 /// The entries of a file in their order, and its comments.
 #[derive(Clone, Debug, Default)]
@@ -57,17 +59,25 @@ impl Value {
     }
 }
 
+impl From<Zeroizing<String>> for Value {
+    fn from(text: Zeroizing<String>) -> Self {
+        Self(text)
+    }
+}
+
 impl fmt::Debug for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Value(..)")
     }
 }
 
-/// What can be wrong with a file as such. Java accepts the first three.
+/// What can be wrong with a file as such. Java accepts all but the last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Error {
     /// The file is larger than any sensible one.
     TooLarge { max: usize },
+    /// The file has more entries and comments than any sensible one.
+    TooManyLines { max: usize },
     /// A line is not UTF-8.
     NotUtf8 { line: usize },
     /// Two `\u` escapes that belong together stand alone.
@@ -80,6 +90,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooLarge { max } => write!(f, "the file has more than {max} bytes"),
+            Self::TooManyLines { max } => write!(f, "the file has more than {max} entries and comments"),
             Self::NotUtf8 { line } => {
                 write!(f, "line {line} is not UTF-8: write other characters than ASCII as \\uXXXX")
             }
@@ -100,7 +111,10 @@ impl Properties {
             Error::NotUtf8 { line: 1 + good.iter().filter(|&&b| b == b'\n').count() }
         })?;
         let mut properties = Self::default();
-        for line in Lines::new(text) {
+        for (count, line) in Lines::new(text).enumerate() {
+            if count == MAX_LINES {
+                return Err(Error::TooManyLines { max: MAX_LINES });
+            }
             match line {
                 lines::Line::Comment { line, text } => {
                     properties.comments.push(Comment { line, text: Value::new(text.to_owned()) });

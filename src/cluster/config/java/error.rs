@@ -1,0 +1,141 @@
+//! What can be wrong with a `client.properties`.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::cluster::config::InvalidBootstrap;
+use crate::cluster::{jaas, properties};
+use crate::tls::InvalidTls;
+
+/// Tells why a `client.properties` makes no configuration: the file, the line and the key, and
+/// what to write instead. It shows no value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvalidProperties {
+    file: Option<PathBuf>,
+    error: Error,
+}
+
+impl InvalidProperties {
+    pub(super) fn in_file(mut self, file: &Path) -> Self {
+        self.file = Some(file.to_owned());
+        self
+    }
+
+    #[cfg(test)]
+    pub(super) fn error(&self) -> &Error {
+        &self.error
+    }
+}
+
+impl From<Error> for InvalidProperties {
+    fn from(error: Error) -> Self {
+        Self { file: None, error }
+    }
+}
+
+impl fmt::Display for InvalidProperties {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.file {
+            Some(file) => write!(f, "{}: {}", file.display(), self.error),
+            None => self.error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for InvalidProperties {}
+
+/// A private error of reading a `client.properties`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Error {
+    /// The file cannot be read.
+    Unreadable { kind: io::ErrorKind },
+    /// The file is not in the syntax of properties.
+    Syntax(properties::Error),
+    /// A key that the others ask for is not there, or empty.
+    Missing { key: &'static str },
+    /// A value is not right.
+    Value { key: &'static str, line: usize, fault: Fault },
+    /// TLS cannot be set up with what the values, and the files that they name, have.
+    Tls(InvalidTls),
+}
+
+impl Error {
+    pub(super) fn in_file(self, file: &Path) -> InvalidProperties {
+        InvalidProperties::from(self).in_file(file)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreadable { kind } => write!(f, "cannot be read: {kind}"),
+            Self::Syntax(error) => error.fmt(f),
+            Self::Missing { key } => write!(f, "{key} is missing"),
+            Self::Value { key, line, fault } => write!(f, "line {line}, {key}: {fault}"),
+            Self::Tls(error) => error.fmt(f),
+        }
+    }
+}
+
+/// What is wrong with one value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    Bootstrap(InvalidBootstrap),
+    /// The value is none of those that there are.
+    NotOneOf {
+        allowed: &'static str,
+    },
+    /// The value is no number of milliseconds.
+    NotMillis,
+    /// Kerberos is asked for.
+    Kerberos,
+    Jaas(jaas::Error),
+    /// The login module is not the one of the mechanism.
+    WrongModule {
+        right: &'static str,
+    },
+    /// The login module lacks an option.
+    NoOption {
+        option: &'static str,
+    },
+    /// With tokenauth, user name and password are not those of a token.
+    NotAToken,
+    /// A key store or trust store is not PEM.
+    NotPem,
+    /// A store is given both as a file and inline.
+    FileAndInline,
+    /// A password is given for what has none.
+    Password,
+    /// The names of servers shall not be verified.
+    NamesNotVerified,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bootstrap(error) => error.fmt(f),
+            Self::NotOneOf { allowed } => write!(f, "it is one of {allowed}"),
+            Self::NotMillis => f.write_str("it is a number of milliseconds"),
+            Self::Kerberos => f.write_str(
+                "GSSAPI (Kerberos) is not yet in this build: use PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512",
+            ),
+            Self::Jaas(error) => error.fmt(f),
+            Self::WrongModule { right } => write!(f, "the login module of this sasl.mechanism is {right}"),
+            Self::NoOption { option } => write!(f, "the login module needs the option {option}=\"...\""),
+            Self::NotAToken => f.write_str(
+                "with tokenauth=\"true\", username is the id of a delegation token and password the base64 text of its HMAC",
+            ),
+            Self::NotPem => f.write_str(
+                "only PEM stores are read: set the store's type to PEM; `keytool -exportcert -rfc` or `openssl pkcs12` converts",
+            ),
+            Self::FileAndInline => f.write_str("the store is given as a file and inline: take one of them out"),
+            Self::Password => f.write_str(
+                "PEM stores have no password, and encrypted keys are not supported: decrypt with `openssl pkcs8`",
+            ),
+            Self::NamesNotVerified => f.write_str(
+                "server names are always verified: it is `https` or not set; give the certificates the right names",
+            ),
+        }
+    }
+}

@@ -1,0 +1,185 @@
+use std::io::ErrorKind;
+
+use super::*;
+use crate::cluster::{jaas, properties};
+use crate::conn::credentials::Credentials;
+use crate::sasl::ScramMechanism;
+use crate::secret::Secret;
+use crate::tls::Tls;
+
+const SASL: &str = "bootstrap.servers=b1:9092\nsecurity.protocol=SASL_PLAINTEXT\n";
+const SSL: &str = "bootstrap.servers=b1:9092\nsecurity.protocol=SSL\n";
+const PEM: &str = "-----BEGIN X-----\\nAA==\\n-----END X-----";
+
+fn draft(text: &str) -> Draft {
+    Draft::parse(text.as_bytes()).unwrap()
+}
+
+fn error(text: &str) -> Error {
+    Draft::parse(text.as_bytes()).unwrap_err().error().clone()
+}
+
+fn value(text: &str) -> (&'static str, usize, Fault) {
+    match error(text) {
+        Error::Value { key, line, fault } => (key, line, fault),
+        other => panic!("not a wrong value: {other:?}"),
+    }
+}
+
+fn scram(options: &str) -> String {
+    format!(
+        "{SASL}sasl.mechanism=SCRAM-SHA-512\nsasl.jaas.config={} required {options};\n",
+        login::SCRAM_MODULE
+    )
+}
+
+#[test]
+fn the_least_is_where_the_cluster_is() {
+    let (config, warnings) = Config::from_properties(b"bootstrap.servers = b1:9092,[::1]:9093 \n").unwrap();
+    assert_eq!(config.bootstrap().to_string(), "b1:9092,[::1]:9093");
+    assert!(matches!((config.security(), config.credentials()), (Security::Plaintext, Credentials::None)));
+    assert_eq!((config.client_id(), warnings), ("ottla", vec![]));
+    for text in ["", "bootstrap.servers=", "bootstrap.servers=b1:9092\nbootstrap.servers= "] {
+        assert_eq!(error(text), Error::Missing { key: "bootstrap.servers" });
+    }
+}
+
+#[test]
+fn reads_a_plain_login() {
+    let text = format!(
+        "{}sasl.mechanism=PLAIN\nsasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required \\\n  username=\"alice\" \\\n  password=\"se\\\\\"same\";\n",
+        SASL.replace("SASL_PLAINTEXT", "sasl_plaintext")
+    );
+    let draft = draft(&text);
+    let Credentials::Plain { user, password } = draft.config().credentials() else { panic!("{draft:?}") };
+    assert_eq!((user.as_str(), password), ("alice", &Secret::from("se\"same")));
+    assert!(!format!("{draft:?}").contains("same"));
+}
+
+#[test]
+fn reads_a_scram_login_and_one_with_a_token() {
+    let user = draft(&scram("username=alice password=sesame tokenauth=false"));
+    let Credentials::Scram { mechanism, user, password } = user.config().credentials() else {
+        panic!("{user:?}")
+    };
+    assert_eq!((*mechanism, user.as_str()), (ScramMechanism::Sha512, "alice"));
+    assert_eq!(password, &Secret::from("sesame"));
+    let token = draft(&scram("username=the-id password=\"+//+AQ==\" tokenauth=\"TRUE\""));
+    let Credentials::Token { mechanism, source } = token.config().credentials() else { panic!("{token:?}") };
+    assert_eq!((*mechanism, source.current().id()), (ScramMechanism::Sha512, "the-id"));
+    assert_eq!(source.current().secret_password(), Secret::from("+//+AQ=="));
+}
+
+#[test]
+fn says_what_is_wrong_with_a_login() {
+    assert_eq!(error(SASL), Error::Missing { key: "sasl.mechanism" });
+    assert_eq!(error(&format!("{SASL}sasl.mechanism=PLAIN")), Error::Missing { key: "sasl.jaas.config" });
+    let mechanism = |name: &str| value(&format!("{SASL}sasl.mechanism={name}"));
+    assert_eq!(mechanism("GSSAPI"), ("sasl.mechanism", 3, Fault::Kerberos));
+    let allowed = "PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512";
+    assert_eq!(mechanism("plain"), ("sasl.mechanism", 3, Fault::NotOneOf { allowed }));
+    let jaas = |options: &str| value(&scram(options));
+    let fault = |fault| ("sasl.jaas.config", 4, fault);
+    assert_eq!(jaas("username"), fault(Fault::Jaas(jaas::Error::NoValue { option: 1 })));
+    assert_eq!(jaas("password=a"), fault(Fault::NoOption { option: "username" }));
+    assert_eq!(jaas("username=a"), fault(Fault::NoOption { option: "password" }));
+    assert_eq!(jaas("username=a password=sesame tokenauth=true"), fault(Fault::NotAToken));
+    let other = scram("username=a password=b").replace("SCRAM-SHA-512", "PLAIN");
+    let right = "org.apache.kafka.common.security.plain.PlainLoginModule";
+    assert_eq!(value(&other), fault(Fault::WrongModule { right }));
+}
+
+#[test]
+fn reads_pem_stores_in_files_and_inline() {
+    let files = "ssl.truststore.type=PEM\nssl.truststore.location=/ca.pem\nssl.keystore.type=PEM\nssl.keystore.location=/id.pem\n";
+    let expected = Tls::builder().with_roots_file("/ca.pem").with_identity_files("/id.pem", "/id.pem");
+    assert_eq!(
+        draft(&format!("{SSL}{files}ssl.endpoint.identification.algorithm=HTTPS")).tls,
+        Some(expected)
+    );
+    let inline = format!(
+        "ssl.truststore.type=PEM\nssl.truststore.certificates={PEM}\nssl.keystore.type=PEM\nssl.keystore.key={PEM}\nssl.keystore.certificate.chain={PEM}\n"
+    );
+    let pem = "\n-----BEGIN X-----\nAA==\n-----END X-----\n";
+    let expected = Tls::builder().with_roots_pem(pem).with_identity_pem(pem, Secret::from(pem));
+    assert_eq!(draft(&format!("{SSL}{inline}")).tls, Some(expected));
+}
+
+#[test]
+fn says_what_is_wrong_with_a_store() {
+    assert_eq!(error(SSL), Error::Missing { key: "ssl.truststore.location" });
+    let ssl = |text: &str| value(&format!("{SSL}{text}"));
+    let location = "ssl.truststore.location";
+    assert_eq!(ssl("ssl.truststore.location=/ca.jks"), (location, 3, Fault::NotPem));
+    let jks = "ssl.truststore.location=/ca.jks\nssl.truststore.type=JKS";
+    assert_eq!(ssl(jks), ("ssl.truststore.type", 4, Fault::NotPem));
+    let both = "ssl.truststore.type=PEM\nssl.truststore.location=/ca.pem\nssl.truststore.certificates=x";
+    assert_eq!(ssl(both), ("ssl.truststore.certificates", 5, Fault::FileAndInline));
+    assert_eq!(ssl("ssl.key.password=x"), ("ssl.key.password", 3, Fault::Password));
+    let algorithm = "ssl.endpoint.identification.algorithm";
+    for off in ["", "none"] {
+        assert_eq!(ssl(&format!("{algorithm}={off}")), (algorithm, 3, Fault::NamesNotVerified));
+    }
+    let roots = format!("{SSL}ssl.truststore.type=PEM\nssl.truststore.location=/nonexistent/ca.pem\n");
+    let keystore = |text: &str| error(&format!("{roots}ssl.keystore.type=PEM\n{text}"));
+    assert_eq!(keystore("ssl.keystore.key=x"), Error::Missing { key: "ssl.keystore.certificate.chain" });
+    assert_eq!(keystore("ssl.keystore.certificate.chain=x"), Error::Missing { key: "ssl.keystore.key" });
+    let unreadable = Config::from_properties(roots.as_bytes()).unwrap_err();
+    assert!(
+        matches!(unreadable.error(), Error::Tls(_)) && unreadable.to_string().contains("/nonexistent/ca.pem")
+    );
+}
+
+#[test]
+fn reads_times_and_the_name_of_the_client() {
+    let text = "bootstrap.servers=b1:9092\nclient.id=job-7\nrequest.timeout.ms=1\ndefault.api.timeout.ms=2\nmetadata.max.age.ms=3\nsocket.connection.setup.timeout.ms=4\nreconnect.backoff.max.ms=700\nreconnect.backoff.ms=60\nconnections.max.idle.ms=-1\n";
+    let config = Config::from_properties(text.as_bytes()).unwrap().0;
+    let times =
+        [config.request_timeout(), config.deadline(), config.metadata_max_age(), config.connect_timeout()];
+    assert_eq!(times, [1, 2, 3, 4].map(Duration::from_millis));
+    let backoff = config.reconnect_backoff();
+    assert_eq!([backoff.first, backoff.max], [60, 700].map(Duration::from_millis));
+    assert_eq!((config.client_id(), config.idle_close().as_secs()), ("job-7", 365 * 24 * 3600));
+    let wrong = "bootstrap.servers=b1:9092\nrequest.timeout.ms=1s\n";
+    assert_eq!(value(wrong), ("request.timeout.ms", 2, Fault::NotMillis));
+}
+
+#[test]
+fn warns_of_keys_that_are_unknown_or_without_effect() {
+    let text = "bootstrap.servers=b1:9092\nacks=all\nsasl.mechanism=GSSAPI\nssl.key.password=sesame\n";
+    let (_, warnings) = Config::from_properties(text.as_bytes()).unwrap();
+    let shown: Vec<_> = warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        shown,
+        [
+            "line 2: \"acks\" is not a key that this client knows",
+            "line 3: \"sasl.mechanism\" has no effect with this security.protocol",
+            "line 4: \"ssl.key.password\" has no effect with this security.protocol",
+        ]
+    );
+}
+
+#[test]
+fn says_what_is_wrong_with_the_rest() {
+    let bootstrap = value("bootstrap.servers=b1\n");
+    assert!(matches!(bootstrap, ("bootstrap.servers", 1, Fault::Bootstrap(_))), "{bootstrap:?}");
+    let allowed = "PLAINTEXT, SSL, SASL_PLAINTEXT and SASL_SSL";
+    let protocol = value("bootstrap.servers=b1:1\nsecurity.protocol=TLS\n");
+    assert_eq!(protocol, ("security.protocol", 2, Fault::NotOneOf { allowed }));
+    assert_eq!(error("k=\\u"), Error::Syntax(properties::Error::BadEscape { line: 1 }));
+}
+
+#[test]
+fn names_the_file_and_the_line_and_no_value() {
+    let missing = Config::from_file("/nonexistent/client.properties").unwrap_err();
+    assert_eq!(missing.error(), &Error::Unreadable { kind: ErrorKind::NotFound });
+    let path = std::env::temp_dir().join(format!("ottla-{}.properties", std::process::id()));
+    std::fs::write(&path, scram("username=a password=sesame tokenauth=true")).unwrap();
+    let shown = Config::from_file(&path).unwrap_err().to_string();
+    std::fs::remove_file(&path).unwrap();
+    assert!(
+        shown.starts_with(&format!("{}: line 4, sasl.jaas.config: with tokenauth", path.display())),
+        "{shown}"
+    );
+    assert!(!shown.contains("sesame"), "{shown}");
+}
