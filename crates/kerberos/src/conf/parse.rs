@@ -31,6 +31,9 @@ pub(super) enum Stop {
     TooLong,
 }
 
+/// What ends a line; a line keeps it, since it is a blank too.
+const NEWLINE: [char; 2] = ['\r', '\n'];
+
 /// Reads files into one profile.
 pub(super) struct Parser<'a> {
     pub(super) source: &'a mut dyn Source,
@@ -63,7 +66,7 @@ impl Parser<'_> {
         let text = String::from_utf8_lossy(bytes);
         let mut state =
             State { expects: Expects::FirstSection, section: Profile::ROOT, level: 0, discard: None };
-        for (index, line) in text.split('\n').enumerate() {
+        for (index, line) in text.split_inclusive('\n').enumerate() {
             let number = index + 1;
             let fault = |fault| ConfError::Line { file: path.to_owned(), line: number, fault };
             if let Some(path) = argument(line, "include") {
@@ -107,7 +110,7 @@ impl Stop {
 /// Gives what follows a directive that starts in column 0 and is followed by a blank.
 fn argument<'a>(line: &'a str, directive: &str) -> Option<&'a str> {
     let rest = line.strip_prefix(directive)?;
-    rest.starts_with(blank).then(|| rest.trim_start_matches(blank).trim_end_matches('\r'))
+    rest.starts_with(blank).then(|| rest.trim_start_matches(blank).trim_end_matches(NEWLINE))
 }
 
 /// What C calls a space.
@@ -122,7 +125,7 @@ impl State {
             Expects::FirstSection if !line.starts_with('[') => Ok(()),
             Expects::FirstSection | Expects::Line => {
                 self.expects = Expects::Line;
-                self.statement(line.trim_start_matches(blank).trim_end_matches('\r'), place, profile)
+                self.statement(line.trim_start_matches(blank).trim_end_matches(NEWLINE), place, profile)
             }
             Expects::Brace if line.trim_start_matches(blank).starts_with('{') => {
                 self.expects = Expects::Line;

@@ -182,11 +182,14 @@ fn refuses_what_mit_refuses_and_says_which_line() {
     assert_eq!(fault("[a] b"), (1, LineFault::Section));
     assert_eq!(fault("[a]\nb = {\n}\n}"), (4, LineFault::UnmatchedBrace));
     assert_eq!(fault("[a]\nb =\n\n{"), (3, LineFault::MissingBrace));
+    // At the end of the file MIT no longer waits for it.
+    assert!(Krb5Conf::parse(b"[a]\nb =\n").is_ok());
     assert_eq!(fault("[a]\nb"), (2, LineFault::Relation));
     assert_eq!(fault("[a]\n= b"), (2, LineFault::Relation));
     assert_eq!(fault("[a]\nb c = d"), (2, LineFault::Relation));
     assert_eq!(fault("module /lib/x.so:y"), (1, LineFault::Module));
     assert!(matches!(fault("[a]\ninclude /b"), (2, LineFault::Include(_))));
+    assert!(matches!(fault("include\n"), (1, LineFault::Include(_))));
     assert!(matches!(fault("[a]\nincludedir /b"), (2, LineFault::Include(_))));
     let long = vec![b' '; MAX_CONF_LEN + 1];
     assert!(matches!(Krb5Conf::parse(&long), Err(ConfError::TooLong)));
