@@ -2,6 +2,10 @@
 //!
 //! Outside semver, behind the feature `unstable-internals`.
 
+mod frame;
+mod records;
 mod response;
 
+pub use frame::fuzz_frame;
+pub use records::{RecordWalk, fuzz_record_batch, skim_batches};
 pub use response::{apis, decode_response, fuzz_response, throttle_time, versions};
