@@ -6,6 +6,7 @@
 
 #![deny(unsafe_code)]
 
+mod admin;
 mod cluster;
 mod conn;
 mod entropy;
@@ -21,6 +22,8 @@ pub mod time;
 mod tls;
 mod wire;
 
+pub use admin::delegation_token::{DescribedToken, NewToken};
+pub use admin::topics::NewTopic;
 pub use cluster::client::Cluster;
 pub use cluster::config::{Bootstrap, Config, ConfigWarning, InvalidBootstrap, InvalidProperties, Security};
 pub use conn::counters::Statistics;
@@ -30,3 +33,5 @@ pub use conn::token::{NotAToken, Token, TokenEpoch, TokenLife};
 pub use error::{BrokerError, Error, ErrorKind};
 pub use sasl::scram::{NotAScramMechanism, ScramMechanism};
 pub use tls::{InvalidTls, Tls, TlsBuilder, TlsProvider};
+pub use wire::codec::fetch::IsolationLevel;
+pub use wire::codec::list_offsets::OffsetAt;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Instant;
 
 use base64ct::{Base64, Encoding};
 
@@ -25,7 +26,21 @@ pub struct Token {
     owner: Option<Principal>,
     requester: Option<Principal>,
     life: Option<TokenLife>,
+    received: Received,
 }
+
+/// When this process got the token from the broker that made it. It says nothing of what the
+/// token is, so two tokens that differ in it alone are equal.
+#[derive(Clone, Copy, Debug, Default)]
+struct Received(Option<Instant>);
+
+impl PartialEq for Received {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Received {}
 
 /// When a token was made and when it ends, by the broker's clock.
 ///
@@ -88,7 +103,7 @@ impl Token {
         if !(id_fits && hmac_fits) {
             return Err(NotAToken);
         }
-        Ok(Self { id, hmac, owner: None, requester: None, life: None })
+        Ok(Self { id, hmac, owner: None, requester: None, life: None, received: Received::default() })
     }
 
     /// Makes a token of its id and its password, the base64 text of the HMAC, as Kafka's own
@@ -122,6 +137,17 @@ impl Token {
     pub fn with_life(mut self, life: TokenLife) -> Self {
         self.life = Some(life);
         self
+    }
+
+    /// Says when the broker that made the token answered.
+    pub(crate) fn with_received(mut self, now: Instant) -> Self {
+        self.received = Received(Some(now));
+        self
+    }
+
+    /// When the broker that made the token answered, if it answered this process.
+    pub(crate) fn received(&self) -> Option<Instant> {
+        self.received.0
     }
 
     /// The id, which is the SCRAM user name. It is not a secret.

@@ -39,6 +39,7 @@ struct Inner {
 struct Place {
     broker: Option<Box<str>>,
     api: Option<ApiKey>,
+    topic: Option<Box<str>>,
     topic_partition: Option<TopicPartition>,
 }
 
@@ -70,6 +71,15 @@ impl Error {
     pub(crate) fn request(failure: Failure) -> Self {
         let kind = ErrorKind::of(&failure.error);
         Self::new(kind, None, Some(failure.error)).with(|inner| inner.written = failure.written)
+    }
+
+    /// The client, or the runtime beneath it, is being shut down.
+    pub(crate) fn shutdown() -> Self {
+        Self::new(ErrorKind::Shutdown, None, None)
+    }
+
+    pub(crate) fn about_topic(self, topic: &str) -> Self {
+        self.with(|inner| inner.place.topic = Some(topic.into()))
     }
 
     pub(crate) fn at_broker(self, broker: &str) -> Self {
@@ -135,6 +145,9 @@ impl fmt::Display for Error {
             None => self.0.kind.fmt(f)?,
         }
         let place = &self.0.place;
+        if let Some(topic) = &place.topic {
+            write!(f, ", topic {topic}")?;
+        }
         if let Some(topic_partition) = &place.topic_partition {
             write!(f, ", partition {topic_partition}")?;
         }

@@ -18,7 +18,7 @@ use crate::wire::error_code::ErrorCode;
 
 /// Which records a reader may see.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum IsolationLevel {
+pub enum IsolationLevel {
     /// All records, those of open and of aborted transactions among them.
     #[default]
     ReadUncommitted = 0,

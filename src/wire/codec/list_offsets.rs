@@ -18,7 +18,7 @@ use crate::wire::error_code::ErrorCode;
 
 /// Which offset is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum OffsetAt {
+pub enum OffsetAt {
     /// The first that the log still has.
     Earliest,
     /// The one after the last record; with read-committed isolation the last stable offset.
