@@ -54,7 +54,7 @@ public final class Admin {
 
     private static void createToken(org.apache.kafka.clients.admin.Admin admin, String[] args) throws Exception {
         Options given = new Options(List.of(args), Map.of("owner", "", "renewer", "", "max_lifetime_ms", "-1"));
-        var options = new CreateDelegationTokenOptions().maxLifetimeMs(Long.parseLong(given.text("max_lifetime_ms")));
+        var options = createOptions(Long.parseLong(given.text("max_lifetime_ms")));
         if (!given.text("owner").isEmpty()) {
             options.owner(principal(given.text("owner")));
         }
@@ -62,6 +62,11 @@ public final class Admin {
             options.renewers(List.of(principal(given.text("renewer"))));
         }
         System.out.println(json(admin.createDelegationToken(options).delegationToken().get()));
+    }
+
+    @SuppressWarnings("deprecation") // Kafka 3 has no other spelling
+    private static CreateDelegationTokenOptions createOptions(long maxLifetimeMs) {
+        return new CreateDelegationTokenOptions().maxlifeTimeMs(maxLifetimeMs);
     }
 
     private static void describeTokens(org.apache.kafka.clients.admin.Admin admin) throws Exception {

@@ -17,8 +17,8 @@ use crate::layout::{self, MAX_BROKERS, broker_name};
 use crate::node_properties::{CONTROLLER_ID, Node, Role, Shared};
 use crate::profile::{Listener, Profile};
 
-/// How long a node may take to start. On an idle machine it takes 2 to 7 s.
-const START: Duration = Duration::from_secs(120);
+/// How long a node may take to start. On an idle machine it takes 2 to 7 s; beside builds, 40 s.
+const START: Duration = Duration::from_secs(240);
 
 /// What to start, and where.
 #[derive(Clone, Debug)]
@@ -206,10 +206,13 @@ fn write_shared_files(kit: &Kit, plan: &Plan) -> Result<()> {
     let hosts = plan.dir.join("hosts");
     let names = (1..=plan.brokers).map(broker_name).chain(["localhost".to_owned(), "elsewhere".to_owned()]);
     write(&hosts, &names.map(|name| format!("127.0.0.1 {name}\n")).collect::<String>())?;
-    write(&plan.dir.join("log4j2.properties"), LOG4J2)?;
+    let (log4j, log4j2) = (plan.dir.join("log4j.properties"), plan.dir.join("log4j2.properties"));
+    write(&log4j, LOG4J)?;
+    write(&log4j2, LOG4J2)?;
     let mut flags = kit.jvm_flags();
     flags.push(format!("-Djdk.net.hosts.file={}", hosts.display()));
-    flags.push(format!("-Dlog4j2.configurationFile={}", plan.dir.join("log4j2.properties").display()));
+    flags.push(format!("-Dlog4j2.configurationFile={}", log4j2.display()));
+    flags.push(format!("-Dlog4j.configuration=file:{}", log4j.display()));
     let quoted =
         flags.iter().map(|flag| format!("\"{}\"\n", flag.replace('\\', "\\\\").replace('"', "\\\"")));
     write(&java_args(&plan.dir), &quoted.collect::<String>())
@@ -219,6 +222,7 @@ fn write(path: &Path, text: &str) -> Result<()> {
     fs::write(path, text).context(|| format!("write {}", path.display()))
 }
 
+/// Kafka 4: everything goes to standard error, since our programs answer on standard output.
 const LOG4J2: &str = "\
 status=error
 appender.err.type=Console
@@ -234,4 +238,16 @@ logger.login.name=org.apache.kafka.common.network.Selector
 logger.login.level=info
 logger.denied.name=kafka.authorizer.logger
 logger.denied.level=info
+";
+
+/// The same for Kafka 3.
+const LOG4J: &str = "\
+log4j.rootLogger=WARN, err
+log4j.appender.err=org.apache.log4j.ConsoleAppender
+log4j.appender.err.target=System.err
+log4j.appender.err.layout=org.apache.log4j.PatternLayout
+log4j.appender.err.layout.ConversionPattern=%d{ISO8601} %p %c{1} %m%n
+log4j.logger.kafka.server.KafkaRaftServer=INFO
+log4j.logger.org.apache.kafka.common.network.Selector=INFO
+log4j.logger.kafka.authorizer.logger=INFO
 ";

@@ -1,7 +1,7 @@
 //! The Java programs against real brokers, through every listener and login.
 #![expect(clippy::unwrap_used, reason = "a failure is a failed test")]
 
-use ottla_lab::{Cluster, Listener, Login, Profile, Record, Tally, cluster, json_field};
+use ottla_lab::{Cluster, Listener, Login, Profile, Record, Tally, cluster, json_field, own_cluster};
 
 fn default() -> Cluster {
     cluster(Profile::Default).unwrap()
@@ -108,4 +108,24 @@ fn metrics_are_summed_over_the_brokers() {
 fn a_failing_program_shows_what_it_said() {
     let error = default().admin(&["dance"]).unwrap_err().to_string();
     assert!(error.contains("no subcommand dance"), "{error}");
+}
+
+#[test]
+fn every_profile_has_its_setting() {
+    let settings = [
+        (Profile::ShortToken, "delegation.token.expiry.time.ms", "30000"),
+        (Profile::LongSweep, "delegation.token.expiry.check.interval.ms", "3600000"),
+        (Profile::Reauth5s, "connections.max.reauth.ms", "5000"),
+        (Profile::AuthDelay, "connection.failed.authentication.delay.ms", "100"),
+        (Profile::Default, "connection.failed.authentication.delay.ms", "0"),
+    ];
+    // One after the other and each for itself: not more JVMs at a time than need be.
+    for (profile, key, value) in settings {
+        let cluster = own_cluster(profile, 1).unwrap();
+        assert_eq!(cluster.admin(&["broker-config", "1", key]).unwrap(), value, "{profile:?}");
+    }
+    let cluster = own_cluster(Profile::NoSecret, 1).unwrap();
+    let alice = Login::Plain("alice".into());
+    let refused = create_token(&cluster, Listener::SaslPlaintext, &alice, &[]).unwrap_err().to_string();
+    assert!(refused.contains("DelegationTokenDisabledException"), "{refused}");
 }
