@@ -5,7 +5,9 @@
 mod frame;
 mod records;
 mod response;
+mod scram;
 
 pub use frame::fuzz_frame;
 pub use records::{RecordWalk, fuzz_record_batch, skim_batches};
 pub use response::{apis, decode_response, fuzz_response, throttle_time, versions};
+pub use scram::{ScramLogin, fuzz_scram};
