@@ -11,7 +11,7 @@ mod frame;
 mod initiator;
 mod message;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::sync::Arc;
 

@@ -12,6 +12,8 @@ pub mod error;
 pub mod exchange;
 pub mod expand;
 pub mod file;
+#[cfg(test)]
+mod forge;
 pub mod gss;
 pub mod key;
 pub mod keytab;

@@ -16,6 +16,3 @@ pub(crate) use self::parts::{EncryptedData, read_name, read_realm, write_key, wr
 
 /// The version in every message.
 const PVNO: i64 = 5;
-
-#[cfg(test)]
-mod tests;

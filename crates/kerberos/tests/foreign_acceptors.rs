@@ -1,5 +1,7 @@
 //! Logins at services of others: the JDK's acceptor, which Kafka's brokers use, and MIT's.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 #[path = "support/acceptor.rs"]
 mod acceptor;
 #[path = "support/exchanges.rs"]
