@@ -15,6 +15,9 @@ pub mod file;
 #[cfg(test)]
 mod forge;
 pub mod gss;
+#[cfg(feature = "unstable-internals")]
+#[doc(hidden)]
+pub mod internals;
 pub mod key;
 pub mod keytab;
 pub mod locate;

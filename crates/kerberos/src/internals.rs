@@ -1,0 +1,7 @@
+//! Pure functions of the private layers, for this project's own fuzz targets, benches and tests.
+//!
+//! Outside semver, behind the feature `unstable-internals`.
+
+mod files;
+
+pub use self::files::{fuzz_ccache, fuzz_keytab, fuzz_krb5_conf};
