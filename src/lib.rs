@@ -20,6 +20,7 @@ pub mod sasl;
 pub mod secret;
 pub mod time;
 mod tls;
+mod token;
 mod wire;
 
 pub use admin::delegation_token::{DescribedToken, NewToken};

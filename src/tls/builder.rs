@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use rustls_pki_types::CertificateDer;
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{ClientConfig, Error as RustlsError, RootCertStore};
 
 use super::Tls;
-use super::error::{Error, InvalidTls, Part};
+use super::error::{Error, InvalidTls, Origin, Part};
 use super::pem::Pem;
 use super::provider::TlsProvider;
 use crate::secret::Secret;
@@ -73,11 +74,16 @@ impl TlsBuilder {
             return Err(Error::NoRoots.into());
         }
         let provider = self.provider.or_else(TlsProvider::default_choice).ok_or(Error::NoProvider)?.load()?;
-        let roots = trusted(&self.roots)?;
+        let roots = certificates(&self.roots)?;
+        let mut store = RootCertStore::empty();
+        for (certificate, origin) in &roots {
+            let added = store.add(certificate.clone());
+            added.map_err(|_| Error::BadCertificate { origin: origin.clone() })?;
+        }
         let config = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&TLS13, &TLS12])
             .map_err(|_| Error::NoProvider)?
-            .with_root_certificates(roots);
+            .with_root_certificates(store);
         let config = match &self.identity {
             None => config.with_no_client_auth(),
             Some((chain, key)) => {
@@ -93,20 +99,19 @@ impl TlsBuilder {
                 })?
             }
         };
-        Ok(Tls::with_client_config(Arc::new(config)))
+        let roots = roots.into_iter().map(|(certificate, _)| certificate).collect();
+        Ok(Tls { config: Arc::new(config), roots: Some(roots) })
     }
 }
 
-fn trusted(texts: &[Pem]) -> Result<RootCertStore, Error> {
-    let mut roots = RootCertStore::empty();
+fn certificates(texts: &[Pem]) -> Result<Vec<(CertificateDer<'static>, Origin)>, Error> {
+    let mut all = Vec::new();
     for text in texts {
         let text = text.load(Part::Roots)?;
-        for certificate in text.certificates()? {
-            let added = roots.add(certificate);
-            added.map_err(|_| Error::BadCertificate { origin: text.origin().clone() })?;
-        }
+        let origin = text.origin();
+        all.extend(text.certificates()?.into_iter().map(|certificate| (certificate, origin.clone())));
     }
-    Ok(roots)
+    Ok(all)
 }
 
 #[cfg(test)]

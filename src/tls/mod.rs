@@ -18,7 +18,7 @@ mod tests;
 use std::fmt;
 use std::sync::Arc;
 
-use rustls_pki_types::ServerName;
+use rustls_pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::ClientConfig;
 
 pub use builder::TlsBuilder;
@@ -30,7 +30,11 @@ pub use provider::TlsProvider;
 ///
 /// Its `Debug` shows nothing, since a `ClientConfig` may reach private keys.
 #[derive(Clone)]
-pub struct Tls(Arc<ClientConfig>);
+pub struct Tls {
+    config: Arc<ClientConfig>,
+    /// The roots as they were given, unless the configuration is somebody's own.
+    roots: Option<Arc<[CertificateDer<'static>]>>,
+}
 
 impl Tls {
     /// Begins with no roots, no client identity and the default provider.
@@ -40,12 +44,18 @@ impl Tls {
 
     /// Takes a `ClientConfig` as it is: whatever it verifies, or does not, is its maker's choice.
     pub fn with_client_config(config: Arc<ClientConfig>) -> Self {
-        Self(config)
+        Self { config, roots: None }
     }
 
     /// What `tokio_rustls::TlsConnector` takes.
     pub(crate) fn client_config(&self) -> Arc<ClientConfig> {
-        Arc::clone(&self.0)
+        Arc::clone(&self.config)
+    }
+
+    /// The roots of trust as a PEM text, if they are known: others who shall reach the same
+    /// servers need them.
+    pub(crate) fn roots_pem(&self) -> Option<String> {
+        self.roots.as_deref().map(pem::write_certificates)
     }
 }
 

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::PathBuf;
 
+use base64ct::{Base64, Encoding};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
@@ -80,6 +81,22 @@ impl Text {
             Err(_) => Err(Error::BadPem { origin: origin() }),
         }
     }
+}
+
+/// Writes certificates as a PEM text, with lines of 64 characters.
+pub(super) fn write_certificates(certificates: &[CertificateDer<'static>]) -> String {
+    let mut text = String::new();
+    for certificate in certificates {
+        text.push_str("-----BEGIN CERTIFICATE-----\n");
+        for (index, c) in Base64::encode_string(certificate).chars().enumerate() {
+            if index > 0 && index % 64 == 0 {
+                text.push('\n');
+            }
+            text.push(c);
+        }
+        text.push_str("\n-----END CERTIFICATE-----\n");
+    }
+    text
 }
 
 fn contains(text: &[u8], part: &[u8]) -> bool {

@@ -134,6 +134,15 @@ fn a_client_config_of_ones_own_is_taken_as_it_is() {
 }
 
 #[test]
+fn tells_its_roots_to_others() {
+    let (one, other) = (Authority::new(1).root, Authority::new(9).root);
+    let both = format!("{one}{other}").replace("\r\n", "\n");
+    let tls = Tls::builder().with_roots_pem(one).with_roots_pem(other).build().unwrap();
+    assert_eq!(tls.roots_pem(), Some(both));
+    assert_eq!(Tls::with_client_config(tls.client_config()).roots_pem(), None);
+}
+
+#[test]
 fn trusts_nobody_unless_told_whom() {
     assert_eq!(fault(Tls::builder()), Error::NoRoots);
     assert!(Error::NoRoots.to_string().contains("with_roots_file"));

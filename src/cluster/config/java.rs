@@ -18,9 +18,11 @@ use std::time::Duration;
 use self::error::{Error, Fault};
 use super::{Config, Security};
 use crate::cluster::properties::{MAX_BYTES, Properties};
+use crate::conn::credentials::Credentials;
 use crate::tls::TlsBuilder;
 
 pub use self::error::InvalidProperties;
+pub(crate) use self::login::SCRAM_MODULE;
 
 impl Config {
     /// Reads the text of a Java `client.properties`.
@@ -147,11 +149,12 @@ struct Protocol {
 impl Draft {
     /// Reads all but the files that the text names.
     pub(crate) fn parse(text: &[u8]) -> Result<Self, InvalidProperties> {
-        let properties = Properties::parse(text).map_err(Error::Syntax)?;
-        Ok(Self::of(&properties)?)
+        let properties = Properties::parse(text)?;
+        Self::of(&properties)
     }
 
-    pub(crate) fn of(properties: &Properties) -> Result<Self, Error> {
+    /// As [`Draft::parse`], of what is already cut into entries.
+    pub(crate) fn of(properties: &Properties) -> Result<Self, InvalidProperties> {
         let keys = Keys(properties);
         let bootstrap = keys.read("bootstrap.servers", |list| list.parse().map_err(Fault::Bootstrap))?;
         let bootstrap = bootstrap.ok_or(Error::Missing { key: "bootstrap.servers" })?;
@@ -185,6 +188,12 @@ impl Draft {
 
     pub(crate) fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// Logs in by other means than the text says.
+    pub(crate) fn with_credentials(mut self, credentials: Credentials) -> Self {
+        self.config.credentials = credentials;
+        self
     }
 
     /// Reads the files that the text names.

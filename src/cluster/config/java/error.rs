@@ -34,6 +34,12 @@ impl From<Error> for InvalidProperties {
     }
 }
 
+impl From<properties::Error> for InvalidProperties {
+    fn from(error: properties::Error) -> Self {
+        Error::Syntax(error).into()
+    }
+}
+
 impl fmt::Display for InvalidProperties {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.file {

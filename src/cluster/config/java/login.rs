@@ -8,7 +8,9 @@ use crate::conn::token::Token;
 use crate::sasl::ScramMechanism;
 use crate::secret::Secret;
 
+/// Java's login module for PLAIN.
 const PLAIN_MODULE: &str = "org.apache.kafka.common.security.plain.PlainLoginModule";
+/// Java's login module for SCRAM, with users and with tokens.
 pub(crate) const SCRAM_MODULE: &str = "org.apache.kafka.common.security.scram.ScramLoginModule";
 
 /// The mechanisms that a file can choose.

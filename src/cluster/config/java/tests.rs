@@ -2,7 +2,6 @@ use std::io::ErrorKind;
 
 use super::*;
 use crate::cluster::{jaas, properties};
-use crate::conn::credentials::Credentials;
 use crate::sasl::ScramMechanism;
 use crate::secret::Secret;
 use crate::tls::Tls;
@@ -27,10 +26,7 @@ fn value(text: &str) -> (&'static str, usize, Fault) {
 }
 
 fn scram(options: &str) -> String {
-    format!(
-        "{SASL}sasl.mechanism=SCRAM-SHA-512\nsasl.jaas.config={} required {options};\n",
-        login::SCRAM_MODULE
-    )
+    format!("{SASL}sasl.mechanism=SCRAM-SHA-512\nsasl.jaas.config={} required {options};\n", SCRAM_MODULE)
 }
 
 #[test]

@@ -1,0 +1,268 @@
+//! The token file: a Kafka `client.properties` that logs in with a delegation token.
+//!
+//! Java's tools use it unchanged. What they have no key for, the life of the token, stands in
+//! comments, `# ottla.expires=1700000000000` and the like, written with the escapes of values. A
+//! file without them, made by hand for Java, is read too; its token then has no known life.
+//!
+//! Texts alone are made and read here; only [`disk`] touches files.
+
+pub(crate) mod disk;
+
+use std::fmt;
+
+use zeroize::Zeroizing;
+
+use crate::cluster::config::java::{Draft, SCRAM_MODULE};
+use crate::cluster::config::{Bootstrap, Config, InvalidProperties, Security};
+use crate::cluster::jaas;
+use crate::cluster::properties::{self, Properties};
+use crate::conn::credentials::{Credentials, TokenSource};
+use crate::conn::token::{Token, TokenLife};
+use crate::ids::Principal;
+use crate::sasl::ScramMechanism;
+use crate::secret::Secret;
+use crate::time::Timestamp;
+
+/// The largest token file. One with ten root certificates has a third of this.
+pub(crate) const MAX_BYTES: usize = 64 * 1024;
+/// The version of the comments.
+const VERSION: &str = "1";
+/// What all keys in comments begin with.
+const PREFIX: &str = "ottla.";
+/// The first line: whoever finds the file should know what it is.
+const WARNING: &[u8] =
+    b"# Logs in to Kafka with a delegation token. Whoever reads this file can act as the token's owner.\n";
+
+/// A token file, read.
+#[derive(Debug)]
+pub(crate) struct TokenFile {
+    /// The token, with its life if the file has it.
+    pub(crate) token: Token,
+    /// The mechanism to log in by.
+    pub(crate) mechanism: ScramMechanism,
+    draft: Draft,
+}
+
+/// What can be wrong with a token file. It shows nothing of the token but names of keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Error {
+    /// The file is, or would be, larger than a token file may be.
+    TooLarge { max: usize },
+    /// The file is no `client.properties`, or one with a mistake.
+    Properties(InvalidProperties),
+    /// The file logs in by other means than a delegation token.
+    NoToken,
+    /// The comments are of a version that is not known here.
+    Version { line: usize },
+    /// A comment has a value that cannot be, or stands there twice.
+    Comment { line: usize, key: &'static str },
+    /// Some of the comments are there, and this one is not.
+    Missing { key: &'static str },
+    /// The comments are about another token than the one that logs in.
+    OtherToken { line: usize },
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLarge { max } => write!(f, "a token file has at most {max} bytes"),
+            Self::Properties(error) => error.fmt(f),
+            Self::NoToken => f.write_str(
+                "the file has no delegation token: its sasl.mechanism is SCRAM and its login module has tokenauth=\"true\"",
+            ),
+            Self::Version { line } => {
+                write!(f, "line {line}: the token file is of a later version than {VERSION}")
+            }
+            Self::Comment { line, key } => write!(f, "line {line}, {PREFIX}{key}: the value is wrong, or there twice"),
+            Self::Missing { key } => write!(f, "the comment {PREFIX}{key} is missing beside the others"),
+            Self::OtherToken { line } => {
+                write!(f, "line {line}: the comments are about another token than the one that logs in")
+            }
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<InvalidProperties> for Error {
+    fn from(error: InvalidProperties) -> Self {
+        Self::Properties(error)
+    }
+}
+
+impl TokenFile {
+    /// Reads the text of a token file. Opens no file that it may name.
+    pub(crate) fn parse(text: &[u8]) -> Result<Self, Error> {
+        if text.len() > MAX_BYTES {
+            return Err(Error::TooLarge { max: MAX_BYTES });
+        }
+        let properties = Properties::parse(text).map_err(InvalidProperties::from)?;
+        let draft = Draft::of(&properties)?;
+        let Credentials::Token { mechanism, source } = draft.config().credentials() else {
+            return Err(Error::NoToken);
+        };
+        let (mechanism, token) = (*mechanism, Token::clone(&source.current()));
+        let token = Remarks::parse(&properties)?.apply(token)?;
+        Ok(Self { token, mechanism, draft })
+    }
+
+    /// Makes the configuration of who logs in to the target of the file with the tokens of
+    /// `source`. Reads the files that the text names, which blocks.
+    pub(crate) fn into_config(self, source: TokenSource) -> Result<Config, Error> {
+        let credentials = Credentials::Token { mechanism: self.mechanism, source };
+        let (config, _) = self.draft.with_credentials(credentials).finish()?;
+        Ok(config)
+    }
+}
+
+/// Writes the token file by which others log in with `token` at `bootstrap`.
+///
+/// The roots of trust of `security` go with it as PEM text. A `ClientConfig` of one's own tells
+/// none: Java then takes its own, and we refuse the file for want of them.
+pub(crate) fn write(
+    token: &Token,
+    bootstrap: &Bootstrap,
+    security: &Security,
+    mechanism: ScramMechanism,
+) -> Result<Secret, Error> {
+    let (protocol, roots) = match security {
+        Security::Plaintext => ("SASL_PLAINTEXT", None),
+        Security::Tls(tls) => ("SASL_SSL", tls.roots_pem()),
+    };
+    let password = token.secret_password();
+    let password = std::str::from_utf8(password.secret_bytes()).unwrap_or_default();
+    let options = [("username", token.id()), ("password", password), ("tokenauth", "true")];
+    let login = jaas::write(SCRAM_MODULE, &options);
+    let bootstrap = bootstrap.to_string();
+    let mut entries = vec![
+        ("bootstrap.servers", bootstrap.as_str()),
+        ("security.protocol", protocol),
+        ("sasl.mechanism", mechanism.name()),
+        ("sasl.jaas.config", login.secret_text()),
+    ];
+    if let Some(roots) = &roots {
+        entries.push(("ssl.truststore.type", "PEM"));
+        entries.push(("ssl.truststore.certificates", roots));
+    }
+    let remarks = remarks(token);
+    // All the room at once: a secret that moved would leave a copy behind.
+    let room = |key: &str, value: &str| 2 + PREFIX.len() + properties::written_len(key, value);
+    let room = WARNING.len()
+        + entries.iter().map(|(key, value)| room(key, value)).sum::<usize>()
+        + remarks.iter().map(|(key, value)| room(key, value)).sum::<usize>();
+    let mut text = Zeroizing::new(Vec::with_capacity(room));
+    text.extend_from_slice(WARNING);
+    for (key, value) in &remarks {
+        text.extend_from_slice(b"# ");
+        text.extend_from_slice(PREFIX.as_bytes());
+        properties::write(&mut text, key, value);
+    }
+    for (key, value) in entries {
+        properties::write(&mut text, key, value);
+    }
+    if text.len() > MAX_BYTES {
+        return Err(Error::TooLarge { max: MAX_BYTES });
+    }
+    Ok(Secret::new(text.to_vec()))
+}
+
+fn remarks(token: &Token) -> Vec<(&'static str, String)> {
+    let mut remarks = vec![("version", VERSION.to_owned()), ("id", token.id().to_owned())];
+    remarks.extend(token.owner().map(|owner| ("owner", owner.to_string())));
+    remarks.extend(token.requester().map(|requester| ("requester", requester.to_string())));
+    if let Some(life) = token.life() {
+        remarks.push(("issued", life.issued.as_millis().to_string()));
+        remarks.push(("expires", life.expires.as_millis().to_string()));
+        remarks.push(("max", life.max.as_millis().to_string()));
+        remarks.push(("renewals", life.renewals.to_string()));
+    }
+    remarks
+}
+
+/// What the comments say about the token.
+#[derive(Default)]
+struct Remarks {
+    version: Option<usize>,
+    id: Option<(usize, String)>,
+    owner: Option<Principal>,
+    requester: Option<Principal>,
+    issued: Option<Timestamp>,
+    expires: Option<Timestamp>,
+    max: Option<Timestamp>,
+    renewals: Option<u32>,
+}
+
+impl Remarks {
+    /// Passes over comments without our prefix, and over keys that are not known: a later writer
+    /// may say more without changing what these mean.
+    fn parse(properties: &Properties) -> Result<Self, Error> {
+        let mut remarks = Self::default();
+        for comment in &properties.comments {
+            let text = comment.text.secret_text().trim_start();
+            let Some(text) = text.strip_prefix(PREFIX) else { continue };
+            let one = Properties::parse(text.as_bytes()).map_err(InvalidProperties::from)?;
+            if let Some(entry) = one.entries.first() {
+                remarks.take(comment.line, &entry.key, entry.value.secret_text())?;
+            }
+        }
+        Ok(remarks)
+    }
+
+    fn take(&mut self, line: usize, key: &str, value: &str) -> Result<(), Error> {
+        let time = || value.parse().map(Timestamp::from_millis).ok();
+        match key {
+            "version" if value != VERSION => Err(Error::Version { line }),
+            "version" => set(&mut self.version, Some(line), line, "version"),
+            "id" => set(&mut self.id, Some((line, value.to_owned())), line, "id"),
+            "owner" => set(&mut self.owner, value.parse().ok(), line, "owner"),
+            "requester" => set(&mut self.requester, value.parse().ok(), line, "requester"),
+            "issued" => set(&mut self.issued, time(), line, "issued"),
+            "expires" => set(&mut self.expires, time(), line, "expires"),
+            "max" => set(&mut self.max, time(), line, "max"),
+            "renewals" => set(&mut self.renewals, value.parse().ok(), line, "renewals"),
+            _ => Ok(()),
+        }
+    }
+
+    fn apply(self, mut token: Token) -> Result<Token, Error> {
+        let Some((line, id)) = self.id else {
+            return if self.version.is_none() { Ok(token) } else { Err(Error::Missing { key: "id" }) };
+        };
+        if self.version.is_none() {
+            return Err(Error::Missing { key: "version" });
+        }
+        if id != token.id() {
+            return Err(Error::OtherToken { line });
+        }
+        let life = match (self.issued, self.expires, self.max, self.renewals) {
+            (None, None, None, None) => None,
+            (Some(issued), Some(expires), Some(max), Some(renewals)) => {
+                Some(TokenLife { issued, expires, max, renewals })
+            }
+            (None, ..) => return Err(Error::Missing { key: "issued" }),
+            (_, None, ..) => return Err(Error::Missing { key: "expires" }),
+            (_, _, None, _) => return Err(Error::Missing { key: "max" }),
+            (.., None) => return Err(Error::Missing { key: "renewals" }),
+        };
+        if let Some(owner) = self.owner {
+            token = token.with_owner(owner);
+        }
+        if let Some(requester) = self.requester {
+            token = token.with_requester(requester);
+        }
+        Ok(match life {
+            Some(life) => token.with_life(life),
+            None => token,
+        })
+    }
+}
+
+fn set<T>(slot: &mut Option<T>, value: Option<T>, line: usize, key: &'static str) -> Result<(), Error> {
+    let first = slot.is_none();
+    *slot = value;
+    if first && slot.is_some() { Ok(()) } else { Err(Error::Comment { line, key }) }
+}
+
+#[cfg(test)]
+#[cfg(feature = "tls-graviola")]
+mod tests;
