@@ -4,6 +4,7 @@
 
 mod entry;
 mod error;
+mod name;
 #[cfg(test)]
 mod tests;
 
@@ -13,6 +14,7 @@ use zeroize::Zeroizing;
 
 pub use self::entry::Entry;
 pub use self::error::{KeytabError, LoadKeytabError};
+pub use self::name::{KeytabNameError, default_client_path};
 use crate::cursor::Cursor;
 use crate::enctype::Enctype;
 use crate::file;

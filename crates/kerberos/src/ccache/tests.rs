@@ -199,3 +199,24 @@ fn primary_is_one_line_with_the_name_of_a_cache() {
         assert_eq!(name::primary(content), None, "{content:?}");
     }
 }
+
+#[test]
+fn a_directory_without_a_usable_primary_says_so() {
+    let dir = std::env::temp_dir().join(format!("ottla-ccache-{}", std::process::id()));
+    std::fs::create_dir_all(dir.join("a/primary")).unwrap();
+    std::fs::create_dir_all(dir.join("b")).unwrap();
+    std::fs::write(dir.join("b/primary"), "../tkt\n").unwrap();
+    let (a, b) = (CacheName::Dir(dir.join("a")).path(), CacheName::Dir(dir.join("b")).path());
+    std::fs::remove_dir_all(&dir).unwrap();
+    assert!(matches!(a, Err(DirError::File(error)) if error.kind == std::io::ErrorKind::IsADirectory));
+    assert_eq!(b, Err(DirError::Primary { dir: dir.join("b") }));
+}
+
+#[test]
+fn loading_names_the_file_and_what_is_wrong_with_it() {
+    let missing = CredentialCache::load("/nonexistent/cc").unwrap_err();
+    assert!(matches!(missing, CacheFileError::File(error) if error.kind == std::io::ErrorKind::NotFound));
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
+    let fault = CacheError::NotACache;
+    assert_eq!(CredentialCache::load(&path), Err(CacheFileError::Format { path, fault }));
+}

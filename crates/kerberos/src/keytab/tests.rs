@@ -1,4 +1,5 @@
 use super::*;
+use crate::expand::{Process, UnknownToken};
 use crate::key::Key;
 use crate::principal::{NameType, PrincipalName, Realm};
 
@@ -151,4 +152,19 @@ fn loading_names_the_file_and_what_is_wrong_with_it() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
     let fault = KeytabError::NotAKeytab;
     assert_eq!(Keytab::load(&path), Err(LoadKeytabError::Format { path, fault }));
+}
+
+#[test]
+fn the_client_keytab_is_that_of_the_environment_then_of_the_configuration() {
+    let process = Process { uid: 7, euid: 8, temp_dir: "/t".to_owned() };
+    let path = |env, conf| default_client_path(env, conf, &process);
+    let found = |text: &str| Ok(Some(text.into()));
+    assert_eq!(path(Some("FILE:/a"), Some("/b")), found("/a"));
+    assert_eq!(path(Some("/a:%{uid}"), None), found("/a:%{uid}"));
+    assert_eq!(path(Some(""), Some("WRFILE:/b/%{euid}.keytab")), found("/b/8.keytab"));
+    assert_eq!(path(None, Some(r"C:\b")), found(r"C:\b"));
+    assert_eq!(path(None, None), Ok(None));
+    assert_eq!(path(Some("MEMORY:x"), None), Err(KeytabNameError::Kind("MEMORY:x".to_owned())));
+    assert_eq!(path(Some("FILE:"), None), Err(KeytabNameError::Kind("FILE:".to_owned())));
+    assert_eq!(path(None, Some("%{x}")), Err(KeytabNameError::Token(UnknownToken("x".to_owned()))));
 }
