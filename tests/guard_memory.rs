@@ -18,7 +18,7 @@ mod populated;
 use std::time::Duration;
 
 use bytes::Bytes;
-use ottla::internals::{apis, decode_response, throttle_time, versions};
+use ottla::internals::{apis, decode_response, fuzz_response, throttle_time, versions};
 
 use mutation::{Numbers, mutate};
 
@@ -126,4 +126,17 @@ fn the_time_to_wait_is_read_where_the_client_must_obey_it() {
             assert!(throttle_time(api, version, &frame[..end]) <= read);
         }
     }
+}
+
+#[test]
+fn every_input_of_the_fuzz_target_ends() {
+    for api in 0..=u8::MAX {
+        for version in 0..20 {
+            for frame in [&[][..], &[0; 3], &[0; 40], &[0xff; 40], &[1; 40]] {
+                fuzz_response(&[&[api, version], frame].concat());
+            }
+        }
+    }
+    fuzz_response(&[]);
+    fuzz_response(&[7]);
 }
