@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+pub(crate) mod lab;
 pub(crate) mod source;
 
 /// Says that a test cannot run here. `<name>: <reason>` has to stand in tests/skips.txt.
