@@ -6,8 +6,10 @@ mod frame;
 mod records;
 mod response;
 mod scram;
+mod session;
 
 pub use frame::fuzz_frame;
 pub use records::{RecordWalk, fuzz_record_batch, skim_batches};
 pub use response::{apis, decode_response, fuzz_response, throttle_time, versions};
 pub use scram::{ScramLogin, fuzz_scram};
+pub use session::fuzz_session;
