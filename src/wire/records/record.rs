@@ -117,11 +117,15 @@ pub(crate) struct Headers<'a> {
 
 impl<'a> Headers<'a> {
     /// Parses the headers one by one, in the order in which they were written. Keys may repeat.
+    #[inline]
     pub(crate) fn iter(&self) -> HeaderIter<'a> {
         let mut cursor = Cursor(self.bytes);
         let count =
             cursor.varint().and_then(|got| u32::try_from(got).map_err(|_| Error::HeaderCount { got }));
-        HeaderIter { cursor, left: count }
+        match count {
+            Ok(left) => HeaderIter { cursor, left, error: None },
+            Err(error) => HeaderIter { cursor: Cursor(&[]), left: 0, error: Some(error) },
+        }
     }
 }
 
@@ -153,31 +157,42 @@ pub(crate) struct Header<'a> {
 #[derive(Clone)]
 pub(crate) struct HeaderIter<'a> {
     cursor: Cursor<'a>,
-    left: Result<u32, Error>,
+    left: u32,
+    /// What was wrong with the count of headers, until it is told.
+    error: Option<Error>,
 }
 
 impl<'a> HeaderIter<'a> {
-    fn read(&mut self) -> Result<Option<Header<'a>>, Error> {
-        let Some(left) = self.left?.checked_sub(1) else {
-            return match self.cursor.0.len() {
-                0 => Ok(None),
-                left => Err(Error::TrailingHeaderBytes { left }),
-            };
-        };
-        self.left = Ok(left);
+    #[inline(always)]
+    fn read(&mut self) -> Result<Header<'a>, Error> {
         let key = std::str::from_utf8(self.cursor.bytes()?).map_err(|_| Error::HeaderKey)?;
-        Ok(Some(Header { key, value: self.cursor.nullable_bytes()? }))
+        Ok(Header { key, value: self.cursor.nullable_bytes()? })
+    }
+
+    /// What is wrong after the last header, told once.
+    fn error_at_end(&mut self) -> Option<Error> {
+        let left = std::mem::take(&mut self.cursor.0).len();
+        self.error.take().or_else(|| (left > 0).then_some(Error::TrailingHeaderBytes { left }))
     }
 }
 
 impl<'a> Iterator for HeaderIter<'a> {
     type Item = Result<Header<'a>, Error>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
+        let Some(left) = self.left.checked_sub(1) else {
+            return if self.cursor.0.is_empty() && self.error.is_none() {
+                None
+            } else {
+                self.error_at_end().map(Err)
+            };
+        };
+        self.left = left;
         let header = self.read();
         if header.is_err() {
-            *self = Self { cursor: Cursor(&[]), left: Ok(0) };
+            (self.left, self.cursor) = (0, Cursor(&[]));
         }
-        header.transpose()
+        Some(header)
     }
 }
