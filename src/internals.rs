@@ -2,12 +2,14 @@
 //!
 //! Outside semver, behind the feature `unstable-internals`.
 
+mod config;
 mod frame;
 mod records;
 mod response;
 mod scram;
 mod session;
 
+pub use config::{fuzz_jaas, fuzz_properties, fuzz_token_file};
 pub use frame::fuzz_frame;
 pub use records::{RecordWalk, fuzz_record_batch, skim_batches};
 pub use response::{apis, decode_response, fuzz_response, throttle_time, versions};
