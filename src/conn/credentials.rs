@@ -1,6 +1,5 @@
 //! What a client proves who it is with, and where connections find the newest token.
 
-use std::fmt;
 use std::sync::Arc;
 
 use tokio::sync::watch;
