@@ -34,5 +34,7 @@ pub use conn::token::{NotAToken, Token, TokenEpoch, TokenLife};
 pub use error::{BrokerError, Error, ErrorKind};
 pub use sasl::scram::{NotAScramMechanism, ScramMechanism};
 pub use tls::{InvalidTls, Tls, TlsBuilder, TlsProvider};
+pub use token::file::{InvalidTokenFile, TokenFile};
+pub use token::target::{Target, write_secret_file};
 pub use wire::codec::fetch::IsolationLevel;
 pub use wire::codec::list_offsets::OffsetAt;

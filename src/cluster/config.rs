@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::conn::credentials::Credentials;
 use crate::conn::dial::{Connect, TcpConnector};
+use crate::error::Error;
 use crate::tls::Tls;
 
 pub use bootstrap::{Bootstrap, InvalidBootstrap};
@@ -204,6 +205,18 @@ impl Config {
 
     pub(crate) fn max_frame(&self) -> usize {
         self.max_frame
+    }
+}
+
+impl From<InvalidBootstrap> for Error {
+    fn from(why: InvalidBootstrap) -> Self {
+        Self::config(&why)
+    }
+}
+
+impl From<InvalidProperties> for Error {
+    fn from(why: InvalidProperties) -> Self {
+        Self::config(&why)
     }
 }
 

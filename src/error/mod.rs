@@ -2,6 +2,7 @@
 
 mod broker_error;
 mod class;
+mod invalid;
 mod kind;
 
 use std::fmt;

@@ -33,14 +33,39 @@ const PREFIX: &str = "ottla.";
 const WARNING: &[u8] =
     b"# Logs in to Kafka with a delegation token. Whoever reads this file can act as the token's owner.\n";
 
-/// A token file, read.
+/// Holds a token file that was read: a delegation token, and where it is used.
+///
+/// The file is a Kafka `client.properties`: Java's tools log in with it unchanged. Make its text
+/// by [`Target::token_file`](super::target::Target::token_file).
 #[derive(Debug)]
-pub(crate) struct TokenFile {
-    /// The token, with its life if the file has it.
-    pub(crate) token: Token,
-    /// The mechanism to log in by.
-    pub(crate) mechanism: ScramMechanism,
+pub struct TokenFile {
+    token: Token,
+    mechanism: ScramMechanism,
     draft: Draft,
+}
+
+/// Tells why a text is no token file. It shows nothing of the token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvalidTokenFile(Error);
+
+impl fmt::Display for InvalidTokenFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for InvalidTokenFile {}
+
+impl From<InvalidTokenFile> for crate::error::Error {
+    fn from(why: InvalidTokenFile) -> Self {
+        Self::config(&why)
+    }
+}
+
+impl From<Error> for InvalidTokenFile {
+    fn from(error: Error) -> Self {
+        Self(error)
+    }
 }
 
 /// What can be wrong with a token file. It shows nothing of the token but names of keys.
@@ -91,8 +116,15 @@ impl From<InvalidProperties> for Error {
 }
 
 impl TokenFile {
-    /// Reads the text of a token file. Opens no file that it may name.
-    pub(crate) fn parse(text: &[u8]) -> Result<Self, Error> {
+    /// Reads the text of a token file, of at most 64 KiB. Opens no file that it may name.
+    ///
+    /// # Errors
+    /// [`InvalidTokenFile`] names the line and the key, never a value.
+    pub fn parse(text: &[u8]) -> Result<Self, InvalidTokenFile> {
+        Ok(Self::read(text)?)
+    }
+
+    fn read(text: &[u8]) -> Result<Self, Error> {
         if text.len() > MAX_BYTES {
             return Err(Error::TooLarge { max: MAX_BYTES });
         }
@@ -106,11 +138,25 @@ impl TokenFile {
         Ok(Self { token, mechanism, draft })
     }
 
-    /// Makes the configuration of who logs in to the target of the file with the tokens of
-    /// `source`. Reads the files that the text names, which blocks.
-    pub(crate) fn into_config(self, source: TokenSource) -> Result<Config, Error> {
+    /// The token; its life is known if the file was made by this library.
+    pub fn token(&self) -> &Token {
+        &self.token
+    }
+
+    /// The mechanism to log in by.
+    pub fn mechanism(&self) -> ScramMechanism {
+        self.mechanism
+    }
+
+    /// Makes the configuration of a client that logs in to the target of the file with the tokens
+    /// of `source`: [`TokenSource::fixed`] with the file's own, or one that is replaced in time.
+    /// Reads the files that the text names, which blocks; one made by this library names none.
+    ///
+    /// # Errors
+    /// [`InvalidTokenFile`] if a file that the text names cannot be read.
+    pub fn into_config(self, source: TokenSource) -> Result<Config, InvalidTokenFile> {
         let credentials = Credentials::Token { mechanism: self.mechanism, source };
-        let (config, _) = self.draft.with_credentials(credentials).finish()?;
+        let (config, _) = self.draft.with_credentials(credentials).finish().map_err(Error::from)?;
         Ok(config)
     }
 }

@@ -18,7 +18,7 @@ fn text(token: &Token, security: &Security) -> String {
 }
 
 fn fault(text: &str) -> Error {
-    TokenFile::parse(text.as_bytes()).unwrap_err()
+    TokenFile::read(text.as_bytes()).unwrap_err()
 }
 
 #[test]

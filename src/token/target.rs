@@ -1,0 +1,68 @@
+//! Where a delegation token is used.
+
+use std::io;
+use std::path::Path;
+
+use super::file::{self, InvalidTokenFile, disk};
+use crate::cluster::config::{Bootstrap, Config, Security};
+use crate::conn::credentials::{Credentials, TokenSource};
+use crate::conn::token::Token;
+use crate::sasl::ScramMechanism;
+use crate::secret::Secret;
+
+/// Says where a delegation token is used: a listener with SCRAM, which may be another than the
+/// one on which the token was made. After mTLS it must be.
+#[derive(Clone, Debug)]
+pub struct Target {
+    bootstrap: Bootstrap,
+    security: Security,
+    mechanism: ScramMechanism,
+}
+
+impl Target {
+    /// The listener at `bootstrap`, `SASL_SSL` or `SASL_PLAINTEXT` by `security`, with
+    /// SCRAM-SHA-512.
+    pub fn new(bootstrap: Bootstrap, security: Security) -> Self {
+        Self { bootstrap, security, mechanism: ScramMechanism::Sha512 }
+    }
+
+    /// The listener of `config` itself.
+    pub fn of(config: &Config) -> Self {
+        Self::new(config.bootstrap().clone(), config.security().clone())
+    }
+
+    /// Sets the mechanism, which the listener must offer. Every token works with both.
+    #[must_use]
+    pub fn with_mechanism(mut self, mechanism: ScramMechanism) -> Self {
+        self.mechanism = mechanism;
+        self
+    }
+
+    /// Makes the configuration of a client that logs in to the target with the tokens of `source`.
+    pub fn config(&self, source: TokenSource) -> Config {
+        let credentials = Credentials::Token { mechanism: self.mechanism, source };
+        Config::new(self.bootstrap.clone(), self.security.clone(), credentials)
+    }
+
+    /// Makes the text of the token file by which others log in with `token`: a Kafka
+    /// `client.properties` that Java's tools use unchanged. It holds the token's HMAC, so whoever
+    /// reads it can act as the token's owner.
+    ///
+    /// The roots of trust of a [`Tls`](crate::Tls) that was built here go with it as PEM text; a
+    /// `ClientConfig` of your own tells none.
+    ///
+    /// # Errors
+    /// [`InvalidTokenFile`] if the text would be larger than 64 KiB.
+    pub fn token_file(&self, token: &Token) -> Result<Secret, InvalidTokenFile> {
+        Ok(file::write(token, &self.bootstrap, &self.security, self.mechanism)?)
+    }
+}
+
+/// Replaces the file at `path` by a secret `text`, readable by its owner alone (mode 0600).
+/// Whoever reads at any moment finds the whole old text or the whole new one. Blocks.
+///
+/// # Errors
+/// Those of the file system; the old file is then still there.
+pub fn write_secret_file(path: impl AsRef<Path>, text: &Secret) -> io::Result<()> {
+    disk::replace(path.as_ref(), text)
+}
