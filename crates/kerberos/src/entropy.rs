@@ -65,6 +65,12 @@ impl Seed {
     }
 }
 
+/// Draws a number for jitter and for the choice among equals.
+#[cfg(feature = "tokio")]
+pub(crate) fn random_u32() -> Result<u32, NoEntropy> {
+    getrandom::u32().map_err(|_| NoEntropy)
+}
+
 impl fmt::Debug for Seed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Seed(..)")

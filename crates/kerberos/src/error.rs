@@ -116,6 +116,7 @@ impl Error {
         hint::hint(self)
     }
 
+    #[cfg(any(test, feature = "tokio"))]
     pub(crate) fn at_kdc(mut self, kdc: &str) -> Self {
         self.0.context.kdc = Some(kdc.to_owned());
         self

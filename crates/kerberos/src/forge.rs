@@ -142,8 +142,11 @@ pub(crate) fn krb_error(code: i32, server_time: KerberosTime, data: Option<&[u8]
     })
 }
 
+/// Encryption type, salt and parameters of an ETYPE-INFO2 entry.
+pub(crate) type Info<'a> = (i32, Option<&'a str>, Option<&'a [u8]>);
+
 /// METHOD-DATA with an encrypted timestamp wanted, and ETYPE-INFO2 entries.
-pub(crate) fn method_data(entries: &[(i32, Option<&str>, Option<&[u8]>)]) -> Vec<u8> {
+pub(crate) fn method_data(entries: &[Info<'_>]) -> Vec<u8> {
     let info = Writer::encode(|w| {
         w.sequence(|w| {
             for (enctype, salt, parameters) in entries {

@@ -2,6 +2,8 @@
 #![forbid(unsafe_code)]
 
 pub mod ccache;
+#[cfg(feature = "tokio")]
+pub mod client;
 pub mod conf;
 pub mod crypto;
 mod cursor;

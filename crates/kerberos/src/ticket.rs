@@ -2,9 +2,12 @@
 
 use std::fmt;
 
+use crate::ccache;
 use crate::crypto::AesKey;
 use crate::der::{self, Reader, tag};
 use crate::enctype::Enctype;
+use crate::error::Fault;
+use crate::key::Key;
 use crate::messages::{EncryptedData, read_name, read_realm};
 use crate::principal::Principal;
 use crate::time::KerberosTime;
@@ -120,5 +123,52 @@ impl Grant {
         self.flags.contains(TicketFlags::RENEWABLE)
             && now < self.end_time
             && self.renew_till.is_some_and(|till| now < till && self.end_time < till)
+    }
+}
+
+impl TryFrom<&ccache::Credential> for Grant {
+    type Error = Fault;
+
+    /// Takes a ticket out of a cache.
+    ///
+    /// # Errors
+    /// The cache has no ticket here, or its session key is of a type that cannot be used.
+    fn try_from(cached: &ccache::Credential) -> Result<Self, Fault> {
+        let time = |seconds: u32| KerberosTime::from_seconds(i64::from(seconds));
+        let set = |seconds: u32| Some(seconds).filter(|seconds| *seconds > 0).map(time);
+        Ok(Self {
+            client: cached.client.clone(),
+            server: cached.server.clone(),
+            ticket: Ticket::parse(&cached.ticket)?,
+            session_key: AesKey::of(&cached.key)?,
+            flags: TicketFlags(cached.flags),
+            auth_time: time(cached.auth_time),
+            start_time: set(cached.start_time).unwrap_or(time(cached.auth_time)),
+            end_time: time(cached.end_time),
+            renew_till: set(cached.renew_till),
+        })
+    }
+}
+
+impl From<&Grant> for ccache::Credential {
+    /// Makes the form of a cache. Times after 2106 become the latest that it can say.
+    fn from(grant: &Grant) -> Self {
+        let seconds = |time: KerberosTime| u32::try_from(time.as_seconds().max(0)).unwrap_or(u32::MAX);
+        let key = &grant.session_key;
+        Self {
+            client: grant.client.clone(),
+            server: grant.server.clone(),
+            key: Key::new(key.enctype(), key.secret_bytes().to_vec()),
+            auth_time: seconds(grant.auth_time),
+            start_time: seconds(grant.start_time),
+            end_time: seconds(grant.end_time),
+            renew_till: grant.renew_till.map_or(0, seconds),
+            is_skey: false,
+            flags: grant.flags.0,
+            addresses: Vec::new(),
+            auth_data: Vec::new(),
+            ticket: grant.ticket.as_bytes().to_vec(),
+            second_ticket: Vec::new(),
+        }
     }
 }

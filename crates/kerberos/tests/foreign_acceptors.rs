@@ -1,6 +1,6 @@
 //! Logins at services of others: the JDK's acceptor, which Kafka's brokers use, and MIT's.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "support/acceptor.rs"]
 mod acceptor;

@@ -2,9 +2,12 @@ use std::fmt;
 use std::io;
 
 use super::{Class, ErrorCode};
+use crate::ccache::CacheFileError;
 use crate::enctype::Enctype;
 use crate::entropy::NoEntropy;
-use crate::principal::Realm;
+use crate::keytab::LoadKeytabError;
+use crate::locate::NoKdc;
+use crate::principal::{Principal, Realm};
 use crate::{crypto, der};
 
 /// What happened, without who was involved.
@@ -37,13 +40,21 @@ pub enum Fault {
     /// More than ten realms in a row refer to another.
     TooManyReferrals,
     /// No KDC of the realm is known.
-    NoKdc(Realm),
+    NoKdc(Box<NoKdc>),
     /// No KDC of the realm answered; what the last one did.
     Unreachable(Realm, io::ErrorKind),
     /// The ticket cannot be renewed, or not any more.
     NotRenewable,
-    /// The ticket cache or the keytab has nothing that can be used.
-    NoCredential(String),
+    /// The keytab cannot be read.
+    Keytab(LoadKeytabError),
+    /// The ticket cache cannot be read.
+    Cache(CacheFileError),
+    /// The ticket cache is another principal's.
+    CachePrincipal(Principal),
+    /// The ticket cache has no ticket-granting ticket, or an expired one.
+    NoTgt,
+    /// The KDC gives tickets that expire before they can be used.
+    TooShort,
     /// There are no random bytes.
     NoEntropy,
     /// The task that owns the tickets has ended.
@@ -61,7 +72,8 @@ impl Fault {
             }
             Self::Crypto(crypto::Error::TooShort | crypto::Error::Integrity) => Class::Security,
             Self::Crypto(_) | Self::PreauthUnsupported | Self::NoKey { .. } | Self::NoKdc(_) => Class::Config,
-            Self::TooManyRequests | Self::NoCredential(_) => Class::Config,
+            Self::TooManyRequests | Self::TooShort | Self::NoTgt => Class::Config,
+            Self::Keytab(_) | Self::Cache(_) | Self::CachePrincipal(_) => Class::Config,
             Self::ServiceRefused => Class::Refused,
             Self::NotRenewable => Class::StaleCredential,
             Self::Unreachable(..) | Self::NoEntropy | Self::Shutdown => Class::Transient,
@@ -88,10 +100,14 @@ impl fmt::Display for Fault {
             Self::TooManyRequests => f.write_str("the KDC did not come to an end"),
             Self::ReferralLoop(realm) => write!(f, "the KDCs refer back to realm {realm}"),
             Self::TooManyReferrals => f.write_str("too many KDCs refer to another"),
-            Self::NoKdc(realm) => write!(f, "no KDC is known for realm {realm}"),
+            Self::NoKdc(_) => f.write_str("no KDC is known"),
             Self::Unreachable(realm, last) => write!(f, "no KDC of realm {realm} answered: {last}"),
             Self::NotRenewable => f.write_str("the ticket cannot be renewed"),
-            Self::NoCredential(why) => f.write_str(why),
+            Self::Keytab(_) => f.write_str("there is no key to log in with"),
+            Self::Cache(_) => f.write_str("there is no ticket to use"),
+            Self::CachePrincipal(other) => write!(f, "the ticket cache is that of {other}"),
+            Self::NoTgt => f.write_str("the ticket cache has no ticket-granting ticket that is still valid"),
+            Self::TooShort => f.write_str("the KDC gives tickets that expire at once"),
             Self::NoEntropy => write!(f, "{NoEntropy}"),
             Self::Shutdown => f.write_str("the owner of the tickets has ended"),
         }
@@ -104,6 +120,9 @@ impl std::error::Error for Fault {
             Self::Malformed(error) => Some(error),
             Self::Crypto(error) => Some(error),
             Self::Reply(fault) => Some(fault),
+            Self::NoKdc(error) => Some(error.as_ref()),
+            Self::Keytab(error) => Some(error),
+            Self::Cache(error) => Some(error),
             _ => None,
         }
     }

@@ -22,9 +22,12 @@ fn fault_hint(error: &Error) -> Option<String> {
     let context = error.context();
     match error.fault() {
         Fault::Kdc(code) => code_hint(*code, error.stage(), context),
-        Fault::NoKdc(realm) => {
-            Some(format!("Name a kdc for {realm} in the [realms] of krb5.conf, or publish DNS SRV records."))
-        }
+        Fault::NoKdc(error) => Some(format!(
+            "Name a kdc for {} in the [realms] of krb5.conf, or publish DNS SRV records.",
+            error.realm
+        )),
+        Fault::Keytab(_) => Some("Check the path of the keytab and who may read it.".to_owned()),
+        Fault::Cache(_) | Fault::NoTgt => Some("Run kinit, or name a keytab.".to_owned()),
         Fault::NoKey { .. } => Some(format!(
             "Export the keytab again with the types that the KDC has; offered were:{}.",
             names(&context.enctypes)

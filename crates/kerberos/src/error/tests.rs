@@ -2,6 +2,7 @@ use std::error::Error as _;
 use std::io::ErrorKind;
 
 use super::*;
+use crate::locate::{Dns, NoKdc};
 use crate::{crypto, der};
 
 fn login(fault: Fault) -> Error {
@@ -12,6 +13,10 @@ fn login(fault: Fault) -> Error {
         ..Context::default()
     };
     Error::new(Stage::Login, fault, context)
+}
+
+fn no_kdc() -> Fault {
+    Fault::NoKdc(Box::new(NoKdc { realm: Realm::new("R"), unusable: Vec::new(), dns: Dns::NotAsked }))
 }
 
 #[test]
@@ -56,8 +61,10 @@ fn sorts_faults_by_what_can_be_done() {
         (Fault::NoEntropy, Class::Transient),
         (Fault::Shutdown, Class::Transient),
         (Fault::NotRenewable, Class::StaleCredential),
-        (Fault::NoKdc(realm()), Class::Config),
-        (Fault::NoCredential("the cache is empty".to_owned()), Class::Config),
+        (no_kdc(), Class::Config),
+        (Fault::NoTgt, Class::Config),
+        (Fault::TooShort, Class::Config),
+        (Fault::CachePrincipal("bob@R".parse().unwrap()), Class::Config),
         (Fault::TooManyRequests, Class::Config),
         (Fault::PreauthUnsupported, Class::Config),
         (crypto::Error::Parameters.into(), Class::Config),
@@ -82,7 +89,7 @@ fn sorts_faults_by_what_can_be_done() {
 fn hints_name_what_was_offered_and_where_to_look() {
     let hint = |fault| login(fault).hint().unwrap_or_default();
     assert!(hint(Fault::Kdc(ErrorCode(14))).contains("aes256-cts-hmac-sha1-96 aes128-cts-hmac-sha1-96"));
-    assert!(hint(Fault::NoKdc(Realm::new("R"))).contains("[realms]"));
+    assert!(hint(no_kdc()).contains("[realms]"));
     assert!(hint(Fault::NoKey { kdc: vec![] }).contains("aes128-cts-hmac-sha1-96"));
     assert!(hint(crypto::Error::Integrity.into()).contains("password"));
     assert_eq!(login(Fault::Shutdown).hint(), None);

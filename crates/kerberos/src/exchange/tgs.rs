@@ -320,7 +320,7 @@ impl TgsExchange {
         Ok(())
     }
 
-    fn error(&self, fault: Fault) -> Error {
+    pub(crate) fn error(&self, fault: Fault) -> Error {
         let server = match &self.goal {
             Goal::Renewal => self.tgt.server.to_string(),
             Goal::Service(service) => service.to_string(),
