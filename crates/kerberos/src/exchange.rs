@@ -57,6 +57,9 @@ pub struct Options {
     pub renew_lifetime: Option<Duration>,
     /// By how much clocks may differ. Default 300 s.
     pub clock_skew: Duration,
+    /// Whether to go by the KDC's clock if it differs by more than that. Default: yes. Otherwise
+    /// such a difference is an error.
+    pub follow_clock: bool,
 }
 
 impl Default for Options {
@@ -66,6 +69,7 @@ impl Default for Options {
             lifetime: Duration::from_secs(24 * 3600),
             renew_lifetime: None,
             clock_skew: Duration::from_secs(300),
+            follow_clock: true,
         }
     }
 }

@@ -56,6 +56,7 @@ impl SessionConfig {
                 lifetime: defaults.ticket_lifetime,
                 renew_lifetime: Some(defaults.renew_lifetime).filter(|life| !life.is_zero()),
                 clock_skew: defaults.clockskew,
+                follow_clock: defaults.kdc_timesync,
             },
             conf,
             connect: Arc::new(Sockets),
@@ -279,6 +280,7 @@ impl Owner {
             Outcome::Renewed(Ok(TgsOutcome { grant, offset })) => self.on_tgt(grant, offset),
             Outcome::Renewed(Err(error)) => self.on_renewal_failed(&error),
             Outcome::Ticket(service, Ok(TgsOutcome { grant, offset })) => {
+                warn_of_weak(&grant);
                 self.tickets.on_ticket(service.clone(), grant, offset, self.renew_at, random());
                 self.answer(&service);
             }
@@ -350,6 +352,17 @@ impl Owner {
             ..Context::default()
         };
         Error::new(Stage::Ticket, Fault::TooShort, context)
+    }
+}
+
+/// Java services refuse tickets that the KDC seals with RC4, and do not say so.
+fn warn_of_weak(grant: &Grant) {
+    let enctype = grant.ticket.enctype();
+    if !enctype.is_supported() {
+        tracing::warn!(
+            server = %grant.server, %enctype,
+            "the ticket is sealed with a weak type; in Active Directory set msDS-SupportedEncryptionTypes"
+        );
     }
 }
 

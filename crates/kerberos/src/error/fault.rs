@@ -93,6 +93,7 @@ impl fmt::Display for Fault {
             Self::PreauthUnsupported => {
                 f.write_str("the KDC asks for another pre-authentication than a password or keytab")
             }
+            Self::NoKey { kdc } if kdc.is_empty() => f.write_str("there is no key to log in with"),
             Self::NoKey { kdc } => {
                 f.write_str("no key of a type that the KDC uses:")?;
                 kdc.iter().try_for_each(|enctype| write!(f, " {enctype}"))
@@ -103,8 +104,8 @@ impl fmt::Display for Fault {
             Self::NoKdc(_) => f.write_str("no KDC is known"),
             Self::Unreachable(realm, last) => write!(f, "no KDC of realm {realm} answered: {last}"),
             Self::NotRenewable => f.write_str("the ticket cannot be renewed"),
-            Self::Keytab(_) => f.write_str("there is no key to log in with"),
-            Self::Cache(_) => f.write_str("there is no ticket to use"),
+            Self::Keytab(_) => f.write_str("the keytab cannot be used"),
+            Self::Cache(_) => f.write_str("the ticket cache cannot be used"),
             Self::CachePrincipal(other) => write!(f, "the ticket cache is that of {other}"),
             Self::NoTgt => f.write_str("the ticket cache has no ticket-granting ticket that is still valid"),
             Self::TooShort => f.write_str("the KDC gives tickets that expire at once"),

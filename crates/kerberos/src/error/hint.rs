@@ -29,7 +29,8 @@ fn fault_hint(error: &Error) -> Option<String> {
         Fault::Keytab(_) => Some("Check the path of the keytab and who may read it.".to_owned()),
         Fault::Cache(_) | Fault::NoTgt => Some("Run kinit, or name a keytab.".to_owned()),
         Fault::NoKey { .. } => Some(format!(
-            "Export the keytab again with the types that the KDC has; offered were:{}.",
+            "See whether the keytab has the principal (`klist -ekt`), and export it again with the \
+             types that the KDC has; offered were:{}.",
             names(&context.enctypes)
         )),
         Fault::Crypto(crate::crypto::Error::Integrity) if error.stage() == Stage::Login => Some(

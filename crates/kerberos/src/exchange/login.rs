@@ -138,7 +138,7 @@ impl AsExchange {
                 Ok(())
             }
             // The clock of an unauthenticated error: believed once, and tested by the next reply.
-            ErrorCode::SKEW if !self.corrected_clock => {
+            ErrorCode::SKEW if self.options.follow_clock && !self.corrected_clock => {
                 self.corrected_clock = true;
                 self.offset = ClockOffset::between(now, error.server_time);
                 tracing::warn!(offset = %self.offset, "the KDC's clock differs from ours");
@@ -175,7 +175,8 @@ impl AsExchange {
         let part = EncKdcReplyPart::parse(&self.open(&reply)?)?;
         // Sealed with our key: from here on the KDC's clock is known for certain.
         let kdc_now = now.offset_by(self.offset).time();
-        if part.nonce == self.nonce && !part.auth_time.is_within(self.options.clock_skew, kdc_now) {
+        let differs = !part.auth_time.is_within(self.options.clock_skew, kdc_now);
+        if differs && self.options.follow_clock && part.nonce == self.nonce {
             self.offset = ClockOffset::between(now, Timestamp::from_parts(part.auth_time, 0));
             tracing::warn!(offset = %self.offset, "the KDC's clock differs from ours");
         }

@@ -271,7 +271,7 @@ impl TgsExchange {
     fn on_error(&mut self, error: &KrbError, now: Timestamp) -> Result<(), Fault> {
         let code = ErrorCode(error.code);
         match code {
-            ErrorCode::SKEW if !self.corrected_clock => {
+            ErrorCode::SKEW if self.options.follow_clock && !self.corrected_clock => {
                 self.corrected_clock = true;
                 self.offset = ClockOffset::between(now, error.server_time);
                 tracing::warn!(offset = %self.offset, "the KDC's clock differs from ours");
@@ -310,6 +310,12 @@ impl TgsExchange {
 
     fn refer(&mut self, realm: Realm, grant: Grant) -> Result<(), Fault> {
         self.visited.push(self.sent.server.realm.clone());
+        // The KDC of the realm that the service was thought to be in knows better.
+        if let Goal::Service(service) = &mut self.goal
+            && service.realm.as_ref() == self.visited.last()
+        {
+            service.realm = None;
+        }
         if self.visited.contains(&realm) {
             return Err(Fault::ReferralLoop(realm));
         }

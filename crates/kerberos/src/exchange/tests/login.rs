@@ -215,6 +215,23 @@ fn learns_the_clock_from_a_reply_that_our_key_seals() {
     assert_eq!(login.offset.as_micros(), 5_000_000_000 - 123_456);
 }
 
+#[test]
+fn follows_no_clock_if_told_so() {
+    let options = Options { follow_clock: false, ..Options::default() };
+    let begin = || {
+        let secret = keytab_of(&[(1, client_key())]);
+        let begun =
+            AsExchange::begin(principal(ALICE), secret, options.clone(), ClockOffset::ZERO, NOW, &seed(1));
+        begun.unwrap().1
+    };
+    let error = begin().step(&forge::krb_error(37, seconds(1000), None), NOW, &seed(2)).unwrap_err();
+    assert_eq!(error.code(), Some(ErrorCode::SKEW));
+    let reply = Reply { auth_time: seconds(5000), start_time: Some(seconds(5000)), ..right() };
+    let reply = reply.encode(11, &client_key(), KeyUsage::AS_REP);
+    let error = begin().step(&reply, NOW, &seed(2)).unwrap_err();
+    assert_eq!(error.fault(), &ReplyFault::StartTime.into());
+}
+
 fn password() -> LongTermSecret {
     LongTermSecret::password("secret".to_owned())
 }

@@ -164,6 +164,16 @@ fn goes_to_a_known_realm_along_the_given_path() {
 }
 
 #[test]
+fn follows_the_referral_of_the_realm_that_the_service_was_thought_to_be_in() {
+    let name = principal(KAFKA).name;
+    let exchange = begin_for(ServiceRequest::in_realm(name, Realm::new("S")));
+    let (_, exchange) = again(exchange.step(&reply_for("krbtgt/S@R", 1), NOW, &seed(2)));
+    let (request, exchange) = again(exchange.step(&reply_for("krbtgt/T@S", 2), NOW, &seed(3)));
+    assert_eq!(request.realm, Realm::new("T"));
+    assert_eq!(done(exchange.step(&reply_for("kafka/b@T", 3), NOW, &seed(4))).server, principal("kafka/b@T"));
+}
+
+#[test]
 fn a_service_on_the_way_to_another_realm_is_no_answer() {
     let name = principal(KAFKA).name;
     let exchange = begin_for(ServiceRequest::in_realm(name, Realm::new("S")));
@@ -176,6 +186,16 @@ fn believes_the_clock_of_an_error_only_once() {
     let skew = forge::krb_error(37, seconds(1000), None);
     let (_, exchange) = again(begin().step(&skew, NOW, &seed(2)));
     let error = exchange.step(&skew, NOW, &seed(3)).unwrap_err();
+    assert_eq!(error.code(), Some(ErrorCode::SKEW));
+}
+
+#[test]
+fn follows_no_clock_if_told_so() {
+    let options = Options { follow_clock: false, ..Options::default() };
+    let request = ServiceRequest::by_referral(principal(KAFKA).name);
+    let begun = TgsExchange::begin(tgt(), request, options, ClockOffset::ZERO, NOW, &seed(1));
+    let skew = forge::krb_error(37, seconds(1000), None);
+    let error = begun.unwrap().1.step(&skew, NOW, &seed(2)).unwrap_err();
     assert_eq!(error.code(), Some(ErrorCode::SKEW));
 }
 
