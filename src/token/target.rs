@@ -31,6 +31,20 @@ impl Target {
         Self::new(config.bootstrap().clone(), config.security().clone())
     }
 
+    /// Sets the bootstrap list.
+    #[must_use]
+    pub fn with_bootstrap(mut self, bootstrap: Bootstrap) -> Self {
+        self.bootstrap = bootstrap;
+        self
+    }
+
+    /// Sets how connections are protected: `SASL_SSL` or `SASL_PLAINTEXT`.
+    #[must_use]
+    pub fn with_security(mut self, security: Security) -> Self {
+        self.security = security;
+        self
+    }
+
     /// Sets the mechanism, which the listener must offer. Every token works with both.
     #[must_use]
     pub fn with_mechanism(mut self, mechanism: ScramMechanism) -> Self {

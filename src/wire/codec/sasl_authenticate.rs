@@ -28,7 +28,7 @@ pub(crate) struct SaslAuthenticateResponse {
     pub(crate) error_message: Option<String>,
     pub(crate) auth_bytes: Secret,
     /// After this time the broker serves nothing but a new login. Zero is no limit for a password
-    /// and a dead token for a token; always zero in version 0.
+    /// and a dead token for a token.
     pub(crate) session_lifetime: Duration,
 }
 
@@ -36,7 +36,9 @@ impl Request for SaslAuthenticateRequest {
     type Response = SaslAuthenticateResponse;
 
     const API: ApiKey = ApiKey::SaslAuthenticate;
-    const VERSIONS: RangeInclusive<i16> = 0..=2;
+    /// Version 0 hides the session's lifetime: the broker would close the connection at an end that
+    /// the client does not know, and a token that has expired would look like one without end.
+    const VERSIONS: RangeInclusive<i16> = 1..=2;
 
     fn encode(&self, version: i16, body: &mut Vec<u8>) -> Result<(), Error> {
         let message = request::SaslAuthenticateRequest::default().with_auth_bytes(shared(&self.auth_bytes));
