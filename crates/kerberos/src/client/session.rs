@@ -12,6 +12,7 @@ use super::tickets::{RenewAt, Tickets};
 use super::transport::Transport;
 use super::{Connect, Sockets, Source, SystemClock, Timeouts, WallClock, clock};
 use crate::conf::Krb5Conf;
+use crate::enctype::Enctype;
 use crate::entropy;
 use crate::error::{Class, Context, Error, ErrorCode, Fault, Stage};
 use crate::exchange::{Login, Options, ServiceRequest, TgsOutcome};
@@ -27,8 +28,10 @@ pub struct SessionConfig {
     pub source: Source,
     /// Where the KDCs are, and the defaults of `[libdefaults]`.
     pub conf: Arc<Krb5Conf>,
-    /// What is asked of KDCs. Default: what `conf` says.
+    /// What is asked of KDCs; its encryption types are those of logins. Default: what `conf` says.
     pub options: Options,
+    /// The encryption types to ask for with service tickets. Default: what `conf` says.
+    pub ticket_enctypes: Vec<Enctype>,
     /// How KDCs are reached. Default: [`Sockets`].
     pub connect: Arc<dyn Connect>,
     /// Who is asked for SRV records of realms without KDCs in `conf`. Default: nobody.
@@ -58,6 +61,7 @@ impl SessionConfig {
                 clock_skew: defaults.clockskew,
                 follow_clock: defaults.kdc_timesync,
             },
+            ticket_enctypes: defaults.default_tgs_enctypes.clone(),
             conf,
             connect: Arc::new(Sockets),
             resolver: None,
@@ -181,10 +185,7 @@ struct Waiting {
 
 impl Owner {
     fn new(config: SessionConfig, mailbox: mpsc::WeakSender<Message>) -> Self {
-        let ticket_options = Options {
-            enctypes: config.conf.libdefaults.default_tgs_enctypes.clone(),
-            ..config.options.clone()
-        };
+        let ticket_options = Options { enctypes: config.ticket_enctypes, ..config.options.clone() };
         let transport = Transport {
             conf: config.conf,
             connect: config.connect,
