@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::cluster::client::{Cluster, Repeat};
 use crate::conn::credentials::Credentials;
 use crate::conn::token::{Token, TokenLife};
-use crate::error::{Error, ErrorKind};
+use crate::error::{BrokerError, Error, ErrorKind};
 use crate::ids::Principal;
 use crate::time::{self, Timestamp};
 use crate::wire::codec::Request;
@@ -116,7 +116,7 @@ impl Cluster {
     /// A dropped call may leave a token behind that nobody knows of.
     pub async fn create_delegation_token(&self, new: NewToken) -> Result<Token, Error> {
         let request = new.request(self.config().credentials())?;
-        let response = self.retry(Repeat::Twice, async || self.call_any(&request).await).await?;
+        let response = self.ask(Repeat::Twice, &request).await?;
         let details = response.outcome.map_err(refused::<CreateDelegationTokenRequest>)?;
         Ok(token(details)?.with_received(time::now()))
     }
@@ -141,11 +141,7 @@ impl Cluster {
         period: Option<Duration>,
     ) -> Result<Timestamp, Error> {
         let request = RenewDelegationTokenRequest { hmac: token.secret_hmac().clone(), period };
-        self.while_young(token, async || {
-            let response = self.call_any(&request).await?;
-            response.outcome.map_err(refused::<RenewDelegationTokenRequest>)
-        })
-        .await
+        self.change(token, &request, |response| response.outcome).await
     }
 
     /// Moves the expiry of a token to `after` from now, or deletes the token at once if that is
@@ -167,11 +163,7 @@ impl Cluster {
     ) -> Result<Timestamp, Error> {
         let expiry = after.map_or(Expiry::Delete, Expiry::After);
         let request = ExpireDelegationTokenRequest { hmac: token.secret_hmac().clone(), expiry };
-        self.while_young(token, async || {
-            let response = self.call_any(&request).await?;
-            response.outcome.map_err(refused::<ExpireDelegationTokenRequest>)
-        })
-        .await
+        self.change(token, &request, |response| response.outcome).await
     }
 
     /// Tells of the tokens of some owners, or of all (`None`), as far as the asker may see them:
@@ -191,26 +183,35 @@ impl Cluster {
         owners: Option<&[Principal]>,
     ) -> Result<Vec<DescribedToken>, Error> {
         let request = DescribeDelegationTokenRequest { owners: owners.map(<[Principal]>::to_vec) };
-        let response = self.retry(Repeat::Harmless, async || self.call_any(&request).await).await?;
+        let response = self.ask(Repeat::Harmless, &request).await?;
         let described = response.outcome.map_err(refused::<DescribeDelegationTokenRequest>)?;
         let described = described.into_iter();
         described.map(|it| Ok(DescribedToken { token: token(it.token)?, renewers: it.renewers })).collect()
     }
 
-    /// Repeats a call while the token that it names is too young to be known everywhere.
-    async fn while_young<F>(&self, token: &Token, mut call: F) -> Result<Timestamp, Error>
-    where
-        F: AsyncFnMut() -> Result<Timestamp, Error>,
-    {
-        let not_found = ErrorKind::Broker(crate::error::BrokerError::DELEGATION_TOKEN_NOT_FOUND);
+    /// Sends a request that changes a token, again while the token is too young to be known
+    /// everywhere.
+    async fn change<R: Request>(
+        &self,
+        token: &Token,
+        request: &R,
+        outcome: fn(R::Response) -> Result<Timestamp, ErrorCode>,
+    ) -> Result<Timestamp, Error> {
+        let not_found = ErrorKind::Broker(BrokerError::DELEGATION_TOKEN_NOT_FOUND);
+        let mut attempts = self.attempts(Repeat::Harmless);
         loop {
-            let outcome = self.retry(Repeat::Harmless, &mut call).await;
-            let unknown = outcome.as_ref().is_err_and(|error| error.kind() == not_found);
+            let answered = self.call_any(request).await.map(outcome);
+            let error = match answered {
+                Ok(Ok(expiry)) => return Ok(expiry),
+                Ok(Err(code)) => refused::<R>(code),
+                Err(error) => error,
+            };
             let young = token.received().is_some_and(|received| time::now() < received + YOUNG);
-            if !(unknown && young) {
-                return outcome;
+            if error.kind() == not_found && young {
+                tokio::time::sleep(YOUNG_PAUSE).await;
+            } else {
+                attempts.after(error).await?;
             }
-            tokio::time::sleep(YOUNG_PAUSE).await;
         }
     }
 }

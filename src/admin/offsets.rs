@@ -41,16 +41,18 @@ impl Cluster {
         self.want(&topics).await?;
         let mut missing = partitions.to_vec();
         let mut found = HashMap::with_capacity(partitions.len());
-        self.retry(Repeat::Harmless, async || {
+        let mut attempts = self.attempts(Repeat::Harmless);
+        loop {
             let (answers, error) = self.list_once(&missing, at, isolation_level).await;
             for (partition, offset) in answers {
                 missing.retain(|wanted| *wanted != partition);
                 found.extend(offset.map(|offset| (partition, offset)));
             }
-            error.map_or(Ok(()), Err)
-        })
-        .await?;
-        Ok(found)
+            match error {
+                None => return Ok(found),
+                Some(error) => attempts.after(error).await?,
+            }
+        }
     }
 
     /// Asks every leader once, side by side. Gives what was answered, and an error if that is not

@@ -62,11 +62,16 @@ impl Cluster {
     pub async fn partitions(&self, topic: impl Into<Arc<str>>) -> Result<Vec<TopicPartition>, Error> {
         let topic = topic.into();
         self.want(std::slice::from_ref(&topic)).await?;
-        let partitions = self.retry(Repeat::Harmless, async || {
-            let known = self.topology(|topology| topology.partitions(&topic));
-            known.map_err(|code| Error::broker(code).in_api(MetadataRequest::API).about_topic(&topic))
-        });
-        let partitions = partitions.await?.into_iter();
+        let mut attempts = self.attempts(Repeat::Harmless);
+        let partitions = loop {
+            match self.topology(|topology| topology.partitions(&topic)) {
+                Ok(partitions) => break partitions.into_iter(),
+                Err(code) => {
+                    let error = Error::broker(code).in_api(MetadataRequest::API).about_topic(&topic);
+                    attempts.after(error).await?;
+                }
+            }
+        };
         Ok(partitions.map(|partition| TopicPartition::new(Arc::clone(&topic), partition)).collect())
     }
 
@@ -82,7 +87,7 @@ impl Cluster {
         let topics = topics.into_iter().map(|topic| topic.0).collect();
         let request =
             CreateTopicsRequest { topics, timeout: self.broker_side_timeout(), validate_only: false };
-        let response = self.retry(Repeat::Twice, async || self.call_any(&request).await).await?;
+        let response = self.ask(Repeat::Twice, &request).await?;
         outcomes::<CreateTopicsRequest>(&response.topics)
     }
 
@@ -96,7 +101,7 @@ impl Cluster {
     /// A dropped call may have deleted the topics.
     pub async fn delete_topics(&self, topics: &[Arc<str>]) -> Result<(), Error> {
         let request = DeleteTopicsRequest { topics: topics.to_vec(), timeout: self.broker_side_timeout() };
-        let response = self.retry(Repeat::Twice, async || self.call_any(&request).await).await?;
+        let response = self.ask(Repeat::Twice, &request).await?;
         outcomes::<DeleteTopicsRequest>(&response.topics)
     }
 

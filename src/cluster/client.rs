@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::Instant;
 
 use tokio::sync::Mutex as AsyncMutex;
 
@@ -60,7 +60,10 @@ impl Cluster {
     /// A dropped call leaves nothing behind.
     pub async fn connect(config: Config) -> Result<Self, Error> {
         let cluster = Self::new(config);
-        cluster.retry(Repeat::Harmless, async || cluster.any_connection().await.map(|_| ())).await?;
+        let mut attempts = cluster.attempts(Repeat::Harmless);
+        while let Err(error) = cluster.any_connection().await {
+            attempts.after(error).await?;
+        }
         Ok(cluster)
     }
 
@@ -113,7 +116,11 @@ impl Cluster {
         if known {
             return Ok(());
         }
-        self.retry(Repeat::Harmless, async || self.refresh(self.topology(Topology::generation)).await).await
+        let mut attempts = self.attempts(Repeat::Harmless);
+        while let Err(error) = self.refresh(self.topology(Topology::generation)).await {
+            attempts.after(error).await?;
+        }
+        Ok(())
     }
 
     /// Takes a new picture of the cluster, unless there is one that is newer than generation
@@ -137,6 +144,17 @@ impl Cluster {
         }
         self.0.topology.lock().unwrap_or_else(PoisonError::into_inner).update(response, time::now());
         Ok(())
+    }
+
+    /// Sends a request to whichever broker is at hand, and again if that failed on the way.
+    pub(crate) async fn ask<R: Request>(&self, repeat: Repeat, request: &R) -> Result<R::Response, Error> {
+        let mut attempts = self.attempts(repeat);
+        loop {
+            match self.call_any(request).await {
+                Ok(response) => return Ok(response),
+                Err(error) => attempts.after(error).await?,
+            }
+        }
     }
 
     /// Sends a request to whichever broker is at hand.
@@ -214,40 +232,42 @@ impl Cluster {
         response.map_err(|failure| Error::request(failure).in_api(R::API).at_broker(&address.to_string()))
     }
 
-    /// Makes attempts until one succeeds, one fails for good, or the configured deadline passes;
-    /// then the last error is given.
+    /// Begins an operation that may take several attempts, until the configured deadline.
+    pub(crate) fn attempts(&self, repeat: Repeat) -> Attempts<'_> {
+        Attempts { cluster: self, repeat, deadline: time::now() + self.0.config.deadline(), failures: 0 }
+    }
+}
+
+/// The attempts of one operation. Not a function that takes an async closure: the future of such
+/// a one is not known to be `Send`, and callers could not spawn it.
+pub(crate) struct Attempts<'a> {
+    cluster: &'a Cluster,
+    repeat: Repeat,
+    deadline: Instant,
+    failures: u32,
+}
+
+impl Attempts<'_> {
+    /// Waits until another attempt makes sense, with a new picture of the cluster if that may
+    /// help. Gives the error back if none does, or there is no time left.
     ///
     /// # Cancel safety
-    /// That of the attempt.
-    pub(crate) async fn retry<T, F>(&self, repeat: Repeat, mut attempt: F) -> Result<T, Error>
-    where
-        F: AsyncFnMut() -> Result<T, Error>,
-    {
-        let deadline = time::now() + self.0.config.deadline();
-        let mut failures = 0;
-        loop {
-            let error = match attempt().await {
-                Ok(done) => return Ok(done),
-                Err(error) => error,
-            };
-            let again = error.is_retriable() && (repeat == Repeat::Harmless || !error.possibly_written());
-            failures += 1;
-            let pause = self.pause(failures);
-            if !again || time::now() + pause >= deadline {
-                return Err(error);
-            }
-            tracing::debug!(%error, ?pause, "trying again");
-            tokio::time::sleep(pause).await;
-            if class(&error) == Class::RefreshMetadata {
-                // Where this fails too, the next attempt fails and says so.
-                let _ = self.refresh(self.topology(Topology::generation)).await;
-            }
-        }
-    }
-
-    fn pause(&self, failures: u32) -> Duration {
+    /// A dropped call loses the wait only.
+    pub(crate) async fn after(&mut self, error: Error) -> Result<(), Error> {
+        let again = error.is_retriable() && (self.repeat == Repeat::Harmless || !error.possibly_written());
+        self.failures += 1;
         let random = entropy::fill().map_or(128, |[byte]| byte);
-        self.0.config.reconnect_backoff().delay(failures, random)
+        let pause = self.cluster.0.config.reconnect_backoff().delay(self.failures, random);
+        if !again || time::now() + pause >= self.deadline {
+            return Err(error);
+        }
+        tracing::debug!(%error, ?pause, "trying again");
+        tokio::time::sleep(pause).await;
+        if class(&error) == Class::RefreshMetadata {
+            // Where this fails too, the next attempt fails and says so.
+            let _ = self.cluster.refresh(self.cluster.topology(Topology::generation)).await;
+        }
+        Ok(())
     }
 }
 
