@@ -52,7 +52,8 @@ impl Lifetime {
         now >= self.end
     }
 
-    /// Puts the next login off: the broker said that it is too early. Not past the end.
+    /// Puts the next login off: the broker said that it is too early. That may be past the end of
+    /// the session, which then serves nothing for as long.
     pub(crate) fn postpone(&mut self, now: Instant) {
         self.due = now + MIN_BETWEEN_LOGINS;
     }

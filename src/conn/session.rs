@@ -244,7 +244,8 @@ impl Session {
             in_time
         });
         if self.renewal_due().is_some_and(|due| due <= now) {
-            self.want_credential();
+            self.wanted = true;
+            self.events.push_back(Event::CredentialWanted);
         }
         Ok(())
     }
@@ -290,31 +291,19 @@ impl Session {
     }
 
     /// Whether a caller's request may go out now.
-    fn may_send(&mut self, now: Instant) -> bool {
+    fn may_send(&self, now: Instant) -> bool {
         if !matches!(self.stage, Stage::Open) || self.muted_until.is_some_and(|until| until > now) {
             return false;
         }
-        if !self.lifetime.is_some_and(|life| life.is_over(now)) {
-            return true;
-        }
-        // Only a login is served now. Anything else would be answered by closing the connection.
-        if !self.held.is_empty() {
-            self.want_credential();
-        }
-        false
+        // Past its end a session serves a login only, which is due by then; anything else would be
+        // answered by closing the connection.
+        !self.lifetime.is_some_and(|life| life.is_over(now))
     }
 
     fn renewal_due(&self) -> Option<Instant> {
         match (&self.stage, self.wanted) {
             (Stage::Open, false) => self.lifetime.map(|life| life.due()),
             _ => None,
-        }
-    }
-
-    fn want_credential(&mut self) {
-        if !self.wanted {
-            self.wanted = true;
-            self.events.push_back(Event::CredentialWanted);
         }
     }
 

@@ -220,8 +220,30 @@ fn past_its_end_a_session_sends_nothing_but_a_login() {
     fixture.now += 11 * SECOND;
     fixture.submit();
     assert_eq!(fixture.sent(), None);
+    assert!(fixture.session.poll_timeout() <= Some(fixture.now));
+    fixture.pass(Duration::ZERO).unwrap();
     assert!(matches!(fixture.session.poll_event(), Some(Event::CredentialWanted)));
     fixture.log_in(4, 10_000).unwrap();
+    assert_eq!(fixture.sent(), Some((ApiKey::Metadata, 8)));
+}
+
+#[test]
+fn past_its_end_a_session_that_was_told_to_wait_wakes_for_its_login_a_second_later_and_not_before() {
+    let mut fixture = Fixture::logged_in(10_000);
+    fixture.pass(11 * SECOND).unwrap();
+    assert!(matches!(fixture.session.poll_event(), Some(Event::CredentialWanted)));
+    fixture.submit();
+    let attempt = fixture.attempt(false);
+    fixture.session.authenticate(fixture.now, attempt).unwrap();
+    fixture.sent();
+    fixture.answer(4, &handshake(34)).unwrap();
+    assert!(matches!(fixture.session.poll_event(), Some(Event::Opened { login: false })));
+    assert_eq!(fixture.sent(), None);
+    assert!(fixture.session.poll_event().is_none());
+    assert_eq!(fixture.session.poll_timeout(), Some(fixture.now + SECOND));
+    fixture.pass(SECOND).unwrap();
+    assert!(matches!(fixture.session.poll_event(), Some(Event::CredentialWanted)));
+    fixture.log_in(5, 10_000).unwrap();
     assert_eq!(fixture.sent(), Some((ApiKey::Metadata, 8)));
 }
 
