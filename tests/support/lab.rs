@@ -8,8 +8,10 @@ use ottla::{
 };
 use ottla_lab::{Listener, Profile};
 
+use super::raw::{self, Raw, Who};
+
 /// No call of a test may take longer.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The lab's cluster of this profile, started by whoever asks first.
 pub(crate) fn cluster(profile: Profile) -> ottla_lab::Cluster {
@@ -18,11 +20,6 @@ pub(crate) fn cluster(profile: Profile) -> ottla_lab::Cluster {
 
 /// How the lab is reached.
 pub(crate) fn config(lab: &ottla_lab::Cluster, listener: Listener, credentials: Credentials) -> Config {
-    let bootstrap: Bootstrap = lab.bootstrap(listener).parse().expect("a bootstrap list");
-    let mut connector = TcpConnector::new();
-    for (name, address) in lab.names() {
-        connector = connector.with_name(name, address);
-    }
     let security = match listener {
         Listener::Plaintext | Listener::SaslPlaintext => Security::Plaintext,
         Listener::Ssl | Listener::SaslSsl => {
@@ -30,6 +27,21 @@ pub(crate) fn config(lab: &ottla_lab::Cluster, listener: Listener, credentials: 
             Security::Tls(tls.expect("the lab's CA"))
         }
     };
+    secured(lab, &lab.bootstrap(listener), security, credentials)
+}
+
+/// How these servers of the lab are reached.
+pub(crate) fn secured(
+    lab: &ottla_lab::Cluster,
+    bootstrap: &str,
+    security: Security,
+    credentials: Credentials,
+) -> Config {
+    let bootstrap: Bootstrap = bootstrap.parse().expect("a bootstrap list");
+    let mut connector = TcpConnector::new();
+    for (name, address) in lab.names() {
+        connector = connector.with_name(name, address);
+    }
     Config::new(bootstrap, security, credentials).with_connector(connector).with_deadline(PATIENCE / 2)
 }
 
@@ -40,6 +52,29 @@ pub(crate) async fn connect(
     credentials: Credentials,
 ) -> Result<Cluster, Error> {
     Cluster::connect(config(lab, listener, credentials)).await
+}
+
+/// Connects on the SSL listener with the lab's client certificate of `user`.
+pub(crate) async fn connect_by_certificate(lab: &ottla_lab::Cluster, user: &str) -> Result<Cluster, Error> {
+    let (certificate, key) = lab.certificate(user);
+    let tls = Tls::builder().with_roots_file(lab.ca_pem_path()).with_identity_files(certificate, key).build();
+    let security = Security::Tls(tls.expect("the lab's certificates"));
+    Cluster::connect(secured(lab, &lab.bootstrap(Listener::Ssl), security, Credentials::None)).await
+}
+
+/// Blocks until every broker takes logins with a token, at most for [`PATIENCE`].
+pub(crate) fn await_known(lab: &ottla_lab::Cluster, token: &Token) {
+    let password = token.secret_password();
+    let password = std::str::from_utf8(password.secret_bytes()).expect("base64 text");
+    let patience = raw::now() + PATIENCE;
+    for broker in 1..=lab.brokers() {
+        let login =
+            || Raw::connect(lab, broker, Listener::SaslPlaintext).login(Who::token(token.id(), password));
+        while login().code != 0 {
+            assert!(raw::now() < patience, "b{broker} does not get to know the token");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
 }
 
 /// One of the lab's users, by SCRAM.

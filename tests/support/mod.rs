@@ -5,6 +5,8 @@
 use std::time::Duration;
 
 pub(crate) mod lab;
+pub(crate) mod peer;
+pub(crate) mod raw;
 pub(crate) mod source;
 
 /// Says that a test cannot run here. `<name>: <reason>` has to stand in tests/skips.txt.

@@ -1,0 +1,141 @@
+//! The client's connections over the ends of sessions and tokens.
+
+use std::time::Duration;
+
+use ottla::ids::TopicPartition;
+use ottla::{Cluster, ErrorKind, IsolationLevel, NewToken, NewTopic, OffsetAt, ScramMechanism};
+use ottla_lab::{Listener, Profile};
+
+use crate::support::lab;
+use crate::support::raw::now;
+
+async fn admin(lab: &ottla_lab::Cluster) -> Cluster {
+    lab::connect(lab, Listener::SaslPlaintext, lab::plain("admin")).await.unwrap()
+}
+
+/// A topic of this run's own.
+async fn topic(admin: &Cluster, name: &str) -> TopicPartition {
+    let name = format!("{name}-{}", std::process::id());
+    admin.create_topics(vec![NewTopic::new(name.as_str())]).await.unwrap();
+    while admin.partitions(name.as_str()).await.is_err() {}
+    TopicPartition::new(name, 0)
+}
+
+async fn calls_for_a_minute(client: &Cluster, partition: &TopicPartition) -> u64 {
+    let end = now() + Duration::from_secs(60);
+    let mut calls = 0;
+    while now() < end {
+        let partitions = std::slice::from_ref(partition);
+        client.list_offsets(partitions, OffsetAt::Latest, IsolationLevel::ReadCommitted).await.unwrap();
+        calls += 1;
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    calls
+}
+
+/// Sessions of 5 s: a dozen logins on each connection.
+#[tokio::test]
+async fn busy_connections_log_in_again_before_each_end_and_never_reconnect() {
+    lab::in_time(async {
+        let cluster = lab::cluster(Profile::Reauth5s);
+        let admin = admin(&cluster).await;
+        let partition = topic(&admin, "busy-connections").await;
+        let token = admin.create_delegation_token(NewToken::new()).await.unwrap();
+        lab::await_known(&cluster, &token);
+        let metrics = || {
+            ["expired-connections-killed-count", "failed-reauthentication-total"]
+                .map(|name| cluster.metric_sum(name).unwrap())
+        };
+        let clients = [
+            (Listener::SaslPlaintext, lab::token(ScramMechanism::Sha256, &token)),
+            (Listener::SaslSsl, lab::token(ScramMechanism::Sha512, &token)),
+            (Listener::SaslPlaintext, lab::scram(ScramMechanism::Sha512, "admin")),
+            (Listener::SaslSsl, lab::plain("admin")),
+        ];
+        let mut tasks = tokio::task::JoinSet::new();
+        for (listener, credentials) in clients {
+            let client = lab::connect(&cluster, listener, credentials.clone()).await.unwrap();
+            let partition = partition.clone();
+            tasks.spawn(async move {
+                calls_for_a_minute(&client, &partition).await;
+                (credentials, client.statistics())
+            });
+        }
+        let before = metrics();
+        while let Some(done) = tasks.join_next().await {
+            let (credentials, statistics) = done.unwrap();
+            println!("{credentials:?}: {statistics:?}");
+            assert_eq!((statistics.connections, statistics.dial_failures), (1, 0), "{credentials:?}");
+            assert_eq!(statistics.logins, 1, "{credentials:?}");
+            assert!((10..=16).contains(&statistics.reauthentications), "{credentials:?} {statistics:?}");
+        }
+        assert_eq!(metrics(), before);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_connection_that_idled_past_the_end_of_its_session_is_revived_by_the_next_call() {
+    lab::in_time(async {
+        let cluster = lab::cluster(Profile::Reauth5s);
+        let client = admin(&cluster).await;
+        let partition = topic(&client, "idle-connections").await;
+        let before = client.statistics();
+        // What the client's own timer would do is kept from it, as by a machine that sleeps.
+        std::thread::sleep(Duration::from_secs(6));
+        let partitions = [partition];
+        client.list_offsets(&partitions, OffsetAt::Latest, IsolationLevel::ReadCommitted).await.unwrap();
+        let after = client.statistics();
+        assert_eq!(after.connections, before.connections);
+        assert!(after.reauthentications > before.reauthentications);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_expired_token_that_is_not_swept_is_found_out_within_a_second_and_not_tried_in_a_loop() {
+    lab::in_time(async {
+        let cluster = lab::cluster(Profile::LongSweep);
+        let token = admin(&cluster).await.create_delegation_token(NewToken::new()).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        let credentials = lab::token(ScramMechanism::Sha256, &token);
+        let began = now();
+        let error = lab::connect(&cluster, Listener::SaslPlaintext, credentials).await.unwrap_err();
+        println!("found out in {:?}", began.elapsed());
+        assert_eq!(error.kind(), ErrorKind::TokenExpired, "{error:?}");
+        assert!(error.needs_new_credentials() && !error.is_retriable());
+    })
+    .await;
+}
+
+/// The token's life is short: its connection dies under a caller that never stops asking.
+#[tokio::test]
+async fn a_caller_that_never_gives_up_connects_at_most_twice_a_second_with_a_dead_token() {
+    lab::in_time(async {
+        let cluster = lab::cluster(Profile::LongSweep);
+        let admin = admin(&cluster).await;
+        let partition = topic(&admin, "dead-token").await;
+        let token = admin.create_delegation_token(NewToken::new()).await.unwrap();
+        let credentials = lab::token(ScramMechanism::Sha256, &token);
+        let client = loop {
+            match lab::connect(&cluster, Listener::SaslPlaintext, credentials.clone()).await {
+                Ok(client) => break client,
+                Err(error) => assert_eq!(error.kind(), ErrorKind::Auth, "{error:?}"),
+            }
+        };
+        let partitions = [partition];
+        let mut last = None;
+        let end = now() + Duration::from_secs(13);
+        while now() < end {
+            let call = client.list_offsets(&partitions, OffsetAt::Latest, IsolationLevel::ReadCommitted);
+            last = call.await.err().or(last);
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        assert_eq!(last.unwrap().kind(), ErrorKind::TokenExpired);
+        let statistics = client.statistics();
+        println!("{statistics:?}");
+        assert!(statistics.requests_of("SaslHandshake") <= 25, "{statistics:?}");
+        assert!(statistics.connections + statistics.dial_failures <= 20, "{statistics:?}");
+    })
+    .await;
+}

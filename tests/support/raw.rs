@@ -1,0 +1,270 @@
+//! A second client, for facts about brokers: Kafka's generated messages over a blocking socket. It
+//! shares no code with the client under test, retries nothing and decides nothing.
+
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, TcpStream};
+use std::time::{Duration, Instant};
+
+use base64ct::{Base64, Encoding};
+use bytes::{Buf, Bytes, BytesMut};
+use hmac::{EagerHash, Hmac, KeyInit, Mac};
+use kafka_protocol::messages::create_delegation_token_request::CreatableRenewers;
+use kafka_protocol::messages::{
+    ApiVersionsRequest, CreateDelegationTokenRequest, CreateDelegationTokenResponse,
+    ExpireDelegationTokenRequest, RenewDelegationTokenRequest, RequestHeader, ResponseHeader,
+    SaslAuthenticateRequest, SaslAuthenticateResponse, SaslHandshakeRequest, SaslHandshakeResponse,
+};
+use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes};
+use ottla_lab::Listener;
+use sha2::digest::Digest;
+use sha2::{Sha256, Sha512};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Reads the clock for facts about time.
+#[expect(clippy::disallowed_methods, reason = "a fact about time needs one")]
+pub(crate) fn now() -> Instant {
+    Instant::now()
+}
+
+/// One connection.
+pub(crate) struct Raw {
+    stream: TcpStream,
+    correlation_id: i32,
+}
+
+/// How a SCRAM login went.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Login {
+    /// The error code of the last answer.
+    pub(crate) code: i16,
+    pub(crate) text: String,
+    /// Which SaslAuthenticate that answer was to, from 1; 0: the connection was closed before.
+    pub(crate) step: u8,
+    pub(crate) lifetime: Duration,
+    pub(crate) salt: String,
+    pub(crate) iterations: String,
+}
+
+/// What one logs in with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Who<'a> {
+    pub(crate) mechanism: &'a str,
+    pub(crate) user: &'a str,
+    pub(crate) password: &'a str,
+    pub(crate) tokenauth: bool,
+}
+
+impl<'a> Who<'a> {
+    pub(crate) fn password(user: &'a str, password: &'a str) -> Self {
+        Self { mechanism: "SCRAM-SHA-256", user, password, tokenauth: false }
+    }
+
+    pub(crate) fn token(id: &'a str, password: &'a str) -> Self {
+        Self { mechanism: "SCRAM-SHA-256", user: id, password, tokenauth: true }
+    }
+
+    pub(crate) fn by(self, mechanism: &'a str) -> Self {
+        Self { mechanism, ..self }
+    }
+}
+
+impl Raw {
+    /// A connection to one broker, not logged in.
+    pub(crate) fn connect(lab: &ottla_lab::Cluster, broker: u16, listener: Listener) -> Self {
+        let address = lab.address(broker, listener).expect("a broker of the cluster");
+        let port = address.rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
+        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("a broker that listens");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a time limit");
+        stream.set_nodelay(true).expect("a TCP socket");
+        Self { stream, correlation_id: 0 }
+    }
+
+    /// A connection on SASL_PLAINTEXT that is logged in.
+    pub(crate) fn logged_in(lab: &ottla_lab::Cluster, broker: u16, who: Who<'_>) -> Self {
+        let mut raw = Self::connect(lab, broker, Listener::SaslPlaintext);
+        let login = raw.login(who);
+        assert_eq!(login.code, 0, "{login:?}");
+        raw
+    }
+
+    /// Sends a request; `None` if the broker closes the connection in place of an answer.
+    pub(crate) fn call<R: Request>(&mut self, version: i16, request: &R) -> Option<R::Response> {
+        self.correlation_id += 1;
+        let mut frame = BytesMut::new();
+        let header = RequestHeader::default()
+            .with_request_api_key(R::KEY)
+            .with_request_api_version(version)
+            .with_correlation_id(self.correlation_id)
+            .with_client_id(Some(StrBytes::from_static_str("raw")));
+        header.encode(&mut frame, R::header_version(version)).expect("a header");
+        request.encode(&mut frame, version).expect("a request");
+        let length = i32::try_from(frame.len()).expect("a short frame");
+        let written = self.stream.write_all(&[&length.to_be_bytes(), &frame[..]].concat());
+        let mut answer = written.and_then(|()| self.frame()).map_or_else(closed, Some)?;
+        let header_version = <R::Response as HeaderVersion>::header_version(version);
+        let header = ResponseHeader::decode(&mut answer, header_version).expect("a response header");
+        assert_eq!(header.correlation_id, self.correlation_id);
+        let response = R::Response::decode(&mut answer, version).expect("a response");
+        assert_eq!(answer.remaining(), 0, "bytes after the response");
+        Some(response)
+    }
+
+    fn frame(&mut self) -> io::Result<Bytes> {
+        let mut length = [0; 4];
+        self.stream.read_exact(&mut length)?;
+        let mut frame = vec![0; usize::try_from(i32::from_be_bytes(length)).expect("a length")];
+        self.stream.read_exact(&mut frame)?;
+        Ok(frame.into())
+    }
+
+    /// Whether the broker still answers a plain request.
+    pub(crate) fn is_served(&mut self) -> bool {
+        self.call(0, &ApiVersionsRequest::default()).is_some()
+    }
+
+    pub(crate) fn handshake(&mut self, mechanism: &str) -> Option<SaslHandshakeResponse> {
+        let mechanism = StrBytes::from_string(mechanism.to_owned());
+        self.call(1, &SaslHandshakeRequest::default().with_mechanism(mechanism))
+    }
+
+    pub(crate) fn authenticate(
+        &mut self,
+        auth_bytes: impl Into<Vec<u8>>,
+    ) -> Option<SaslAuthenticateResponse> {
+        let auth_bytes = Bytes::from(auth_bytes.into());
+        self.call(2, &SaslAuthenticateRequest::default().with_auth_bytes(auth_bytes))
+    }
+
+    /// SaslHandshake and the whole of SCRAM, on a new connection or a live one.
+    pub(crate) fn login(&mut self, who: Who<'_>) -> Login {
+        let handshake = self.handshake(who.mechanism).expect("SaslHandshake to be served");
+        if handshake.error_code != 0 {
+            return Login { code: handshake.error_code, ..Login::default() };
+        }
+        self.scram(who)
+    }
+
+    /// SCRAM after SaslHandshake.
+    pub(crate) fn scram(&mut self, who: Who<'_>) -> Login {
+        let extension = if who.tokenauth { ",tokenauth=true" } else { "" };
+        self.scram_with_first(who, &format!("n={},r=fyko-d2lbbFgONRv9qkxdawL{extension}", who.user))
+    }
+
+    /// SCRAM with a `client_first_bare` of the caller's making.
+    pub(crate) fn scram_with_first(&mut self, who: Who<'_>, first_bare: &str) -> Login {
+        let mut login = Login::default();
+        let Some(answer) = self.authenticate(format!("n,,{first_bare}")) else { return login };
+        login.take(&answer);
+        if login.code != 0 {
+            return login;
+        }
+        let server_first = String::from_utf8(answer.auth_bytes.to_vec()).expect("text");
+        let attribute = |name: char| {
+            let mut all = server_first.split(',');
+            all.find_map(|it| it.strip_prefix(name)?.strip_prefix('=')).expect("an attribute").to_owned()
+        };
+        (login.salt, login.iterations) = (attribute('s'), attribute('i'));
+        let without_proof = format!("c=biws,r={}", attribute('r'));
+        let auth_message = format!("{first_bare},{server_first},{without_proof}");
+        let salt = Base64::decode_vec(&login.salt).expect("base64");
+        let count = login.iterations.parse().expect("a number");
+        let proof = match who.mechanism {
+            "SCRAM-SHA-256" => proof::<Sha256, 32>(who.password, &salt, count, &auth_message),
+            _ => proof::<Sha512, 64>(who.password, &salt, count, &auth_message),
+        };
+        let client_final = format!("{without_proof},p={}", Base64::encode_string(&proof));
+        match self.authenticate(client_final) {
+            Some(answer) => login.take(&answer),
+            None => login.step = 0,
+        }
+        login
+    }
+
+    /// Makes a token for whoever is logged in.
+    pub(crate) fn create(&mut self, request: &CreateDelegationTokenRequest) -> CreateDelegationTokenResponse {
+        self.call(3, request).expect("an answer")
+    }
+
+    /// The error code and the new expiry.
+    pub(crate) fn renew(&mut self, hmac: &Bytes, period: i64) -> (i16, i64) {
+        let request = RenewDelegationTokenRequest::default().with_hmac(hmac.clone());
+        let response = self.call(2, &request.with_renew_period_ms(period)).expect("an answer");
+        (response.error_code, response.expiry_timestamp_ms)
+    }
+
+    /// As [`Raw::expire`], again until the controller knows the token: it may learn of it later than
+    /// brokers that already take logins with it.
+    pub(crate) fn expire_known(&mut self, hmac: &Bytes, period: i64) -> (i16, i64) {
+        Self::until_known(|| self.expire(hmac, period))
+    }
+
+    /// As [`Raw::renew`], again until the controller knows the token.
+    pub(crate) fn renew_known(&mut self, hmac: &Bytes, period: i64) -> (i16, i64) {
+        Self::until_known(|| self.renew(hmac, period))
+    }
+
+    fn until_known(mut call: impl FnMut() -> (i16, i64)) -> (i16, i64) {
+        let patience = now() + PATIENCE;
+        loop {
+            let answer = call();
+            if answer.0 != 62 || now() > patience {
+                return answer;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// The error code and the new expiry.
+    pub(crate) fn expire(&mut self, hmac: &Bytes, period: i64) -> (i16, i64) {
+        let request = ExpireDelegationTokenRequest::default().with_hmac(hmac.clone());
+        let response = self.call(2, &request.with_expiry_time_period_ms(period)).expect("an answer");
+        (response.error_code, response.expiry_timestamp_ms)
+    }
+}
+
+impl Login {
+    fn take(&mut self, answer: &SaslAuthenticateResponse) {
+        self.step += 1;
+        self.code = answer.error_code;
+        self.text = answer.error_message.as_ref().map_or_else(String::new, |text| text.to_string());
+        self.lifetime = Duration::from_millis(u64::try_from(answer.session_lifetime_ms).expect("a time"));
+    }
+}
+
+/// A request for a token of one's own, as old as it may get.
+pub(crate) fn own_token() -> CreateDelegationTokenRequest {
+    CreateDelegationTokenRequest::default().with_max_lifetime_ms(-1)
+}
+
+/// A principal of the type `User` among the renewers.
+pub(crate) fn renewer(name: &str) -> CreatableRenewers {
+    CreatableRenewers::default()
+        .with_principal_type(StrBytes::from_static_str("User"))
+        .with_principal_name(StrBytes::from_string(name.to_owned()))
+}
+
+fn closed(error: io::Error) -> Option<Bytes> {
+    let kinds = [io::ErrorKind::UnexpectedEof, io::ErrorKind::ConnectionReset, io::ErrorKind::BrokenPipe];
+    assert!(kinds.contains(&error.kind()), "{error}");
+    None
+}
+
+/// RFC 5802 section 3.
+fn proof<D: EagerHash + Digest, const N: usize>(
+    password: &str,
+    salt: &[u8],
+    iterations: u32,
+    auth_message: &str,
+) -> Vec<u8> {
+    let hmac = |key: &[u8], text: &[u8]| {
+        let mut mac = <Hmac<D> as KeyInit>::new_from_slice(key).expect("any length of key");
+        mac.update(text);
+        mac.finalize().into_bytes().to_vec()
+    };
+    let salted = pbkdf2::pbkdf2_hmac_array::<D, N>(password.as_bytes(), salt, iterations);
+    let client_key = hmac(&salted, b"Client Key");
+    let stored_key = D::digest(&client_key);
+    let signature = hmac(&stored_key, auth_message.as_bytes());
+    client_key.iter().zip(signature).map(|(a, b)| a ^ b).collect()
+}
