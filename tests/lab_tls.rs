@@ -5,8 +5,15 @@ mod support;
 
 use std::time::Duration;
 
+use ottla::secret::Secret;
 use ottla::{Cluster, Config, Credentials, Error, ErrorKind, NewToken, Security, Tls};
 use ottla_lab::{Listener, Profile};
+use p256::ecdsa::signature::Signer;
+use p256::ecdsa::{DerSignature, SigningKey};
+use p256::pkcs8::{EncodePrivateKey, LineEnding};
+use rcgen::{
+    CertificateParams, KeyIdMethod, PKCS_ECDSA_P256_SHA256, PublicKeyData, SerialNumber, SignatureAlgorithm,
+};
 use support::lab;
 use support::raw::now;
 
@@ -60,15 +67,31 @@ async fn a_client_without_tls_on_a_tls_port_fails_in_bounded_time() {
     assert!(matches!(error.kind(), ErrorKind::Protocol | ErrorKind::Connect), "{error:?}");
 }
 
+/// The broker closes without a word, as one that is being stopped does: time may help.
 #[tokio::test]
-async fn a_client_with_tls_on_a_plain_port_fails_in_bounded_time() {
+async fn a_client_with_tls_on_a_plain_port_fails_in_bounded_time_with_a_hint() {
     let cluster = lab::cluster(Profile::Default);
     for listener in [Listener::Plaintext, Listener::SaslPlaintext] {
         let bootstrap = cluster.bootstrap(listener);
         let config = lab::secured(&cluster, &bootstrap, trusting(&cluster), lab::plain("alice"));
         let error = failure(config).await;
-        assert!(matches!(error.kind(), ErrorKind::Tls | ErrorKind::Connect), "{error:?}");
+        assert_eq!(error.kind(), ErrorKind::Connect);
+        assert!(error.is_retriable());
+        assert!(reason(&error).contains("is it a TLS listener?"), "{error:?}");
     }
+}
+
+/// With TLS 1.3 the broker refuses after the client has done its part of the handshake.
+#[tokio::test]
+async fn a_client_certificate_of_an_unknown_authority_is_a_tls_error_for_good() {
+    let cluster = lab::cluster(Profile::Default);
+    let (chain, key) = self_signed();
+    let tls = Tls::builder().with_roots_file(cluster.ca_pem_path()).with_identity_pem(chain, key);
+    let security = Security::Tls(tls.build().unwrap());
+    let bootstrap = cluster.bootstrap(Listener::Ssl);
+    let error = failure(lab::secured(&cluster, &bootstrap, security, Credentials::None)).await;
+    assert_eq!(error.kind(), ErrorKind::Tls);
+    assert!(!error.is_retriable());
 }
 
 #[tokio::test]
@@ -87,4 +110,36 @@ async fn a_client_certificate_is_who_the_client_is_and_without_one_it_is_nobody(
         );
     })
     .await;
+}
+
+/// A P-256 key of one byte repeated, for `rcgen`.
+struct Key(SigningKey, Vec<u8>);
+
+impl PublicKeyData for Key {
+    fn der_bytes(&self) -> &[u8] {
+        &self.1
+    }
+
+    fn algorithm(&self) -> &'static SignatureAlgorithm {
+        &PKCS_ECDSA_P256_SHA256
+    }
+}
+
+impl rcgen::SigningKey for Key {
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, rcgen::Error> {
+        let signature: DerSignature = self.0.sign(message);
+        Ok(signature.as_bytes().to_vec())
+    }
+}
+
+/// A certificate of the client's own making, and its key.
+fn self_signed() -> (String, Secret) {
+    let private = SigningKey::from_slice(&[7; 32]).unwrap();
+    let public = private.verifying_key().to_sec1_point(false).as_bytes().to_vec();
+    let pem = private.to_pkcs8_pem(LineEnding::LF).unwrap();
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.serial_number = Some(SerialNumber::from(7_u64));
+    params.key_identifier_method = KeyIdMethod::PreSpecified(vec![7; 20]);
+    let chain = params.self_signed(&Key(private, public)).unwrap().pem();
+    (chain, Secret::from(pem.as_str()))
 }

@@ -21,7 +21,7 @@ use super::handle::{Connection, Facts};
 use super::keys::Keys;
 use super::login::Logins;
 use super::session::{Session, Settings};
-use super::task::{Parts, Task};
+use super::task::{Parts, Task, broken};
 use crate::time;
 use crate::tls;
 use crate::wire::frame::FrameReader;
@@ -184,9 +184,9 @@ async fn secure(
 ) -> Result<impl Stream + 'static, Error> {
     let name = tls::server_name(host).map_err(|_| Error::ServerName)?;
     let handshake = TlsConnector::from(config).connect(name, stream).await;
-    handshake.map_err(|error| match error.get_ref() {
-        Some(fault) => Error::TlsHandshake(PeerText::new(&fault.to_string())),
-        None => Error::Io(error.kind()),
+    handshake.map_err(|error| match error.kind() {
+        io::ErrorKind::UnexpectedEof => Error::ClosedInTls,
+        _ => broken(&error),
     })
 }
 

@@ -35,8 +35,10 @@ pub(crate) enum Error {
     // The environment.
     /// No address could be reached, or the stream broke.
     Io(io::ErrorKind),
-    /// The TLS handshake failed.
-    TlsHandshake(PeerText),
+    /// One side of TLS refused the other, in the handshake or, by an alert, right after it.
+    Tls(PeerText),
+    /// The broker closed the connection in the middle of the TLS handshake.
+    ClosedInTls,
     /// The broker closed the connection.
     Closed,
     /// The broker closed the connection in the middle of a login.
@@ -123,7 +125,10 @@ impl fmt::Display for Error {
             Self::TokenExpired => f.write_str("the session of the token's login ends at once"),
             Self::Sasl(error) => error.fmt(f),
             Self::Io(kind) => kind.fmt(f),
-            Self::TlsHandshake(text) => write!(f, "TLS handshake: {text}"),
+            Self::Tls(text) => text.fmt(f),
+            Self::ClosedInTls => {
+                f.write_str("closed by the broker in the middle of the TLS handshake; is it a TLS listener?")
+            }
             Self::Closed => f.write_str("closed by the broker"),
             Self::ClosedInLogin => f.write_str("closed by the broker in the middle of a login"),
             Self::Stalled { api } => write!(f, "{api} was not answered in time"),

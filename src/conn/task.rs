@@ -13,9 +13,10 @@ use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Sleep;
+use tokio_rustls::rustls;
 
 use super::counters::Counters;
-use super::error::Error;
+use super::error::{Error, PeerText};
 use super::handle::Failure;
 use super::inflight::{RequestId, Written};
 use super::login::{Errand, Finding, Logins};
@@ -123,7 +124,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
         match poll_fn(|cx| self.poll_wake(cx)).await {
             Wake::Command(command) => self.handle_command(command)?,
             Wake::Read(read) => self.handle_read(read)?,
-            Wake::Wrote(wrote) => wrote.map_err(|error| Error::Io(error.kind()))?,
+            Wake::Wrote(wrote) => wrote.map_err(|error| broken(&error))?,
             Wake::Errand(finding) => self.handle_finding(finding?)?,
             Wake::Timer => self.handle_timer()?,
         }
@@ -181,7 +182,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
         match read {
             Ok(0) => return Err(self.session.closed_by_peer()),
             Ok(_) => {}
-            Err(error) => return Err(Error::Io(error.kind())),
+            // TLS that ends without its own farewell.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                return Err(self.session.closed_by_peer());
+            }
+            Err(error) => return Err(broken(&error)),
         }
         let now = time::now();
         while let Some(frame) = self.reader.poll_frame(self.session.max_frame())? {
@@ -291,5 +296,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
                 let _ = reply.send(Err(Failure { error: error.clone(), written: Written::No }));
             }
         }
+    }
+}
+
+/// What broke a stream: TLS, by its own finding or the peer's alert, or the network.
+pub(super) fn broken(error: &io::Error) -> Error {
+    match error.get_ref().and_then(|fault| fault.downcast_ref::<rustls::Error>()) {
+        Some(fault) => Error::Tls(PeerText::new(&fault.to_string())),
+        None => Error::Io(error.kind()),
     }
 }

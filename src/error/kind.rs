@@ -52,10 +52,12 @@ impl ErrorKind {
             | ConnError::Sasl(_)
             | ConnError::Mechanism(_) => Self::Auth,
             ConnError::TokenExpired => Self::TokenExpired,
-            ConnError::TlsHandshake(_) => Self::Tls,
-            ConnError::Io(_) | ConnError::Closed | ConnError::ClosedInLogin | ConnError::Retired => {
-                Self::Closed
-            }
+            ConnError::Tls(_) => Self::Tls,
+            ConnError::Io(_)
+            | ConnError::Closed
+            | ConnError::ClosedInTls
+            | ConnError::ClosedInLogin
+            | ConnError::Retired => Self::Closed,
             ConnError::Stalled { .. } | ConnError::DialTimeout { .. } | ConnError::NotSent => Self::Timeout,
             ConnError::ServerName | ConnError::NoCredential => Self::Config,
             ConnError::NoEntropy | ConnError::NoKey => Self::Shutdown,
