@@ -16,6 +16,7 @@ pub mod ids;
 #[doc(hidden)]
 pub mod internals;
 mod metrics;
+pub mod partition;
 pub mod sasl;
 pub mod secret;
 pub mod time;
@@ -32,6 +33,8 @@ pub use conn::credentials::{Credentials, TokenSource, TokenWriter};
 pub use conn::dial::{Connect, Connecting, Stream, TcpConnector};
 pub use conn::token::{NotAToken, Token, TokenEpoch, TokenLife};
 pub use error::{BrokerError, Error, ErrorKind};
+pub use partition::reader::Reader;
+pub use partition::{Chunk, Decoder, Loss, OffsetRange, OnDataLoss, ReadOptions};
 pub use sasl::scram::{NotAScramMechanism, ScramMechanism};
 pub use tls::{InvalidTls, Tls, TlsBuilder, TlsProvider};
 pub use token::file::{InvalidTokenFile, TokenFile};

@@ -1,6 +1,6 @@
 //! The offsets of partitions: earliest, latest, at a point in time.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use tokio::task::JoinSet;
@@ -44,10 +44,9 @@ impl Cluster {
         let mut attempts = self.attempts(Repeat::Harmless);
         loop {
             let (answers, error) = self.list_once(&missing, at, isolation_level).await;
-            for (partition, offset) in answers {
-                missing.retain(|wanted| *wanted != partition);
-                found.extend(offset.map(|offset| (partition, offset)));
-            }
+            let answered: HashSet<_> = answers.iter().map(|(partition, _)| partition.clone()).collect();
+            missing.retain(|wanted| !answered.contains(wanted));
+            found.extend(answers.into_iter().filter_map(|(partition, offset)| Some((partition, offset?))));
             match error {
                 None => return Ok(found),
                 Some(error) => attempts.after(error).await?,
@@ -94,7 +93,10 @@ impl Cluster {
                     Some(leader) => {
                         by_leader.entry(leader.broker).or_default().push((partition.clone(), leader))
                     }
-                    None => error = Some(leaderless(topology.partitions(&partition.topic), partition)),
+                    None => {
+                        let code = topology.why_leaderless(partition);
+                        error = Some(Error::broker(code).at_partition(partition));
+                    }
                 }
             }
         });
@@ -104,15 +106,6 @@ impl Cluster {
 
 /// Partitions of one leader.
 type Led = Vec<(TopicPartition, Leader)>;
-
-fn leaderless(partitions: Result<Vec<i32>, ErrorCode>, partition: &TopicPartition) -> Error {
-    let code = match partitions {
-        Err(code) => code,
-        Ok(known) if known.contains(&partition.partition) => ErrorCode::LEADER_NOT_AVAILABLE,
-        Ok(_) => ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
-    };
-    Error::broker(code).at_partition(partition)
-}
 
 fn by_topic(partitions: &Led, at: OffsetAt) -> Vec<ListOffsetsTopic> {
     let mut topics = BTreeMap::<&Arc<str>, Vec<ListOffsetsPartition>>::new();

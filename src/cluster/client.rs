@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex as AsyncMutex;
 
@@ -232,6 +232,12 @@ impl Cluster {
         response.map_err(|failure| Error::request(failure).in_api(R::API).at_broker(&address.to_string()))
     }
 
+    /// How long to wait after so many failures in a row.
+    pub(crate) fn pause(&self, failures: u32) -> Duration {
+        let random = entropy::fill().map_or(128, |[byte]| byte);
+        self.0.config.reconnect_backoff().delay(failures, random)
+    }
+
     /// Begins an operation that may take several attempts, until the configured deadline.
     pub(crate) fn attempts(&self, repeat: Repeat) -> Attempts<'_> {
         Attempts { cluster: self, repeat, deadline: time::now() + self.0.config.deadline(), failures: 0 }
@@ -256,8 +262,7 @@ impl Attempts<'_> {
     pub(crate) async fn after(&mut self, error: Error) -> Result<(), Error> {
         let again = error.is_retriable() && (self.repeat == Repeat::Harmless || !error.possibly_written());
         self.failures += 1;
-        let random = entropy::fill().map_or(128, |[byte]| byte);
-        let pause = self.cluster.0.config.reconnect_backoff().delay(self.failures, random);
+        let pause = self.cluster.pause(self.failures);
         if !again || time::now() + pause >= self.deadline {
             return Err(error);
         }

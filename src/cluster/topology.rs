@@ -95,6 +95,15 @@ impl Topology {
         Some(Leader { broker: state.leader?, epoch: state.epoch })
     }
 
+    /// Why a partition has no leader.
+    pub(crate) fn why_leaderless(&self, partition: &TopicPartition) -> ErrorCode {
+        match self.partitions(&partition.topic) {
+            Err(code) => code,
+            Ok(known) if known.contains(&partition.partition) => ErrorCode::LEADER_NOT_AVAILABLE,
+            Ok(_) => ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
+        }
+    }
+
     /// The partitions of a topic, or why they are not known.
     pub(crate) fn partitions(&self, topic: &str) -> Result<Vec<i32>, ErrorCode> {
         match self.topics.get(topic) {

@@ -64,6 +64,14 @@ pub(crate) struct FetchResponse {
     pub(crate) topics: Vec<FetchedTopic>,
 }
 
+impl FetchResponse {
+    /// The length of all records, those of batches that are cut off included.
+    pub(crate) fn records_len(&self) -> usize {
+        let partitions = self.topics.iter().flat_map(|topic| &topic.partitions);
+        partitions.map(|partition| partition.records.len()).sum()
+    }
+}
+
 /// The partitions of one topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FetchedTopic {

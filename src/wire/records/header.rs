@@ -169,7 +169,7 @@ impl fmt::Display for Codec {
 
 /// What the timestamp of a record means (`message.timestamp.type` of its topic).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum TimestampType {
+pub enum TimestampType {
     /// When the producer made the record.
     CreateTime,
     /// When the broker appended the batch: the same for all of its records.

@@ -10,6 +10,7 @@
 //! is used again. Every length and count is checked against the bytes that are there.
 
 mod batch;
+mod checked;
 mod cursor;
 mod decompress;
 mod error;
@@ -19,10 +20,13 @@ mod record;
 mod transactions;
 
 pub(crate) use batch::{Batch, Batches, CheckedBatch, Skimmed, skim};
+pub(crate) use checked::{CheckedBatchIter, CheckedBatches};
 pub(crate) use decompress::Decompressor;
 pub(crate) use error::Error;
-pub(crate) use header::{BatchHeader, Codec, TimestampType};
-pub(crate) use record::{Header, HeaderIter, Headers, Record, Records};
+pub use header::TimestampType;
+pub(crate) use header::{BatchHeader, Codec};
+pub(crate) use record::Records;
+pub use record::{Header, HeaderIter, Headers, MalformedHeader, Record};
 pub(crate) use transactions::{AbortedTransactions, Marker};
 
 #[cfg(test)]

@@ -9,17 +9,17 @@ use crate::time::Timestamp;
 
 /// One record, borrowed from its batch.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Record<'a> {
+pub struct Record<'a> {
     /// Its place in the partition.
-    pub(crate) offset: i64,
+    pub offset: i64,
     /// When it was made or appended: the batch's timestamp type tells which.
-    pub(crate) timestamp: Timestamp,
+    pub timestamp: Timestamp,
     /// The key. No key and an empty key are different.
-    pub(crate) key: Option<&'a [u8]>,
+    pub key: Option<&'a [u8]>,
     /// The value; `None` is a tombstone, which deletes its key from a compacted topic.
-    pub(crate) value: Option<&'a [u8]>,
+    pub value: Option<&'a [u8]>,
     /// The headers, not parsed until they are iterated.
-    pub(crate) headers: Headers<'a>,
+    pub headers: Headers<'a>,
 }
 
 /// The records of one batch, in the order of their offsets.
@@ -111,14 +111,14 @@ impl<'a> Iterator for Records<'a> {
 
 /// The headers of one record. To copy it costs nothing; to iterate it parses them.
 #[derive(Clone, Copy)]
-pub(crate) struct Headers<'a> {
+pub struct Headers<'a> {
     bytes: &'a [u8],
 }
 
 impl<'a> Headers<'a> {
     /// Parses the headers one by one, in the order in which they were written. Keys may repeat.
     #[inline]
-    pub(crate) fn iter(&self) -> HeaderIter<'a> {
+    pub fn iter(&self) -> HeaderIter<'a> {
         let mut cursor = Cursor(self.bytes);
         let count =
             cursor.varint().and_then(|got| u32::try_from(got).map_err(|_| Error::HeaderCount { got }));
@@ -136,7 +136,7 @@ impl fmt::Debug for Headers<'_> {
 }
 
 impl<'a> IntoIterator for Headers<'a> {
-    type Item = Result<Header<'a>, Error>;
+    type Item = Result<Header<'a>, MalformedHeader>;
     type IntoIter = HeaderIter<'a>;
 
     fn into_iter(self) -> HeaderIter<'a> {
@@ -146,16 +146,35 @@ impl<'a> IntoIterator for Headers<'a> {
 
 /// One header of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Header<'a> {
+pub struct Header<'a> {
     /// Its name.
-    pub(crate) key: &'a str,
+    pub key: &'a str,
     /// Its value. No value and an empty value are different.
-    pub(crate) value: Option<&'a [u8]>,
+    pub value: Option<&'a [u8]>,
 }
+
+/// The headers of a record cannot be read: who wrote them made them wrong, since the CRC of their
+/// batch is right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MalformedHeader(Error);
+
+impl From<MalformedHeader> for Error {
+    fn from(malformed: MalformedHeader) -> Self {
+        malformed.0
+    }
+}
+
+impl fmt::Display for MalformedHeader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for MalformedHeader {}
 
 /// Iterates over the headers of one record. The first error ends the iteration.
 #[derive(Clone)]
-pub(crate) struct HeaderIter<'a> {
+pub struct HeaderIter<'a> {
     cursor: Cursor<'a>,
     left: u32,
     /// What was wrong with the count of headers, until it is told.
@@ -177,7 +196,7 @@ impl<'a> HeaderIter<'a> {
 }
 
 impl<'a> Iterator for HeaderIter<'a> {
-    type Item = Result<Header<'a>, Error>;
+    type Item = Result<Header<'a>, MalformedHeader>;
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
@@ -185,7 +204,7 @@ impl<'a> Iterator for HeaderIter<'a> {
             return if self.cursor.0.is_empty() && self.error.is_none() {
                 None
             } else {
-                self.error_at_end().map(Err)
+                self.error_at_end().map(|error| Err(MalformedHeader(error)))
             };
         };
         self.left = left;
@@ -193,6 +212,6 @@ impl<'a> Iterator for HeaderIter<'a> {
         if header.is_err() {
             (self.left, self.cursor) = (0, Cursor(&[]));
         }
-        Some(header)
+        Some(header.map_err(MalformedHeader))
     }
 }

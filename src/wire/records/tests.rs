@@ -1,5 +1,6 @@
 //! Batches made by kafka-protocol's encoder, typed by hand, and drafted with any field a lie.
 
+mod checked;
 mod golden;
 mod hostile;
 mod packed;
@@ -21,7 +22,9 @@ struct Owned {
 impl Owned {
     fn copy(record: &Record<'_>) -> Result<Self, Error> {
         let own = |bytes: Option<&[u8]>| bytes.map(<[u8]>::to_vec);
-        let header = |header: Result<Header<'_>, Error>| header.map(|h| (h.key.to_owned(), own(h.value)));
+        let header = |header: Result<Header<'_>, MalformedHeader>| {
+            header.map(|h| (h.key.to_owned(), own(h.value))).map_err(Error::from)
+        };
         Ok(Self {
             offset: record.offset,
             timestamp: record.timestamp.as_millis(),

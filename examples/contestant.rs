@@ -1,0 +1,113 @@
+//! Reads a whole topic and prints what that cost, for runs side by side with other clients:
+//! `contestant read BOOTSTRAP TOPIC`.
+//!
+//! All partitions are read from their earliest offset to the end that they have at the start. The
+//! lengths of keys and values are summed, the first bytes of the values XORed, so that runs of
+//! different clients can be compared. `PB_CA` names a file with the CA certificates of a TLS
+//! listener; `PB_RT=1` runs on one thread.
+
+use std::error::Error;
+use std::time::Instant;
+
+use ottla::{
+    Bootstrap, Chunk, Cluster, Config, Credentials, Decoder, IsolationLevel, OffsetAt, OffsetRange,
+    ReadOptions, Security, Tls,
+};
+
+type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
+
+/// What the records add up to.
+#[derive(Default)]
+struct Sum {
+    records: u64,
+    bytes: u64,
+    xor: u8,
+}
+
+impl Sum {
+    fn add(&mut self, chunk: &Chunk, decoder: &mut Decoder) -> Result<(), ottla::Error> {
+        chunk.for_each_record(decoder, |record| {
+            let value = record.value.unwrap_or_default();
+            self.records += 1;
+            self.bytes += (record.key.map_or(0, <[u8]>::len) + value.len()) as u64;
+            self.xor ^= value.first().copied().unwrap_or(0);
+            Ok(())
+        })
+    }
+}
+
+fn main() -> Outcome<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["read", bootstrap, topic] => run(bootstrap.to_owned(), topic.to_owned()),
+        ["write", ..] => {
+            eprintln!("contestant cannot write yet");
+            std::process::exit(2);
+        }
+        _ => {
+            eprintln!("usage: contestant read BOOTSTRAP TOPIC");
+            std::process::exit(2);
+        }
+    }
+}
+
+fn run(bootstrap: String, topic: String) -> Outcome<()> {
+    let start = Instant::now();
+    let one_thread = std::env::var("PB_RT").is_ok_and(|value| value == "1");
+    let runtime = match one_thread {
+        true => tokio::runtime::Builder::new_current_thread().enable_all().build()?,
+        false => tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?,
+    };
+    // Spawned, so that all tasks run on the workers and hand over without a change of thread.
+    let sum = runtime.block_on(async { tokio::spawn(read(bootstrap, topic)).await })??;
+    report(&sum, start.elapsed().as_secs_f64());
+    Ok(())
+}
+
+async fn read(bootstrap: String, topic: String) -> Outcome<Sum> {
+    let security = match std::env::var("PB_CA") {
+        Ok(file) => Security::Tls(Tls::builder().with_roots_file(file).build()?),
+        Err(_) => Security::Plaintext,
+    };
+    let bootstrap: Bootstrap = bootstrap.parse()?;
+    let cluster = Cluster::connect(Config::new(bootstrap, security, Credentials::None)).await?;
+    let partitions = cluster.partitions(topic).await?;
+    let level = IsolationLevel::ReadUncommitted;
+    let from = cluster.list_offsets(&partitions, OffsetAt::Earliest, level).await?;
+    let until = cluster.list_offsets(&partitions, OffsetAt::Latest, level).await?;
+    let ranges = partitions.into_iter().filter_map(|partition| {
+        let (from, until) = (*from.get(&partition)?, *until.get(&partition)?);
+        Some(OffsetRange::new(partition, from, until))
+    });
+    let mut reader = cluster.read(ranges.collect(), ReadOptions::new());
+    let (mut sum, mut decoder) = (Sum::default(), Decoder::new());
+    while let Some(chunk) = reader.next().await? {
+        sum.add(&chunk, &mut decoder)?;
+    }
+    Ok(sum)
+}
+
+fn report(sum: &Sum, wall: f64) {
+    let (user, system) = cpu_seconds().unwrap_or_default();
+    println!(
+        r#"{{"contestant":"ottla","op":"read","records":{},"bytes":{},"xor":{},"wall_s":{wall:.3},"cpu_user_s":{user:.3},"cpu_sys_s":{system:.3},"peak_rss_mb":{:.1}}}"#,
+        sum.records,
+        sum.bytes,
+        sum.xor,
+        peak_rss_mb().unwrap_or_default()
+    );
+}
+
+/// User and system time of this process, as Linux counts it: in hundredths of a second.
+fn cpu_seconds() -> Option<(f64, f64)> {
+    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
+    let mut next = || Some(fields.next()?.parse::<f64>().ok()? / 100.0);
+    Some((next()?, next()?))
+}
+
+fn peak_rss_mb() -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(line.trim().trim_end_matches(" kB").trim().parse::<f64>().ok()? / 1024.0)
+}

@@ -1,0 +1,113 @@
+//! `Reader`: the application's side of reading.
+
+use std::fmt;
+use std::vec;
+
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use super::chunk::Chunk;
+use super::fetcher::Delivery;
+use super::range::{Loss, OffsetRange, ReadOptions};
+use super::router::Router;
+use crate::cluster::client::Cluster;
+use crate::error::Error;
+
+/// Responses that wait for the application, beside those in flight.
+const READY: usize = 2;
+
+impl Cluster {
+    /// Reads ranges of partitions, all side by side. Nothing is sent before the first
+    /// [`Reader::next`].
+    ///
+    /// The order of offsets within a range is kept; ranges come in turn, as they arrive. A range
+    /// that exists already needs no connection beyond the one that the client has to each leader;
+    /// to wait for records that do not exist yet takes another one.
+    pub fn read(&self, ranges: Vec<OffsetRange>, options: ReadOptions) -> Reader {
+        let ranges = ranges.into_iter().filter(|range| range.from < range.until).collect();
+        let stage = Stage::Planned(Box::new((self.clone(), ranges, options)));
+        Reader { stage, ready: Vec::new().into_iter(), losses: Vec::new() }
+    }
+}
+
+/// Gives the batches of ranges of partitions, chunk by chunk. Made by [`Cluster::read`].
+///
+/// Every broker is read at its own pace: one that is slow or silent holds up nobody but its own
+/// partitions. When a leader moves or a connection breaks, reading goes on at the next offset:
+/// nothing is lost and nothing comes twice. Dropping the reader ends it at once.
+pub struct Reader {
+    stage: Stage,
+    ready: vec::IntoIter<Chunk>,
+    losses: Vec<Loss>,
+}
+
+enum Stage {
+    Planned(Box<(Cluster, Vec<OffsetRange>, ReadOptions)>),
+    /// The set ends its task when it is dropped.
+    Running {
+        deliveries: mpsc::Receiver<Delivery>,
+        _router: JoinSet<()>,
+    },
+    Failed(Error),
+}
+
+impl Reader {
+    /// Gives the next chunk of any range, `None` when all ranges are read. It waits as long as
+    /// there is nothing: for brokers, for new records, or for chunks to be dropped if they hold
+    /// all of the byte budget.
+    ///
+    /// # Errors
+    /// The first one ends the reading and is given again on every later call. `DataLoss` if
+    /// records are no longer there; `Protocol` and `Unsupported` for batches that cannot be read;
+    /// `Broker` for a partition that does not exist or may not be read; what is wrong with the
+    /// connections to a broker if there was no progress within the configured deadline.
+    ///
+    /// # Cancel safety
+    /// A dropped call loses nothing.
+    pub async fn next(&mut self) -> Result<Option<Chunk>, Error> {
+        loop {
+            if let Some(chunk) = self.ready.next() {
+                return Ok(Some(chunk));
+            }
+            self.start();
+            let delivery = match &mut self.stage {
+                Stage::Running { deliveries, .. } => deliveries.recv().await,
+                Stage::Failed(error) => return Err(error.clone()),
+                Stage::Planned(_) => None,
+            };
+            match delivery {
+                None => return Ok(None),
+                Some(Delivery::Chunks(chunks)) => self.ready = chunks.into_iter(),
+                Some(Delivery::Lost(loss)) => self.losses.push(loss),
+                Some(Delivery::Failed(error)) => self.stage = Stage::Failed(error),
+            }
+        }
+    }
+
+    /// What was skipped so far because it was no longer there, in the order in which it was
+    /// found: nothing, unless [`OnDataLoss::Skip`](crate::OnDataLoss::Skip) was asked for.
+    pub fn losses(&self) -> &[Loss] {
+        &self.losses
+    }
+
+    fn start(&mut self) {
+        if let Stage::Planned(plan) = &mut self.stage {
+            let (cluster, ranges, options) = (plan.0.clone(), std::mem::take(&mut plan.1), plan.2.clone());
+            let (sender, deliveries) = mpsc::channel(READY);
+            let mut router = JoinSet::new();
+            router.spawn(Router::new(cluster, options, sender).run(ranges));
+            self.stage = Stage::Running { deliveries, _router: router };
+        }
+    }
+}
+
+impl fmt::Debug for Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let stage = match self.stage {
+            Stage::Planned(_) => "planned",
+            Stage::Running { .. } => "running",
+            Stage::Failed(_) => "failed",
+        };
+        f.debug_struct("Reader").field("stage", &stage).field("losses", &self.losses).finish_non_exhaustive()
+    }
+}

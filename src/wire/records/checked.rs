@@ -1,0 +1,95 @@
+//! All batches of one fetched partition, with their CRCs checked.
+
+use bytes::Bytes;
+
+use super::batch::{Batch, Batches, CheckedBatch};
+use super::error::Error;
+
+/// Whole batches of one partition whose CRCs are right: a slice of the frame, not a copy.
+#[derive(Clone, Debug)]
+pub(crate) struct CheckedBatches {
+    bytes: Bytes,
+    first_offset: Option<i64>,
+    next_offset: i64,
+    batches: usize,
+}
+
+impl CheckedBatches {
+    /// Checks what a fetch from offset `from` returned, up to the first batch that begins at or
+    /// after `until`. If a batch is wrong, those before it are given with its error.
+    pub(crate) fn check(mut bytes: Bytes, from: i64, until: i64) -> (Self, Option<Error>) {
+        let (mut first_offset, mut next_offset, mut batches, mut length) = (None, from, 0, 0);
+        let mut error = None;
+        for batch in Batches::new(&bytes) {
+            let checked = batch.and_then(|batch| batch.verify_crc().map(|checked| (batch, checked)));
+            let (batch, checked) = match checked {
+                Ok(both) => both,
+                Err(wrong) => {
+                    error = Some(wrong);
+                    break;
+                }
+            };
+            let header = checked.header();
+            if header.base_offset >= until {
+                break;
+            }
+            first_offset = first_offset.or(Some(header.base_offset));
+            next_offset = header.last_offset().saturating_add(1);
+            batches += 1;
+            length += batch.as_bytes().len();
+        }
+        if error.is_none() && batches > 0 && next_offset <= from {
+            error = Some(Error::OffsetsGoBack { got: next_offset, min: from.saturating_add(1) });
+            (batches, length) = (0, 0);
+        }
+        bytes.truncate(length);
+        (Self { bytes, first_offset, next_offset: next_offset.max(from), batches }, error)
+    }
+
+    /// The base offset of the first batch.
+    pub(crate) fn first_offset(&self) -> Option<i64> {
+        self.first_offset
+    }
+
+    /// The next offset to fetch.
+    pub(crate) fn next_offset(&self) -> i64 {
+        self.next_offset
+    }
+
+    /// How many batches these are.
+    pub(crate) fn count(&self) -> usize {
+        self.batches
+    }
+
+    /// How many bytes the batches have.
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// The batches, whose CRCs are not computed again.
+    #[inline]
+    pub(crate) fn iter(&self) -> CheckedBatchIter<'_> {
+        CheckedBatchIter(Batches::new(&self.bytes))
+    }
+}
+
+/// Iterates over batches that were checked before.
+#[derive(Clone)]
+pub(crate) struct CheckedBatchIter<'a>(Batches<'a>);
+
+impl CheckedBatchIter<'_> {
+    /// Ends the iteration.
+    pub(crate) fn stop(&mut self) {
+        self.0 = Batches::new(&[]);
+    }
+}
+
+impl<'a> Iterator for CheckedBatchIter<'a> {
+    type Item = CheckedBatch<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<CheckedBatch<'a>> {
+        // All of them were read before, so none is an error.
+        self.0.next()?.ok().map(Batch::assume_checked)
+    }
+}

@@ -1,0 +1,42 @@
+use super::*;
+
+fn batch(base: i64, count: u8) -> Vec<u8> {
+    let body: Vec<u8> = (0..count).flat_map(record).collect();
+    Draft { base, ..Draft::of(count.into(), &body) }.seal()
+}
+
+fn check(bytes: &[u8], from: i64, until: i64) -> (CheckedBatches, Option<Error>) {
+    CheckedBatches::check(bytes.to_vec().into(), from, until)
+}
+
+fn bases(batches: &CheckedBatches) -> Vec<i64> {
+    batches.iter().map(|batch| batch.header().base_offset).collect()
+}
+
+#[test]
+fn gives_whole_batches_up_to_the_end_of_the_range() {
+    let mut bytes = [batch(10, 3), batch(13, 2), batch(15, 1)].concat();
+    let (all, error) = check(&bytes, 12, 100);
+    assert_eq!((bases(&all), all.next_offset(), error), (vec![10, 13, 15], 16, None));
+    let (some, _) = check(&bytes, 12, 14);
+    assert_eq!((bases(&some), some.next_offset(), some.count()), (vec![10, 13], 15, 2));
+    bytes.truncate(bytes.len() - 1);
+    let (whole, error) = check(&bytes, 12, 100);
+    assert_eq!((bases(&whole), whole.next_offset(), error), (vec![10, 13], 15, None));
+}
+
+#[test]
+fn gives_the_batches_before_a_wrong_one_with_its_error() {
+    let mut bytes = [batch(10, 3), batch(13, 2)].concat();
+    *bytes.last_mut().unwrap() ^= 1;
+    let (right, error) = check(&bytes, 10, 100);
+    assert_eq!((bases(&right), right.next_offset()), (vec![10], 13));
+    assert!(matches!(error, Some(Error::Crc { .. })));
+}
+
+#[test]
+fn refuses_batches_that_all_lie_before_the_offset_asked_for() {
+    let (none, error) = check(&batch(10, 3), 13, 100);
+    assert_eq!((none.count(), none.len(), none.next_offset()), (0, 0, 13));
+    assert_eq!(error, Some(Error::OffsetsGoBack { got: 13, min: 14 }));
+}
