@@ -138,4 +138,10 @@ async fn a_whole_token_flow_shows_no_secret_in_logs_nor_in_what_types_print() {
     }
     assert_eq!(scanner.leaks(&logged), Vec::<String>::new());
     assert_eq!(scanner.leaks(&printed), Vec::<String>::new());
+
+    // That it can fail: a leak in a task of another thread, at the lowest level, is found.
+    let leaked = tokens[0].secret_hmac().clone();
+    let leak = move || tracing::trace!(request = ?leaked.secret_bytes(), "renewing");
+    tokio::task::spawn_blocking(leak).await.unwrap();
+    assert!(!scanner.leaks(&everything.text()).is_empty());
 }

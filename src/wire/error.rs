@@ -32,7 +32,14 @@ pub(crate) enum Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::FrameLength { got, max } => write!(f, "a frame of {got} bytes, where {max} may come"),
+            Self::FrameLength { got, max } => {
+                write!(f, "a frame of {got} bytes, where {max} may come")?;
+                // How a TLS record begins that is an alert or of a handshake, of SSL 3 or any TLS.
+                match got >> 16 {
+                    0x1503 | 0x1603 => f.write_str("; the broker speaks TLS"),
+                    _ => Ok(()),
+                }
+            }
             Self::Malformed { api, version } => write!(f, "a malformed response to {api} v{version}"),
             Self::BadField { api, version, field, fault } => {
                 write!(f, "field {field} of a response to {api} v{version}: {fault:?}")

@@ -1,10 +1,12 @@
 //! SCRAM logins with tokens, message by message.
 
+use std::time::Duration;
+
 use ottla_lab::{Listener, Profile};
 
 use super::Made;
 use crate::support::lab;
-use crate::support::raw::{Login, Raw, Who};
+use crate::support::raw::{Login, Raw, Who, now};
 
 fn refusal(mechanism: &str) -> String {
     format!(
@@ -50,6 +52,28 @@ fn the_extension_may_be_written_in_capitals_but_only_after_the_nonce_and_only_tr
 }
 
 #[test]
+fn every_version_of_sasl_authenticate_logs_in_but_version_0_hides_when_the_session_ends() {
+    let made = Made::by("alice", Profile::Default);
+    for version in 0..=2 {
+        let raw = Raw::connect(&made.cluster, 1, Listener::SaslPlaintext);
+        let login = raw.with_sasl_version(version).login(made.who());
+        assert_eq!((login.code, login.step), (0, 2), "version {version}");
+        assert_eq!(login.lifetime.is_zero(), version == 0, "{login:?}");
+    }
+}
+
+/// Kafka's default is 100 ms; a client that tries again in a loop waits as long each time.
+#[test]
+fn a_refusal_comes_no_sooner_than_the_delay_for_failed_logins() {
+    let cluster = lab::cluster(Profile::AuthDelay);
+    let began = now();
+    let mut raw = Raw::connect(&cluster, 1, Listener::SaslPlaintext);
+    assert_eq!(raw.login(Who::token("AAAAAAAAAAAAAAAAAAAAAA", "d3Jvbmc=")).code, 58);
+    println!("refused after {:?}", began.elapsed());
+    assert!(began.elapsed() > Duration::from_millis(90));
+}
+
+#[test]
 fn a_token_is_hashed_4096_times_for_both_mechanisms() {
     let made = Made::by("alice", Profile::Default);
     for mechanism in ["SCRAM-SHA-256", "SCRAM-SHA-512"] {
@@ -83,7 +107,7 @@ fn the_salt_differs_by_broker_and_mechanism_and_stays_until_the_token_is_renewed
             if salts(&made).iter().zip(&before).all(|(new, old)| new != old) {
                 break;
             }
-            std::thread::sleep(std::time::Duration::from_millis(20));
+            std::thread::sleep(Duration::from_millis(20));
         }
         let after = salts(&made);
         assert!(after.iter().zip(&before).all(|(new, old)| new != old), "{after:?} {before:?}");
@@ -102,7 +126,7 @@ fn a_deleted_token_is_refused_like_one_that_never_was() {
             assert_eq!((login.code, login.step), (58, 1));
             return;
         }
-        std::thread::sleep(std::time::Duration::from_millis(20));
+        std::thread::sleep(Duration::from_millis(20));
     }
     panic!("a deleted token logs in");
 }

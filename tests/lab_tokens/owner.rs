@@ -1,12 +1,14 @@
 //! Tokens for somebody else (KIP-373), and who sees which tokens.
 
+use std::time::Duration;
+
+use kafka_protocol::protocol::StrBytes;
 use ottla::ids::Principal;
 use ottla::{BrokerError, Cluster, ErrorKind, NewToken, ScramMechanism, Token};
 use ottla_lab::{Listener, Profile};
 
 use crate::support::lab;
-use crate::support::raw::{Raw, Who, own_token, renewer};
-use kafka_protocol::protocol::StrBytes;
+use crate::support::raw::{Raw, Who, now, own_token, renewer};
 
 async fn user(lab: &ottla_lab::Cluster, name: &str) -> Cluster {
     lab::connect(lab, Listener::SaslPlaintext, lab::plain(name)).await.unwrap()
@@ -22,7 +24,7 @@ async fn alice_for_bob(lab: &ottla_lab::Cluster, new: NewToken) -> Token {
             Err(error) if error.kind() == refused => {}
             made => return made.unwrap(),
         }
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
     panic!("the ACL has no effect");
 }
@@ -140,6 +142,53 @@ async fn describing_everybody_nobody_or_some_shows_what_the_asker_may_see_and_le
     .await;
 }
 
+/// Waits until a broker lists a token, or no more.
+fn await_listed(raw: &mut Raw, owners: Option<&[&str]>, id: &str, listed: bool) {
+    let patience = now() + Duration::from_secs(20);
+    while raw.listed(owners).iter().any(|it| it == id) != listed {
+        assert!(now() < patience, "{id} listed: not {listed}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn a_super_user_is_shown_every_token() {
+    let cluster = lab::cluster(Profile::Default);
+    let mut alice = Raw::logged_in(&cluster, 1, Who::password("alice", "alice-secret"));
+    let made = alice.create(&own_token());
+    let mut admin = Raw::logged_in(&cluster, 2, Who::password("admin", "admin-secret"));
+    await_listed(&mut admin, None, &made.token_id, true);
+    await_listed(&mut admin, Some(&["alice"]), &made.token_id, true);
+    assert_eq!(alice.expire_known(&made.hmac, -1).0, 0);
+    await_listed(&mut admin, None, &made.token_id, false);
+}
+
+#[test]
+fn the_acls_describe_tokens_on_the_owner_and_describe_on_the_token_show_it_to_others() {
+    let cluster = lab::cluster(Profile::Default);
+    let mut alice = Raw::logged_in(&cluster, 1, Who::password("alice", "alice-secret"));
+    let (first, second) = (alice.create(&own_token()), alice.create(&own_token()));
+    for token in [&first, &second] {
+        await_listed(&mut alice, None, &token.token_id, true);
+    }
+    let (carol, dave) = (format!("carol-{}", std::process::id()), format!("dave-{}", std::process::id()));
+    let mut by_owner = Raw::anybody(&cluster, 1, &carol);
+    let mut by_token = Raw::anybody(&cluster, 1, &dave);
+    assert_eq!(by_owner.listed(None), Vec::<String>::new());
+    let allow = |who: &str, operation, kind, name: &str| {
+        cluster.admin(&["allow", &format!("User:{who}"), operation, kind, name]).unwrap();
+    };
+    allow(&carol, "DESCRIBE_TOKENS", "USER", "User:alice");
+    allow(&dave, "DESCRIBE", "DELEGATION_TOKEN", &first.token_id);
+    for owners in [None, Some(["alice"].as_slice())] {
+        await_listed(&mut by_owner, owners, &first.token_id, true);
+        await_listed(&mut by_owner, owners, &second.token_id, true);
+        await_listed(&mut by_token, owners, &first.token_id, true);
+    }
+    assert_eq!(by_token.listed(None), [first.token_id.to_string()]);
+    assert_eq!(by_owner.listed(Some(&[])), Vec::<String>::new());
+}
+
 #[test]
 fn renewers_are_listed_as_they_were_named() {
     let cluster = lab::cluster(Profile::Default);
@@ -154,7 +203,7 @@ fn renewers_are_listed_as_they_were_named() {
             assert_eq!(names, ["bob", "admin"]);
             return;
         }
-        std::thread::sleep(std::time::Duration::from_millis(20));
+        std::thread::sleep(Duration::from_millis(20));
     }
     panic!("the token is never listed");
 }

@@ -5,16 +5,19 @@ use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::time::{Duration, Instant};
 
-use base64ct::{Base64, Encoding};
+use base64ct::{Base64, Base64UrlUnpadded, Encoding};
 use bytes::{Buf, Bytes, BytesMut};
 use hmac::{EagerHash, Hmac, KeyInit, Mac};
 use kafka_protocol::messages::create_delegation_token_request::CreatableRenewers;
+use kafka_protocol::messages::describe_delegation_token_request::DescribeDelegationTokenOwner;
 use kafka_protocol::messages::{
     ApiVersionsRequest, CreateDelegationTokenRequest, CreateDelegationTokenResponse,
-    ExpireDelegationTokenRequest, RenewDelegationTokenRequest, RequestHeader, ResponseHeader,
-    SaslAuthenticateRequest, SaslAuthenticateResponse, SaslHandshakeRequest, SaslHandshakeResponse,
+    DescribeDelegationTokenRequest, ExpireDelegationTokenRequest, RenewDelegationTokenRequest, RequestHeader,
+    ResponseHeader, SaslAuthenticateRequest, SaslAuthenticateResponse, SaslHandshakeRequest,
+    SaslHandshakeResponse,
 };
 use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes};
+use ottla::time::{Clock, SystemClock};
 use ottla_lab::Listener;
 use sha2::digest::Digest;
 use sha2::{Sha256, Sha512};
@@ -31,6 +34,7 @@ pub(crate) fn now() -> Instant {
 pub(crate) struct Raw {
     stream: TcpStream,
     correlation_id: i32,
+    sasl_version: i16,
 }
 
 /// How a SCRAM login went.
@@ -77,7 +81,7 @@ impl Raw {
         let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("a broker that listens");
         stream.set_read_timeout(Some(PATIENCE)).expect("a time limit");
         stream.set_nodelay(true).expect("a TCP socket");
-        Self { stream, correlation_id: 0 }
+        Self { stream, correlation_id: 0, sasl_version: 2 }
     }
 
     /// A connection on SASL_PLAINTEXT that is logged in.
@@ -133,7 +137,40 @@ impl Raw {
         auth_bytes: impl Into<Vec<u8>>,
     ) -> Option<SaslAuthenticateResponse> {
         let auth_bytes = Bytes::from(auth_bytes.into());
-        self.call(2, &SaslAuthenticateRequest::default().with_auth_bytes(auth_bytes))
+        self.call(self.sasl_version, &SaslAuthenticateRequest::default().with_auth_bytes(auth_bytes))
+    }
+
+    /// Speaks another version of SaslAuthenticate than the newest.
+    pub(crate) fn with_sasl_version(mut self, version: i16) -> Self {
+        self.sasl_version = version;
+        self
+    }
+
+    /// A connection on SASL_PLAINTEXT as a user of any name, by an unsecured OAUTHBEARER token.
+    pub(crate) fn anybody(lab: &ottla_lab::Cluster, broker: u16, user: &str) -> Self {
+        let mut raw = Self::connect(lab, broker, Listener::SaslPlaintext);
+        assert_eq!(raw.handshake("OAUTHBEARER").map(|answer| answer.error_code), Some(0));
+        let part = |json: &str| Base64UrlUnpadded::encode_string(json.as_bytes());
+        let seconds = SystemClock.now().as_millis() / 1_000;
+        let claims = format!(r#"{{"sub":"{user}","iat":{},"exp":{}}}"#, seconds - 60, seconds + 600);
+        let message = format!("n,,\x01auth=Bearer {}.{}.\x01\x01", part(r#"{"alg":"none"}"#), part(&claims));
+        let answer = raw.authenticate(message).expect("an answer");
+        assert_eq!((answer.error_code, answer.auth_bytes.len()), (0, 0), "{:?}", answer.error_message);
+        raw
+    }
+
+    /// The ids of the tokens of these owners, or of everybody, that the broker lists.
+    pub(crate) fn listed(&mut self, owners: Option<&[&str]>) -> Vec<String> {
+        let owner = |name: &&str| {
+            DescribeDelegationTokenOwner::default()
+                .with_principal_type(StrBytes::from_static_str("User"))
+                .with_principal_name(StrBytes::from_string((*name).to_owned()))
+        };
+        let owners = owners.map(|owners| owners.iter().map(owner).collect());
+        let request = DescribeDelegationTokenRequest::default().with_owners(owners);
+        let response = self.call(3, &request).expect("an answer");
+        assert_eq!(response.error_code, 0);
+        response.tokens.iter().map(|token| token.token_id.to_string()).collect()
     }
 
     /// SaslHandshake and the whole of SCRAM, on a new connection or a live one.
