@@ -47,7 +47,8 @@ pub fn fuzz_jaas(input: &[u8]) {
 pub fn fuzz_token_file(input: &[u8]) {
     let Ok(first) = TokenFile::parse(input) else { return };
     let Ok(bootstrap) = "b1:9092".parse() else { return };
-    let written = crate::token::file::write(first.token(), &bootstrap, &Security::Plaintext, first.mechanism());
+    let written =
+        crate::token::file::write(first.token(), &bootstrap, &Security::Plaintext, first.mechanism());
     // A file of the largest size may not fit any more with escapes.
     let Ok(written) = written else { return };
     let second = TokenFile::parse(written.secret_bytes()).map(|file| file.token().clone());

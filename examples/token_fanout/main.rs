@@ -1,0 +1,60 @@
+//! The main job: log in once, make a delegation token, let executors in other processes read
+//! topic partitions with it, and check that every record was read exactly once.
+//!
+//! Without arguments it starts a real Kafka on loopback (it needs Java and Maven) and has Java
+//! write what the executors then read. `--help` has the rest.
+
+mod arguments;
+mod driver;
+mod executor;
+mod message;
+mod report;
+
+use std::process::ExitCode;
+
+use arguments::{Arguments, Role};
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::parse(std::env::args().skip(1)) {
+        Ok(Some(arguments)) => arguments,
+        Ok(None) => {
+            print!("{}", arguments::HELP);
+            return ExitCode::SUCCESS;
+        }
+        Err(why) => {
+            eprintln!("token_fanout: {why}; see --help");
+            return ExitCode::from(2);
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("token_fanout: no runtime: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let outcome = runtime.block_on(async {
+        match arguments.role {
+            Role::Driver => driver::run(arguments).await,
+            Role::Executor => executor::run(arguments).await,
+        }
+    });
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("token_fanout: {}", explained(error.as_ref()));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// An error with all that lies beneath it, in one line.
+fn explained(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,91 @@
+//! The static binaries: they log in, make a token and read with it where there is nothing but the
+//! binary, a CA file and `etc/hosts`.
+
+mod support;
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use ottla_lab::{Listener, Login, Profile};
+use support::lab;
+
+const RECORDS: &str = "5000";
+
+#[test]
+fn the_musl_binary_works_in_an_empty_root() {
+    works_in_an_empty_root("x86_64-unknown-linux-musl", "");
+}
+
+#[test]
+fn the_static_glibc_binary_works_in_an_empty_root() {
+    works_in_an_empty_root("x86_64-unknown-linux-gnu", "-C target-feature=+crt-static");
+}
+
+fn works_in_an_empty_root(target: &str, rustflags: &str) {
+    let binary = build(target, rustflags);
+    let kafka = lab::cluster(Profile::Default);
+    let topic = format!("static-{target}-{}", std::process::id());
+    written_by_java(&kafka, &topic);
+    let root = tempfile::tempdir().unwrap();
+    fs::create_dir(root.path().join("etc")).unwrap();
+    let hosts: String = kafka.names().iter().map(|(name, address)| format!("{address} {name}\n")).collect();
+    fs::write(root.path().join("etc/hosts"), hosts).unwrap();
+    fs::copy(kafka.ca_pem_path(), root.path().join("ca.pem")).unwrap();
+    fs::copy(binary, root.path().join("token_fanout")).unwrap();
+    let config = format!(
+        "bootstrap.servers={}\nsecurity.protocol=SASL_SSL\nsasl.mechanism=SCRAM-SHA-512\n\
+         sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required \
+         username=\"alice\" password=\"alice-secret\";\n\
+         ssl.truststore.type=PEM\nssl.truststore.location=/ca.pem\n",
+        kafka.bootstrap(Listener::SaslSsl)
+    );
+    let output = run_in(root.path(), &topic, &config);
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(text.contains(&format!("read: {RECORDS} records of {RECORDS} offsets")), "{text}");
+}
+
+/// Builds the example without a C compiler.
+fn build(target: &str, rustflags: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target");
+    let rustup = Command::new("rustup").args(["target", "add", target]).status();
+    assert!(rustup.is_ok_and(|status| status.success()), "rustup target add {target}");
+    let built = Command::new(env!("CARGO"))
+        .args(["build", "--quiet", "--example", "token_fanout", "--target", target])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env("RUSTFLAGS", rustflags)
+        .env("CARGO_TARGET_DIR", &folder)
+        .envs([("CC", "/bin/false"), ("CXX", "/bin/false")])
+        .status();
+    assert!(built.is_ok_and(|status| status.success()), "cargo build --target {target}");
+    folder.join(target).join("debug/examples/token_fanout")
+}
+
+fn written_by_java(kafka: &ottla_lab::Cluster, topic: &str) {
+    kafka.admin(&["create-topic", topic, "3", "1"]).unwrap();
+    for operation in ["READ", "DESCRIBE"] {
+        kafka.admin(&["allow", "User:alice", operation, "TOPIC", topic]).unwrap();
+    }
+    let properties = kafka.client_properties_file(Listener::Plaintext, &Login::Nobody).unwrap();
+    let (properties, topic) = (properties.display().to_string(), format!("topic={topic}"));
+    let count = format!("count={RECORDS}");
+    kafka.java_answer("Produce", &[&properties, &topic, &count, "partitions=3", "value_bytes=100"]).unwrap();
+}
+
+/// Runs the binary with `root` as its root directory, by root or in a user namespace of its own.
+fn run_in(root: &Path, topic: &str, config: &str) -> Output {
+    let mut command = if rustix::process::geteuid().is_root() {
+        Command::new("chroot")
+    } else {
+        let mut command = Command::new("unshare");
+        command.args(["--map-root-user", "chroot"]);
+        command
+    };
+    command.arg(root).args(["/token_fanout", "--alone", "--config", "-", "--topic", topic]);
+    command.env_clear().stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut process = command.spawn().unwrap();
+    process.stdin.take().unwrap().write_all(config.as_bytes()).unwrap();
+    process.wait_with_output().unwrap()
+}
