@@ -51,6 +51,7 @@ fn main() -> Outcome<()> {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "to measure takes a clock")]
 fn run(bootstrap: String, topic: String) -> Outcome<()> {
     let start = Instant::now();
     let one_thread = std::env::var("PB_RT").is_ok_and(|value| value == "1");

@@ -148,3 +148,64 @@ impl Asked {
         self.ranges.remove(place)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::partition::range::OffsetRange;
+
+    const MIB: usize = 1 << 20;
+
+    fn range(topic: &str, partition: i32) -> Progress {
+        Progress::new(OffsetRange::new(TopicPartition::new(topic, partition), 0, 100))
+    }
+
+    fn plan(partitions: i32) -> Plan {
+        let mut plan = Plan::new(MIB);
+        plan.push_back((0..partitions).map(|partition| range("t", partition)));
+        plan
+    }
+
+    fn numbers(asked: &Asked) -> Vec<i32> {
+        asked.ranges.iter().map(|range| range.topic_partition.partition).collect()
+    }
+
+    #[test]
+    fn two_requests_share_few_partitions_and_many_wait_for_their_turn() {
+        let mut few = plan(5);
+        let first = few.next_prompt(0).unwrap();
+        let second = few.next_prompt(first.ranges.len()).unwrap();
+        assert_eq!((numbers(&first), numbers(&second)), (vec![0, 1, 2], vec![3, 4]));
+        assert!(few.next_prompt(5).is_none());
+        assert_eq!(plan(1000).next_prompt(0).unwrap().ranges.len(), LISTED);
+    }
+
+    #[test]
+    fn a_request_names_a_partition_once() {
+        let mut plan = Plan::new(MIB);
+        plan.push_back([range("t", 1), range("t", 1), range("u", 1), range("t", 2)]);
+        let asked = plan.next_long_poll().unwrap();
+        let request = asked.request(Duration::ZERO, IsolationLevel::ReadUncommitted);
+        assert_eq!(request.topics.len(), 2);
+        assert_eq!(request.topics.iter().map(|topic| topic.partitions.len()).sum::<usize>(), 3);
+        assert_eq!(numbers(&plan.next_long_poll().unwrap()), [1]);
+    }
+
+    #[test]
+    fn large_batches_are_asked_for_in_numbers_or_one_by_one() {
+        assert_eq!(Size::of(0, MIB), Size::Bytes(MIB));
+        assert_eq!(Size::of(16 << 10, MIB), Size::Bytes(MIB));
+        assert_eq!(Size::of(100 << 10, MIB), Size::Bytes(3200 << 10));
+        assert_eq!(Size::of(MIB, MIB), Size::OneBatch { expected: MIB });
+    }
+
+    #[test]
+    fn what_a_response_had_no_room_for_comes_first_again() {
+        let mut plan = plan(4);
+        let mut asked = plan.next_prompt(0).unwrap();
+        let served = asked.take(&TopicPartition::new("t", 0));
+        plan.push_front(asked.ranges.into());
+        plan.push_back(served);
+        assert_eq!(numbers(&plan.next_long_poll().unwrap()), [1, 2, 3, 0]);
+    }
+}

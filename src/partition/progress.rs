@@ -184,3 +184,6 @@ impl Loss {
         Error::because(crate::error::ErrorKind::DataLoss, text).at_partition(&self.topic_partition)
     }
 }
+
+#[cfg(test)]
+mod tests;
