@@ -12,6 +12,7 @@ use crate::conn;
 use crate::conn::counters::Statistics;
 use crate::conn::dial::Dialler;
 use crate::conn::handle::Connection;
+use crate::conn::token::Token;
 use crate::entropy;
 use crate::error::Error;
 use crate::time;
@@ -61,6 +62,8 @@ struct Failure {
     error: Error,
     times: u32,
     again_at: Instant,
+    /// The token that was the newest then.
+    token: Option<Arc<Token>>,
 }
 
 impl Pool {
@@ -69,7 +72,8 @@ impl Pool {
     }
 
     /// Gives the connection to a broker, made now if there is none. Within the wait after a
-    /// failed dial it gives the failure again, without dialling.
+    /// failed dial it gives the failure again, without dialling; but a token that has come
+    /// meanwhile is tried at once.
     ///
     /// # Cancel safety
     /// A dropped call leaves a dial that it had begun to the next one.
@@ -79,16 +83,17 @@ impl Pool {
         if let Some(live) = state.live.as_ref().filter(|live| live.connection.is_open()) {
             return Ok(live.connection.clone());
         }
-        let now = time::now();
+        let (now, token) = (time::now(), self.dialler.credentials.token());
         match state.live.take() {
             Some(ended) if now < ended.since + SHORT_LIFE => {
                 let error = Error::dial(conn::error::Error::Closed).at_broker(&address.to_string());
-                state.fail(error, self.backoff, ended.since, random());
+                state.fail(error, self.backoff, ended.since, token.clone());
             }
             Some(_) => state.failure = None,
             None => {}
         }
-        if let Some(failure) = state.failure.as_ref().filter(|failure| now < failure.again_at) {
+        let recent = |failure: &&Failure| now < failure.again_at && failure.token == token;
+        if let Some(failure) = state.failure.as_ref().filter(recent) {
             return Err(failure.error.clone());
         }
         let _permit = self.dials.acquire().await;
@@ -100,7 +105,7 @@ impl Pool {
             }
             Err(error) => {
                 let error = Error::dial(error).at_broker(&address.to_string());
-                state.fail(error.clone(), self.backoff, time::now(), random());
+                state.fail(error.clone(), self.backoff, time::now(), token);
                 Err(error)
             }
         }
@@ -125,9 +130,9 @@ impl Pool {
 }
 
 impl State {
-    fn fail(&mut self, error: Error, backoff: Backoff, at: Instant, random: u8) {
+    fn fail(&mut self, error: Error, backoff: Backoff, at: Instant, token: Option<Arc<Token>>) {
         let times = self.failure.as_ref().map_or(0, |failure| failure.times).saturating_add(1);
-        self.failure = Some(Failure { error, times, again_at: at + backoff.delay(times, random) });
+        self.failure = Some(Failure { error, times, again_at: at + backoff.delay(times, random()), token });
     }
 }
 

@@ -41,6 +41,16 @@ pub enum Credentials {
     Custom(Arc<dyn MechanismFactory>),
 }
 
+impl Credentials {
+    /// The newest token, where it is by a token that one logs in.
+    pub(crate) fn token(&self) -> Option<Arc<Token>> {
+        match self {
+            Self::Token { source, .. } => Some(source.current()),
+            Self::None | Self::Plain { .. } | Self::Scram { .. } | Self::Custom(_) => None,
+        }
+    }
+}
+
 /// Gives the newest token to whoever logs in. Clones look at the same token.
 #[derive(Clone, Debug)]
 pub struct TokenSource(Source);

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use ottla::ids::TopicPartition;
-use ottla::{Cluster, ErrorKind, IsolationLevel, NewToken, NewTopic, OffsetAt, ScramMechanism};
+use ottla::{
+    Cluster, Credentials, ErrorKind, IsolationLevel, NewToken, NewTopic, OffsetAt, ScramMechanism,
+    TokenSource,
+};
 use ottla_lab::{Listener, Profile};
 
 use crate::support::lab;
@@ -136,6 +139,33 @@ async fn a_caller_that_never_gives_up_connects_at_most_twice_a_second_with_a_dea
         println!("{statistics:?}");
         assert!(statistics.requests_of("SaslHandshake") <= 25, "{statistics:?}");
         assert!(statistics.connections + statistics.dial_failures <= 20, "{statistics:?}");
+    })
+    .await;
+}
+
+/// Without it, who fetches a new token after a failure and calls again is told of the old one.
+#[tokio::test]
+async fn a_token_that_comes_after_the_old_one_has_died_is_used_by_the_very_next_call() {
+    lab::in_time(async {
+        let cluster = lab::cluster(Profile::LongSweep);
+        let admin = admin(&cluster).await;
+        let partitions = [topic(&admin, "next-token").await];
+        let token = admin.create_delegation_token(NewToken::new()).await.unwrap();
+        lab::await_known(&cluster, &token);
+        let (writer, source) = TokenSource::watched(token);
+        let credentials = Credentials::Token { mechanism: ScramMechanism::Sha256, source };
+        let patient = Duration::from_secs(40);
+        let config = lab::config(&cluster, Listener::SaslPlaintext, credentials);
+        let client = Cluster::connect(config.with_reconnect_backoff(patient, patient)).await.unwrap();
+        let call = || client.list_offsets(&partitions, OffsetAt::Latest, IsolationLevel::ReadCommitted);
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        for _ in 0..3 {
+            assert_eq!(call().await.unwrap_err().kind(), ErrorKind::TokenExpired);
+        }
+        let fresh = admin.create_delegation_token(NewToken::new()).await.unwrap();
+        lab::await_known(&cluster, &fresh);
+        assert!(writer.replace(fresh));
+        call().await.unwrap();
     })
     .await;
 }
