@@ -117,11 +117,27 @@ async fn leaves_out_aborted_transactions_only_for_readers_of_committed_records()
     .await;
 }
 
+/// Makes a topic and waits until all of its partitions are led: Java's producer may mistake the
+/// meantime for a lost sequence.
+async fn make(lab: &ottla_lab::Cluster, new: NewTopic, topic: &str) {
+    let cluster = connect(lab, Listener::Plaintext, Credentials::None).await.unwrap();
+    cluster.create_topics(vec![new]).await.unwrap();
+    let level = IsolationLevel::ReadUncommitted;
+    loop {
+        let partitions = cluster.partitions(topic).await.unwrap();
+        match cluster.list_offsets(&partitions, OffsetAt::Latest, level).await {
+            Ok(_) => return,
+            Err(error) => assert!(error.is_retriable(), "{error}"),
+        }
+    }
+}
+
 #[tokio::test]
 async fn reads_a_thousand_partitions_over_one_connection_a_broker() {
     let lab = support::lab::cluster(Profile::Default);
     within(PATIENCE, "the test", async {
         let topic = "reader-thousand";
+        make(&lab, NewTopic::new(topic).with_partitions(1000), topic).await;
         let produce = ["topic=reader-thousand", "partitions=1000", "count=50000", "value_bytes=300"];
         let written = java(&lab, "Produce", "", &produce).await;
         let cluster = connect(&lab, Listener::Plaintext, Credentials::None).await.unwrap();

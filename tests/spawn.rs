@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ottla::ids::TopicPartition;
-use ottla::{Cluster, Config, IsolationLevel, NewToken, NewTopic, OffsetAt, Token};
+use ottla::{Chunk, Cluster, Config, IsolationLevel, NewToken, NewTopic, OffsetAt, ReadOptions, Token};
 
 fn spawnable(_: impl Send) {}
 
@@ -20,6 +20,8 @@ fn futures(cluster: &Cluster, config: Config, token: &Token, partition: TopicPar
     spawnable(cluster.renew_delegation_token(token, period));
     spawnable(cluster.expire_delegation_token(token, period));
     spawnable(cluster.describe_delegation_tokens(None));
+    spawnable(cluster.read(Vec::new(), ReadOptions::new()).next());
+    spawnable(None::<Chunk>);
 }
 
 #[test]

@@ -6,21 +6,21 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
-use super::batch::records_error;
 use super::budget::{Budget, Hold};
 use super::chunk::Chunk;
 use super::plan::{Asked, Plan};
-use super::progress::{Fault, Progress, Taken};
-use super::range::{Loss, OnDataLoss, ReadOptions};
+use super::progress::Progress;
+use super::range::{Loss, ReadOptions};
+use super::sorted::Sorted;
 use crate::cluster::client::Cluster;
 use crate::cluster::pool::Purpose;
 use crate::cluster::topology::Address;
 use crate::conn::handle::{Connection, Failure, Pending};
 use crate::error::{Error, ErrorKind};
-use crate::ids::{BrokerId, TopicPartition};
+use crate::ids::BrokerId;
 use crate::time;
 use crate::wire::codec::Request;
-use crate::wire::codec::fetch::{FetchRequest, FetchResponse, FetchedPartition, IsolationLevel};
+use crate::wire::codec::fetch::{FetchRequest, IsolationLevel};
 use crate::wire::error_code::ErrorCode;
 
 /// Requests in flight on one broker: the second is answered while the first is read.
@@ -77,19 +77,6 @@ struct InFlight {
 
 /// Nobody reads any more.
 struct Gone;
-
-/// What became of the ranges of one answer.
-#[derive(Default)]
-struct Sorted {
-    had_turn: Vec<Progress>,
-    no_room: Vec<Progress>,
-    moved: Vec<Progress>,
-    out_of_range: Vec<Progress>,
-    refused: Vec<(Progress, Error)>,
-    fatal: Option<Error>,
-    finished: usize,
-    found: Vec<(TopicPartition, FetchedPartition, Taken)>,
-}
 
 impl Fetcher {
     /// Fetches until nobody reads any more.
@@ -243,7 +230,7 @@ impl Task {
         };
         let length = response.records_len();
         let mut sorted = Sorted::default();
-        sorted.sort(response, &mut asked, &self.parts.options, &address);
+        sorted.sort(response, &mut asked, &self.parts.options, &address.to_string());
         sorted.no_room.extend(asked.ranges);
         self.go_on(&mut sorted, &address, sent).await?;
         let hold = match hold {
@@ -330,57 +317,3 @@ impl Task {
 
 /// The budget has no room at present.
 struct NoRoom;
-
-impl Sorted {
-    fn sort(&mut self, response: FetchResponse, asked: &mut Asked, options: &ReadOptions, address: &Address) {
-        for topic in response.topics {
-            for mut fetched in topic.partitions {
-                let topic_partition = TopicPartition::new(Arc::clone(&topic.topic), fetched.partition);
-                let Some(mut range) = asked.take(&topic_partition) else {
-                    let error =
-                        Error::because(ErrorKind::Protocol, "the broker returns what was not asked for");
-                    self.fatal = Some(error.at_partition(&topic_partition).at_broker(&address.to_string()));
-                    return;
-                };
-                match range.take(&mut fetched, options.isolation_level) {
-                    Ok(taken) => self.place(range, fetched, taken, options.on_data_loss),
-                    Err(Fault::OutOfRange) => self.out_of_range.push(range),
-                    Err(Fault::Records(error)) => {
-                        let error = records_error(error, &range.topic_partition);
-                        self.fatal = Some(error.at_broker(&address.to_string()));
-                    }
-                    Err(Fault::Broker(code)) => {
-                        let error =
-                            Error::broker(code).in_api(FetchRequest::API).at_broker(&address.to_string());
-                        let error = error.at_partition(&range.topic_partition);
-                        self.refused.push((range, error));
-                    }
-                }
-            }
-        }
-    }
-
-    fn place(&mut self, range: Progress, fetched: FetchedPartition, taken: Taken, on_data_loss: OnDataLoss) {
-        if let (Some(loss), OnDataLoss::Fail) = (&taken.lost, on_data_loss) {
-            self.fatal = Some(loss.clone().into_error());
-            return;
-        }
-        let topic_partition = range.topic_partition.clone();
-        let got = taken.batches.count() > 0;
-        match () {
-            () if range.is_finished() => self.finished += 1,
-            () if taken.at_end => self.moved.push(range),
-            () if got => self.had_turn.push(range),
-            () => self.no_room.push(range),
-        }
-        if got || taken.lost.is_some() {
-            self.found.push((topic_partition, fetched, taken));
-        }
-    }
-
-    /// Whether ranges wait for records and the answer did nothing for anybody.
-    fn is_stuck(&self) -> bool {
-        let nothing = self.found.is_empty() && self.moved.is_empty() && self.out_of_range.is_empty();
-        nothing && self.refused.is_empty() && self.finished == 0 && !self.no_room.is_empty()
-    }
-}

@@ -19,6 +19,7 @@ mod progress;
 mod range;
 pub(crate) mod reader;
 mod router;
+mod sorted;
 
 pub use batch::{Batch, Batches, Records};
 pub use chunk::Chunk;

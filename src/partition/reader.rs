@@ -23,6 +23,24 @@ impl Cluster {
     /// The order of offsets within a range is kept; ranges come in turn, as they arrive. A range
     /// that exists already needs no connection beyond the one that the client has to each leader;
     /// to wait for records that do not exist yet takes another one.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// use ottla::ids::TopicPartition;
+    /// use ottla::{Cluster, Decoder, Error, OffsetRange, ReadOptions};
+    ///
+    /// # async fn example(cluster: Cluster) -> Result<(), Error> {
+    /// let range = OffsetRange::new(TopicPartition::new("orders", 0), 0, 1_000_000);
+    /// let mut reader = cluster.read(vec![range], ReadOptions::new());
+    /// let mut decoder = Decoder::new();
+    /// while let Some(chunk) = reader.next().await? {
+    ///     chunk.for_each_record(&mut decoder, |record| {
+    ///         println!("{} {:?}", record.offset, record.value);
+    ///         Ok::<_, Error>(())
+    ///     })?;
+    /// }
+    /// # Ok(()) }
+    /// ```
     pub fn read(&self, ranges: Vec<OffsetRange>, options: ReadOptions) -> Reader {
         let ranges = ranges.into_iter().filter(|range| range.from < range.until).collect();
         let stage = Stage::Planned(Box::new((self.clone(), ranges, options)));
