@@ -2,6 +2,8 @@
 //! try of what cannot succeed.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+#[path = "bad_peers/again.rs"]
+mod again;
 #[path = "bad_peers/frames.rs"]
 mod frames;
 #[path = "bad_peers/logins.rs"]

@@ -47,10 +47,14 @@ impl Made {
         assert_eq!(token.error_code, 0);
         let password = Base64::encode_string(&token.hmac);
         let made = Self { cluster, owner, token, password };
-        let secret = ottla::secret::Secret::new(made.token.hmac.to_vec());
-        let known = ottla::Token::new(made.token.token_id.as_str(), secret).unwrap();
-        lab::await_known(&made.cluster, &known);
+        lab::await_known(&made.cluster, &made.known());
         made
+    }
+
+    /// The token as the client knows it.
+    fn known(&self) -> ottla::Token {
+        let secret = ottla::secret::Secret::new(self.token.hmac.to_vec());
+        ottla::Token::new(self.token.token_id.as_str(), secret).unwrap()
     }
 
     fn who(&self) -> Who<'_> {

@@ -32,6 +32,7 @@ impl RenewalPoint {
 pub(crate) struct Lifetime {
     due: Instant,
     end: Instant,
+    postponed: bool,
 }
 
 impl Lifetime {
@@ -39,7 +40,7 @@ impl Lifetime {
     /// later moment, so this end never lies after the true one.
     pub(crate) fn new(began: Instant, life: Duration, point: RenewalPoint) -> Self {
         let due = point.of(life).max(MIN_BETWEEN_LOGINS);
-        Self { due: began + due.min(life), end: began + life }
+        Self { due: began + due.min(life), end: began + life, postponed: false }
     }
 
     /// When the next login should start.
@@ -53,9 +54,13 @@ impl Lifetime {
     }
 
     /// Puts the next login off: the broker said that it is too early. That may be past the end of
-    /// the session, which then serves nothing for as long.
-    pub(crate) fn postpone(&mut self, now: Instant) {
+    /// the session, which then serves nothing for as long; but not twice, or it would for ever.
+    /// Tells whether it was put off.
+    pub(crate) fn postpone(&mut self, now: Instant) -> bool {
+        let hopeless = self.postponed && self.is_over(now);
+        self.postponed = true;
         self.due = now + MIN_BETWEEN_LOGINS;
+        !hopeless
     }
 }
 
@@ -88,5 +93,18 @@ mod tests {
         let life = Lifetime::new(began, Duration::from_secs(5), RenewalPoint::from_random(0));
         assert!(!life.is_over(began + Duration::from_millis(4_999)));
         assert!(life.is_over(began + Duration::from_secs(5)));
+    }
+
+    #[test]
+    fn past_its_end_a_session_can_be_put_off_once_only() {
+        let began = crate::time::now();
+        let second = Duration::from_secs(1);
+        let mut life = Lifetime::new(began, 5 * second, RenewalPoint::from_random(0));
+        assert!(life.postpone(began + 4 * second) && life.postpone(began + 4 * second));
+        assert_eq!(life.due(), began + 5 * second);
+        assert!(!life.postpone(began + 5 * second));
+        let mut late = Lifetime::new(began, 5 * second, RenewalPoint::from_random(0));
+        assert!(late.postpone(began + 6 * second));
+        assert!(!late.postpone(began + 7 * second));
     }
 }

@@ -25,6 +25,7 @@ use crate::wire::codec::sasl_authenticate::SaslAuthenticateRequest;
 use crate::wire::codec::sasl_handshake::SaslHandshakeRequest;
 use crate::wire::codec::{self, Request};
 use crate::wire::encoded::Encoded;
+use crate::wire::error_code::ErrorCode;
 use crate::wire::version::{self, FIRST_PROBE, Probed, VersionTable};
 
 /// The longest frame that is taken from a peer that is not authenticated, and in a login.
@@ -399,8 +400,8 @@ impl Session {
             }
             Next::NotNow => {
                 login = false;
-                if let Some(life) = &mut self.lifetime {
-                    life.postpone(now);
+                if self.lifetime.as_mut().is_some_and(|life| !life.postpone(now)) {
+                    return Err(Error::HandshakeRefused { code: ErrorCode::ILLEGAL_SASL_STATE.0 });
                 }
             }
         }

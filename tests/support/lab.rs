@@ -8,7 +8,7 @@ use ottla::{
 };
 use ottla_lab::{Listener, Profile};
 
-use super::raw::{self, Raw, Who};
+use super::raw::{self, Login, Raw, Who};
 
 /// No call of a test may take longer.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -64,13 +64,23 @@ pub(crate) async fn connect_by_certificate(lab: &ottla_lab::Cluster, user: &str)
 
 /// Blocks until every broker takes logins with a token, at most for [`PATIENCE`].
 pub(crate) fn await_known(lab: &ottla_lab::Cluster, token: &Token) {
+    await_logins(lab, token, |login| login.code == 0);
+}
+
+/// Blocks until every broker grants a token more than a minute: a change of its expiry takes
+/// effect when the broker has published it.
+pub(crate) fn await_long_lived(lab: &ottla_lab::Cluster, token: &Token) {
+    await_logins(lab, token, |login| login.code == 0 && login.lifetime > Duration::from_secs(60));
+}
+
+fn await_logins(lab: &ottla_lab::Cluster, token: &Token, enough: fn(&Login) -> bool) {
     let password = token.secret_password();
     let password = std::str::from_utf8(password.secret_bytes()).expect("base64 text");
     let patience = raw::now() + PATIENCE;
     for broker in 1..=lab.brokers() {
         let login =
             || Raw::connect(lab, broker, Listener::SaslPlaintext).login(Who::token(token.id(), password));
-        while login().code != 0 {
+        while !enough(&login()) {
             assert!(raw::now() < patience, "b{broker} does not get to know the token");
             std::thread::sleep(Duration::from_millis(20));
         }
