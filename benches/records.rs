@@ -12,7 +12,7 @@ use divan::Bencher;
 use divan::counter::ItemsCount;
 use kafka_protocol::protocol::StrBytes;
 use kafka_protocol::records::{Compression, Record, RecordBatchEncoder, RecordEncodeOptions, TimestampType};
-use ottla::internals::{RecordWalk, skim_batches};
+use ottla::internals::RecordWalk;
 
 const PARTITION: usize = 1 << 20;
 const BATCH: usize = 16 << 10;
@@ -93,10 +93,4 @@ fn crc(bencher: Bencher<'_, '_>, length: usize) {
     bencher
         .counter(ItemsCount::new(count))
         .bench_local(|| black_box(&bytes).chunks(BATCH).fold(0, |sum, batch| sum ^ crc32c::crc32c(batch)));
-}
-
-#[divan::bench(args = [100, 1024])]
-fn skim(bencher: Bencher<'_, '_>, length: usize) {
-    let (bytes, count) = partition(length, false, false);
-    bencher.counter(ItemsCount::new(count)).bench_local(|| skim_batches(black_box(&bytes)));
 }

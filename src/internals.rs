@@ -11,7 +11,7 @@ mod session;
 
 pub use config::{fuzz_jaas, fuzz_properties, fuzz_token_file};
 pub use frame::fuzz_frame;
-pub use records::{RecordWalk, fuzz_record_batch, skim_batches};
+pub use records::{RecordWalk, fuzz_record_batch};
 pub use response::{apis, decode_response, fuzz_response, throttle_time, versions};
 pub use scram::{ScramLogin, fuzz_scram};
 pub use session::fuzz_session;

@@ -1,6 +1,8 @@
 //! The static binaries: they log in, make a token and read with it where there is nothing but the
 //! binary, a CA file and `etc/hosts`.
 
+#![expect(clippy::unwrap_used, reason = "tests")]
+
 mod support;
 
 use std::fs;

@@ -36,7 +36,6 @@ pub(crate) struct Leader {
 #[derive(Debug, Default)]
 pub(crate) struct Topology {
     brokers: BTreeMap<BrokerId, Address>,
-    controller: Option<BrokerId>,
     topics: HashMap<Arc<str>, TopicState>,
     /// The topics that somebody asked for, of which every refresh asks.
     wanted: BTreeSet<Arc<str>>,
@@ -57,9 +56,9 @@ struct PartitionState {
 }
 
 impl Topology {
-    /// Remembers topics, to be asked for from the next refresh on; tells whether one was new.
-    pub(crate) fn want(&mut self, topics: &[Arc<str>]) -> bool {
-        topics.iter().fold(false, |new, topic| self.wanted.insert(Arc::clone(topic)) || new)
+    /// Remembers topics, to be asked for from the next refresh on.
+    pub(crate) fn want(&mut self, topics: &[Arc<str>]) {
+        self.wanted.extend(topics.iter().cloned());
     }
 
     /// All topics that were ever wanted.
@@ -75,10 +74,6 @@ impl Topology {
     /// Whether something is known of each of these topics, be it an error.
     pub(crate) fn knows(&self, topics: &[Arc<str>]) -> bool {
         topics.iter().all(|topic| self.topics.contains_key(topic))
-    }
-
-    pub(crate) fn controller(&self) -> Option<BrokerId> {
-        self.controller
     }
 
     pub(crate) fn address(&self, broker: BrokerId) -> Option<&Address> {
@@ -130,7 +125,6 @@ impl Topology {
             };
             self.brokers = response.brokers.iter().map(|broker| (broker.id, address(broker))).collect();
         }
-        self.controller = response.controller.or(self.controller);
         for topic in response.topics {
             self.update_topic(topic);
         }

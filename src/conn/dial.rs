@@ -1,5 +1,6 @@
 //! Making a connection: TCP, TLS, versions, login; read it from top to bottom.
 
+use std::any::Any;
 use std::collections::HashMap;
 use std::fmt;
 use std::io;
@@ -12,14 +13,16 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::ClientConfig;
 
 use super::counters::Counters;
 use super::credentials::Credentials;
-use super::error::{Error, PeerText};
+use super::error::Error;
 use super::handle::{Connection, Facts};
 use super::keys::Keys;
 use super::login::Logins;
+use super::lowat::Source;
 use super::session::{Session, Settings};
 use super::task::{Parts, Task, broken};
 use crate::time;
@@ -30,10 +33,17 @@ use crate::wire::pool::BufferPool;
 /// How many requests callers may hand to a connection before they wait for their turn.
 const COMMANDS: usize = 64;
 
-/// A stream of bytes to a broker.
-pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+/// A stream of bytes to a broker. Everything that can be read and written is one.
+pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {
+    /// The stream itself, so that a plain TCP socket can be told how many bytes are awaited.
+    fn as_any(&self) -> &dyn Any;
+}
 
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Stream for T {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
 
 /// What a [`Connect`] returns: the future of a stream.
 pub type Connecting<'a> = Pin<Box<dyn Future<Output = io::Result<Box<dyn Stream>>> + Send + 'a>>;
@@ -148,7 +158,7 @@ impl Dialler {
 
     async fn log_in<S>(&self, stream: S, host: &str, port: u16) -> Result<Connection, Error>
     where
-        S: Stream + 'static,
+        S: Stream + Source + 'static,
     {
         let (commands, receiver) = mpsc::channel(COMMANDS);
         let (opened, outcome) = oneshot::channel();
@@ -181,7 +191,7 @@ async fn secure(
     config: Arc<ClientConfig>,
     stream: Box<dyn Stream>,
     host: &str,
-) -> Result<impl Stream + 'static, Error> {
+) -> Result<TlsStream<Box<dyn Stream>>, Error> {
     let name = tls::server_name(host).map_err(|_| Error::ServerName)?;
     let handshake = TlsConnector::from(config).connect(name, stream).await;
     handshake.map_err(|error| match error.kind() {

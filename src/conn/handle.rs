@@ -62,15 +62,6 @@ impl Connection {
         !self.commands.is_closed()
     }
 
-    pub(crate) fn versions(&self) -> &VersionTable {
-        &self.facts.versions
-    }
-
-    /// Takes no more requests, and closes when those in flight are answered.
-    pub(crate) fn drain(&self) {
-        let _ = self.commands.try_send(Command::Drain);
-    }
-
     /// Sends a request and waits for its response, for at most `timeout`.
     ///
     /// # Cancel safety

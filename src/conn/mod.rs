@@ -17,6 +17,7 @@ pub(crate) mod inflight;
 pub(crate) mod keys;
 pub(crate) mod lifetime;
 pub(crate) mod login;
+mod lowat;
 pub(crate) mod session;
 pub(crate) mod task;
 pub(crate) mod token;

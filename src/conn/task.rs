@@ -20,6 +20,7 @@ use super::error::{Error, PeerText};
 use super::handle::Failure;
 use super::inflight::{RequestId, Written};
 use super::login::{Errand, Finding, Logins};
+use super::lowat::{LowWater, Source};
 use super::session::{Event, Session};
 use crate::time;
 use crate::wire::encoded::Encoded;
@@ -31,8 +32,6 @@ use crate::wire::version::VersionTable;
 pub(crate) enum Command {
     /// Send this request and pass its response on.
     Submit { request: Encoded, deadline: Instant, reply: oneshot::Sender<Result<Bytes, Failure>> },
-    /// Take no more requests and close when those in flight are answered.
-    Drain,
     /// Close at once: a response was wrong.
     Break(Error),
 }
@@ -42,6 +41,7 @@ pub(crate) struct Task<S> {
     stream: S,
     session: Session,
     reader: FrameReader,
+    low_water: LowWater,
     writing: Option<Writing>,
     commands: mpsc::Receiver<Command>,
     draining: bool,
@@ -81,13 +81,14 @@ pub(crate) struct Parts<S> {
     pub(crate) idle_after: Duration,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
+impl<S: AsyncRead + AsyncWrite + Source + Unpin> Task<S> {
     pub(crate) fn new(parts: Parts<S>) -> Self {
         let now = time::now();
         Self {
             stream: parts.stream,
             session: parts.session,
             reader: parts.reader,
+            low_water: LowWater::default(),
             writing: None,
             commands: parts.commands,
             draining: false,
@@ -121,6 +122,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
         }
         self.fill_writing();
         self.arm_timer();
+        self.low_water.follow(&self.stream, self.reader.owed());
         match poll_fn(|cx| self.poll_wake(cx)).await {
             Wake::Command(command) => self.handle_command(command)?,
             Wake::Read(read) => self.handle_read(read)?,
@@ -170,7 +172,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
                 self.replies.insert(id, reply);
             }
             Some(Command::Break(error)) => return Err(error),
-            Some(Command::Drain) | None => {
+            None => {
                 self.draining = true;
                 self.commands.close();
             }

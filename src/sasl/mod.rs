@@ -20,7 +20,7 @@ pub(crate) mod scram;
 pub(crate) mod transcript;
 
 pub use self::adapter::Adapter;
-pub(crate) use self::error::{Error, Fault, Message, Refusal};
-pub(crate) use self::exchange::{AwaitingKey, AwaitingOutcome, Exchange, Step, Verified};
+pub(crate) use self::error::Error;
+pub(crate) use self::exchange::{AwaitingKey, AwaitingOutcome, Exchange, Step};
 pub use self::mechanism::{CustomStep, Mechanism, MechanismError, MechanismFactory};
 pub(crate) use self::scram::{Derivation, NonceEntropy, SaltedPassword, ScramCredentials, ScramMechanism};

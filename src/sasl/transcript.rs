@@ -16,6 +16,7 @@ pub(crate) struct Transcript {
     token_auth: bool,
     pub(crate) client_first: &'static str,
     pub(crate) server_first: &'static str,
+    #[cfg_attr(not(test), expect(dead_code, reason = "the benches make it anew"))]
     pub(crate) client_final: &'static str,
     pub(crate) server_final: &'static str,
 }

@@ -37,6 +37,7 @@ impl BufferPool {
     }
 
     /// The capacity of all buffers in use.
+    #[cfg(any(test, feature = "unstable-internals"))]
     pub(crate) fn bytes_out(&self) -> usize {
         self.0.out.load(Ordering::Relaxed)
     }

@@ -69,6 +69,7 @@ pub(crate) struct Batch<'a> {
 
 impl<'a> Batch<'a> {
     /// The head, as yet unchecked.
+    #[cfg(test)]
     pub(crate) fn header(&self) -> &BatchHeader {
         &self.header
     }
@@ -126,38 +127,4 @@ impl<'a> CheckedBatch<'a> {
     {
         Records::new(&self.header, decompressor.unpack(self.header.codec()?, self.body)?)
     }
-}
-
-/// What the heads of the batches of one fetched partition say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Skimmed {
-    /// The next offset to fetch: the one after the last whole batch, or the offset that was asked
-    /// for if there is none.
-    pub(crate) next_offset: i64,
-    /// How many batches are whole.
-    pub(crate) batches: usize,
-    /// How many bytes the whole batches have.
-    pub(crate) bytes: usize,
-}
-
-/// Reads the heads of the batches that a fetch from offset `from` returned, and nothing else.
-///
-/// If there are bytes but no whole batch, then the limit on bytes was too small for one batch;
-/// from Fetch version 3 on (KIP-74) brokers do not let that happen.
-///
-/// # Errors
-/// Those of [`Batches`], and [`Error::OffsetsGoBack`] if all batches lie before `from`: to go on
-/// would be to fetch the same again and again.
-pub(crate) fn skim(bytes: &[u8], from: i64) -> Result<Skimmed, Error> {
-    let mut skimmed = Skimmed { next_offset: from, batches: 0, bytes: 0 };
-    for batch in Batches::new(bytes) {
-        let batch = batch?;
-        skimmed.next_offset = batch.header.last_offset().saturating_add(1);
-        skimmed.batches += 1;
-        skimmed.bytes += batch.bytes.len();
-    }
-    if skimmed.batches > 0 && skimmed.next_offset <= from {
-        return Err(Error::OffsetsGoBack { got: skimmed.next_offset, min: from.saturating_add(1) });
-    }
-    Ok(skimmed)
 }

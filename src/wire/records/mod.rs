@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! bytes of one partition ──► Batches ──► Batch ──verify_crc──► CheckedBatch ──records──► Record
-//!                 └────────► skim (headers only: the next offset to fetch)    ▲
+//!                                                                             ▲
 //!                                                             Decompressor ───┘
 //! ```
 //!
@@ -19,15 +19,20 @@ mod lz4;
 mod record;
 mod transactions;
 
-pub(crate) use batch::{Batch, Batches, CheckedBatch, Skimmed, skim};
+#[cfg(any(test, feature = "unstable-internals"))]
+pub(crate) use batch::Batches;
+pub(crate) use batch::CheckedBatch;
 pub(crate) use checked::{CheckedBatchIter, CheckedBatches};
 pub(crate) use decompress::Decompressor;
 pub(crate) use error::Error;
+#[cfg(test)]
+pub(crate) use header::Codec;
 pub use header::TimestampType;
-pub(crate) use header::{BatchHeader, Codec};
 pub(crate) use record::Records;
 pub use record::{Header, HeaderIter, Headers, MalformedHeader, Record};
-pub(crate) use transactions::{AbortedTransactions, Marker};
+pub(crate) use transactions::AbortedTransactions;
+#[cfg(test)]
+pub(crate) use transactions::Marker;
 
 #[cfg(test)]
 mod tests;

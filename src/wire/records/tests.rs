@@ -9,6 +9,33 @@ mod walk;
 
 use super::*;
 
+/// What the heads of the batches of one fetched partition say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Skimmed {
+    /// The next offset to fetch: the one after the last whole batch, or the offset that was asked
+    /// for if there is none.
+    next_offset: i64,
+    /// How many batches are whole.
+    batches: usize,
+    /// How many bytes the whole batches have.
+    bytes: usize,
+}
+
+/// Reads the heads of the batches, and nothing else.
+fn skim(bytes: &[u8], from: i64) -> Result<Skimmed, Error> {
+    let mut skimmed = Skimmed { next_offset: from, batches: 0, bytes: 0 };
+    for batch in Batches::new(bytes) {
+        let batch = batch?;
+        skimmed.next_offset = batch.header().last_offset().saturating_add(1);
+        skimmed.batches += 1;
+        skimmed.bytes += batch.as_bytes().len();
+    }
+    if skimmed.batches > 0 && skimmed.next_offset <= from {
+        return Err(Error::OffsetsGoBack { got: skimmed.next_offset, min: from.saturating_add(1) });
+    }
+    Ok(skimmed)
+}
+
 /// A record with nothing borrowed, to compare by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Owned {
