@@ -1,7 +1,8 @@
 //! Java's `client.properties` for the lab's users.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use crate::node_properties::KERBEROS_MODULE;
 use crate::profile::Listener;
 
 /// Who a client is.
@@ -19,6 +20,13 @@ pub enum Login {
     Scram512(String),
     /// An unsecured token for this user, on SASL_PLAINTEXT.
     OAuthBearer(String),
+    /// A Kerberos principal with its keytab, in clusters of the profile `kerberos`.
+    Keytab {
+        /// Such as `client@EXAMPLE.TEST`.
+        principal: String,
+        /// The file.
+        keytab: PathBuf,
+    },
     /// A delegation token over SCRAM-SHA-512.
     Token {
         /// The token's id.
@@ -46,6 +54,14 @@ impl Login {
                 let module = "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule";
                 Some(("OAUTHBEARER", format!("{module} required unsecuredLoginStringClaim_sub=\"{user}\";")))
             }
+            Self::Keytab { principal, keytab } => Some((
+                "GSSAPI",
+                format!(
+                    "{KERBEROS_MODULE} required useKeyTab=true storeKey=true keyTab=\"{}\" \
+                     principal=\"{principal}\";\nsasl.kerberos.service.name=kafka",
+                    keytab.display()
+                ),
+            )),
             Self::Token { id, hmac } => Some((
                 "SCRAM-SHA-512",
                 format!("{scram} required username=\"{id}\" password=\"{hmac}\" tokenauth=\"true\";"),

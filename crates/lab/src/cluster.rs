@@ -15,8 +15,10 @@ use crate::client_properties::{Login, client_properties};
 use crate::command::{bound_to_this_thread, run};
 use crate::description::Description;
 use crate::error::{Context, Error, Result, tail};
+use crate::kerberos::Kerberos;
 use crate::layout::{self, broker_name};
-use crate::profile::Listener;
+use crate::profile::{Listener, Profile};
+use crate::realms;
 use crate::running::{java_args, node_dir};
 
 /// How long a Java program may run. On an idle machine they take about a second.
@@ -61,6 +63,17 @@ impl Cluster {
     /// The cluster's id in Kafka.
     pub fn id(&self) -> &str {
         self.description.value("cluster.id").unwrap_or_default()
+    }
+
+    /// The Kerberos realms.
+    ///
+    /// # Errors
+    /// The cluster is of another profile than [`Profile::Kerberos`].
+    pub fn kerberos(&self) -> Result<Kerberos> {
+        if !Profile::named(self.description.value("profile")?)?.has_realms() {
+            return Err(Error::new("only clusters of the profile kerberos have realms"));
+        }
+        Ok(Kerberos::new(realms::dir_in(&self.description.dir)))
     }
 
     /// What the names of the brokers stand for. `elsewhere` is there too: a name that leads to a

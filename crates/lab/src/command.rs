@@ -1,7 +1,8 @@
 //! Programs that run for a bounded time, and die with the thread that started them.
 
 use std::ffi::OsStr;
-use std::io::Read;
+use std::io::{Read, Write};
+use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -24,16 +25,27 @@ pub(crate) fn require_programs() -> Result<()> {
         ("javac", "-version", "openjdk-17-jdk-headless"),
         ("mvn", "--version", "maven"),
     ];
-    let on_path = |program: &str| {
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        std::env::split_paths(&path).any(|dir| dir.join(program).is_file())
-    };
-    match needed.into_iter().find(|(program, _, _)| !on_path(program)) {
+    match needed.into_iter().find(|(program, _, _)| on_path(program).is_none()) {
         None => Ok(()),
-        Some((program, _, package)) => Err(Error::new(format!(
-            "the lab needs `{program}`, which is not on PATH; on Debian: apt-get install {package}"
-        ))),
+        Some((program, _, package)) => Err(missing(program, package)),
     }
+}
+
+/// Finds a program of MIT krb5, which Debian also keeps where only root looks.
+pub(crate) fn find_program(program: &str) -> Result<PathBuf> {
+    on_path(program).ok_or_else(|| missing(program, "krb5-kdc krb5-admin-server krb5-user"))
+}
+
+fn on_path(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let dirs = std::env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]);
+    dirs.map(|dir| dir.join(program)).find(|path| path.is_file())
+}
+
+fn missing(program: &str, package: &str) -> Error {
+    Error::new(format!(
+        "the lab needs `{program}`, which is not on PATH; on Debian: apt-get install {package}"
+    ))
 }
 
 /// Runs `command` to its end and collects what it prints. After `limit` it is killed, which is
@@ -65,6 +77,16 @@ pub(crate) fn run_well(command: &mut Command, limit: Duration) -> Result<Output>
     }
     let name = format!("{command:?}").chars().take(300).collect::<String>();
     Err(Error::new(format!("{name}: {}: {}", output.status, last_words(&output.stdout, &output.stderr))))
+}
+
+/// As [`run_well`], with something to read.
+pub(crate) fn run_well_with_input(command: &mut Command, input: &str, limit: Duration) -> Result<Output> {
+    let (reader, mut writer) = std::io::pipe().context(|| "make a pipe".into())?;
+    command.stdin(reader);
+    let input = input.to_owned();
+    // A program may end without having read all.
+    thread::spawn(move || drop(writer.write_all(input.as_bytes())));
+    run_well(command, limit)
 }
 
 fn end(child: &mut Child) -> Result<()> {

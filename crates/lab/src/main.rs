@@ -22,7 +22,8 @@ fn help() -> String {
 Users alice, bob, admin with passwords alice-secret and so on, over PLAIN, SCRAM-SHA-256 and
 SCRAM-SHA-512; client certificates for alice and bob. admin and anonymous may do everything, all
 others what an ACL allows. A lab ends itself after an hour, and every JVM ends with its lab.
-Jars and archives are kept in OTTLA_LAB_CACHE (~/.cache/ottla-lab). Needs java, javac, mvn, setpriv.
+Jars and archives are kept in OTTLA_LAB_CACHE (~/.cache/ottla-lab). Needs java, javac, mvn, setpriv;
+the profile kerberos also krb5kdc, kadmin.local and kdb5_util.
 ",
         versions().join(", ")
     )

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use crate::layout::{USERS, broker_name};
 use crate::profile::{Listener, Profile};
+use crate::realms;
 
 /// The id of the controller of a cluster with several nodes; brokers count from 1.
 pub(crate) const CONTROLLER_ID: u16 = 100;
@@ -35,6 +36,8 @@ pub(crate) struct Shared<'a> {
     pub(crate) controller_id: u16,
     pub(crate) controller_port: u16,
     pub(crate) certs: &'a Path,
+    /// Where the brokers' keytabs are, if they take Kerberos logins.
+    pub(crate) realms: Option<&'a Path>,
 }
 
 impl Node {
@@ -61,7 +64,7 @@ impl Node {
             let _ = writeln!(text, "{topic}.num.partitions=1\n{topic}.replication.factor={replicas}");
         }
         if self.role != Role::Controller {
-            text += &self.security(shared.certs);
+            text += &self.security(shared.certs, shared.realms);
         }
         text
     }
@@ -84,7 +87,7 @@ impl Node {
         text + &format!("listener.security.protocol.map=CONTROLLER:PLAINTEXT,{map}\n")
     }
 
-    fn security(&self, certs: &Path) -> String {
+    fn security(&self, certs: &Path, realms: Option<&Path>) -> String {
         let certs = certs.display();
         let mut text = format!(
             "ssl.keystore.type=PEM\nssl.keystore.location={certs}/{}.pem\n\
@@ -92,6 +95,12 @@ impl Node {
             broker_name(self.id)
         );
         text += SECURITY;
+        let kerberos = if realms.is_some() { ",GSSAPI" } else { "" };
+        let _ = writeln!(
+            text,
+            "listener.name.sasl_plaintext.sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,OAUTHBEARER{kerberos}\n\
+             listener.name.sasl_ssl.sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512{kerberos}"
+        );
         let users = USERS.map(|user| format!(" user_{user}=\"{user}-secret\"")).concat();
         for listener in ["sasl_plaintext", "sasl_ssl"] {
             for scram in ["scram-sha-256", "scram-sha-512"] {
@@ -102,10 +111,30 @@ impl Node {
             let module = "org.apache.kafka.common.security.plain.PlainLoginModule";
             let _ =
                 writeln!(text, "listener.name.{listener}.plain.sasl.jaas.config={module} required{users};");
+            if let Some(realms) = realms {
+                let _ = writeln!(
+                    text,
+                    "listener.name.{listener}.gssapi.sasl.jaas.config={}",
+                    self.kerberos(realms)
+                );
+            }
         }
         text
     }
+
+    fn kerberos(&self, realms: &Path) -> String {
+        let broker = broker_name(self.id);
+        let keytab = realms::keytab(realms, &broker);
+        format!(
+            "{KERBEROS_MODULE} required useKeyTab=true storeKey=true keyTab=\"{}\" principal=\"kafka/{broker}@{}\";",
+            keytab.display(),
+            realms::HOME
+        )
+    }
 }
+
+/// Java's login module for Kerberos.
+pub(crate) const KERBEROS_MODULE: &str = "com.sun.security.auth.module.Krb5LoginModule";
 
 /// Small and quick: one JVM is one node of a test, not a server.
 const COMMON: &str = "\
@@ -128,8 +157,6 @@ const SECURITY: &str = "\
 ssl.client.auth=none
 listener.name.ssl.ssl.client.auth=requested
 ssl.principal.mapping.rules=RULE:^CN=([^,]+).*$/$1/,DEFAULT
-listener.name.sasl_plaintext.sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,OAUTHBEARER
-listener.name.sasl_ssl.sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512
 listener.name.sasl_plaintext.oauthbearer.sasl.jaas.config=\
 org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required \
 unsecuredLoginStringClaim_sub=\"broker\";

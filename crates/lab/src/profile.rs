@@ -21,12 +21,23 @@ pub enum Profile {
     /// One node with Kafka's default `connection.failed.authentication.delay.ms` of 100; it is 0
     /// in every other profile.
     AuthDelay,
+    /// One controller and three brokers that take Kerberos logins (GSSAPI) besides, and two
+    /// realms: see [`Kerberos`](crate::Kerberos). On SASL_SSL these sessions last 5 s
+    /// (`connections.max.reauth.ms`). `User:client` is a super user.
+    Kerberos,
 }
 
 impl Profile {
     /// Every profile.
-    pub const ALL: [Self; 6] =
-        [Self::Default, Self::ShortToken, Self::LongSweep, Self::NoSecret, Self::Reauth5s, Self::AuthDelay];
+    pub const ALL: [Self; 7] = [
+        Self::Default,
+        Self::ShortToken,
+        Self::LongSweep,
+        Self::NoSecret,
+        Self::Reauth5s,
+        Self::AuthDelay,
+        Self::Kerberos,
+    ];
 
     /// The name in the lab's protocol and on the command line, such as `short-token`.
     pub fn name(self) -> &'static str {
@@ -37,6 +48,7 @@ impl Profile {
             Self::NoSecret => "no-secret",
             Self::Reauth5s => "reauth-5s",
             Self::AuthDelay => "auth-delay",
+            Self::Kerberos => "kerberos",
         }
     }
 
@@ -53,7 +65,12 @@ impl Profile {
 
     /// The number of brokers of the shared cluster. One means a single JVM that is controller too.
     pub(crate) fn brokers(self) -> u16 {
-        if self == Self::Default { 3 } else { 1 }
+        if matches!(self, Self::Default | Self::Kerberos) { 3 } else { 1 }
+    }
+
+    /// Whether there are Kerberos realms.
+    pub(crate) fn has_realms(self) -> bool {
+        self == Self::Kerberos
     }
 
     /// The lines of server.properties that make the profile.
@@ -73,9 +90,18 @@ impl Profile {
             Self::NoSecret => prompt.to_owned(),
             Self::Reauth5s => day + prompt + "connections.max.reauth.ms=5000\n",
             Self::AuthDelay => day,
+            Self::Kerberos => day + prompt + KERBEROS,
         }
     }
 }
+
+/// A rule makes users of the realm that is trusted, too.
+const KERBEROS: &str = "\
+super.users=User:admin;User:ANONYMOUS;User:client
+sasl.kerberos.service.name=kafka
+sasl.kerberos.principal.to.local.rules=RULE:[1:$1@$0](.*@OTHER.TEST)s/@.*//,DEFAULT
+listener.name.sasl_ssl.gssapi.connections.max.reauth.ms=5000
+";
 
 /// One of the four listeners that every broker has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -16,6 +16,7 @@ use crate::jvms::Jvms;
 use crate::layout::{self, MAX_BROKERS, broker_name};
 use crate::node_properties::{CONTROLLER_ID, Node, Role, Shared};
 use crate::profile::{Listener, Profile};
+use crate::realms::{self, Realms};
 
 /// How long a node may take to start. On an idle machine it takes 2 to 7 s; beside builds, 40 s.
 const START: Duration = Duration::from_secs(240);
@@ -36,6 +37,7 @@ pub(crate) struct Running {
     nodes: Vec<Node>,
     jvms: Jvms,
     pids: Mutex<BTreeMap<u16, u32>>,
+    realms: Option<Realms>,
 }
 
 impl Running {
@@ -58,6 +60,7 @@ impl Running {
             nodes.insert(0, Node { id: CONTROLLER_ID, role: Role::Controller, ports: Vec::new() });
         }
         write_shared_files(&kit, &plan)?;
+        let realms = plan.profile.has_realms().then(|| realms::dir_in(&plan.dir));
         let cluster_id = layout::kafka_id()?;
         let controller_id = if role == Role::Broker { CONTROLLER_ID } else { 1 };
         let shared = Shared {
@@ -66,6 +69,7 @@ impl Running {
             controller_id,
             controller_port,
             certs: &plan.certs,
+            realms: realms.as_deref(),
         };
         for node in &nodes {
             let data = node_dir(&plan.dir, node.id).join("data");
@@ -73,7 +77,9 @@ impl Running {
             write(&node_dir(&plan.dir, node.id).join("server.properties"), &node.properties(&shared, &data))?;
         }
         Description::write(&plan, kit.version.kafka, &cluster_id, &nodes)?;
-        let running = Self { plan, nodes, jvms, pids: Mutex::default() };
+        // Brokers log in at their KDC when they start.
+        let realms = realms.map(|dir| Realms::start(&dir, &jvms)).transpose()?;
+        let running = Self { plan, nodes, jvms, pids: Mutex::default(), realms };
         if let Err(error) = running.start_all() {
             running.kill_all();
             return Err(error);
@@ -112,6 +118,9 @@ impl Running {
     pub(crate) fn kill_all(&self) {
         for &pid in self.pids.lock().unwrap_or_else(PoisonError::into_inner).values() {
             // A process that cannot be killed has ended.
+            drop(self.jvms.kill(pid));
+        }
+        for &pid in self.realms.iter().flat_map(Realms::pids) {
             drop(self.jvms.kill(pid));
         }
     }
@@ -211,6 +220,10 @@ fn write_shared_files(kit: &Kit, plan: &Plan) -> Result<()> {
     write(&log4j2, LOG4J2)?;
     let mut flags = kit.jvm_flags();
     flags.push(format!("-Djdk.net.hosts.file={}", hosts.display()));
+    if plan.profile.has_realms() {
+        let krb5_conf = realms::krb5_conf(&realms::dir_in(&plan.dir));
+        flags.push(format!("-Djava.security.krb5.conf={}", krb5_conf.display()));
+    }
     flags.push(format!("-Dlog4j2.configurationFile={}", log4j2.display()));
     flags.push(format!("-Dlog4j.configuration=file:{}", log4j.display()));
     let quoted =
