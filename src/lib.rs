@@ -1,6 +1,6 @@
 //! Kafka client built around **delegation tokens**, in pure Rust.
 //!
-//! A driver logs in to Kafka once (mTLS, SCRAM, PLAIN, or a mechanism of your own), creates a
+//! A driver logs in to Kafka once (Kerberos, mTLS, SCRAM, PLAIN, or a mechanism of your own), creates a
 //! delegation token and hands it to executors on other machines; each of them authenticates with
 //! the token over SCRAM and reads exactly the topic partitions that it was given.
 
@@ -31,6 +31,8 @@ pub use cluster::config::{Bootstrap, Config, ConfigWarning, InvalidBootstrap, In
 pub use conn::counters::Statistics;
 pub use conn::credentials::{Credentials, TokenSource, TokenWriter};
 pub use conn::dial::{Connect, Connecting, Stream, TcpConnector};
+#[cfg(feature = "kerberos")]
+pub use conn::kerberos::Kerberos;
 pub use conn::token::{NotAToken, Token, TokenEpoch, TokenLife};
 pub use error::{BrokerError, Error, ErrorKind};
 pub use partition::reader::Reader;

@@ -4,6 +4,9 @@
 pub(crate) const CONNECTIONS: &str = "ottla_connections_total";
 /// Connections that could not be made.
 pub(crate) const DIAL_FAILURES: &str = "ottla_dial_failures_total";
+/// Requests to KDCs, retries included.
+#[cfg(feature = "kerberos")]
+pub(crate) const KDC_REQUESTS: &str = "ottla_kdc_requests_total";
 /// First logins that a broker accepted.
 pub(crate) const LOGINS: &str = "ottla_logins_total";
 /// Logins on a connection that was logged in before (KIP-368).

@@ -222,6 +222,9 @@ fn user(credentials: &Credentials) -> Option<Principal> {
         Credentials::Plain { user, .. } | Credentials::Scram { user, .. } => {
             Some(Principal::user(user.as_str()))
         }
+        // The broker's rules make a user of a Kerberos principal.
+        #[cfg(feature = "kerberos")]
+        Credentials::Kerberos(_) => None,
         Credentials::None | Credentials::Token { .. } | Credentials::Custom(_) => None,
     }
 }

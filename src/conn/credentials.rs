@@ -37,6 +37,9 @@ pub enum Credentials {
         /// Where the token comes from.
         source: TokenSource,
     },
+    /// SASL GSSAPI: Kerberos. Clones of one [`Kerberos`](crate::Kerberos) share its login.
+    #[cfg(feature = "kerberos")]
+    Kerberos(super::kerberos::Kerberos),
     /// A SASL mechanism of your own; the factory makes a fresh one for each login.
     Custom(Arc<dyn MechanismFactory>),
 }
@@ -46,6 +49,8 @@ impl Credentials {
     pub(crate) fn token(&self) -> Option<Arc<Token>> {
         match self {
             Self::Token { source, .. } => Some(source.current()),
+            #[cfg(feature = "kerberos")]
+            Self::Kerberos(_) => None,
             Self::None | Self::Plain { .. } | Self::Scram { .. } | Self::Custom(_) => None,
         }
     }

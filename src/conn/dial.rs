@@ -144,26 +144,61 @@ impl Dialler {
         dialled
     }
 
+    #[cfg(not(feature = "kerberos"))]
     async fn connect(&self, host: &str, port: u16) -> Result<Connection, Error> {
+        self.connect_as(&self.credentials, host, port).await
+    }
+
+    /// A broker whose keys were replaced refuses tickets that are sealed with the old ones, and
+    /// does not say why: a ticket of an earlier login is worth one more dial with a fresh one.
+    #[cfg(feature = "kerberos")]
+    async fn connect(&self, host: &str, port: u16) -> Result<Connection, Error> {
+        let Credentials::Kerberos(kerberos) = &self.credentials else {
+            return self.connect_as(&self.credentials, host, port).await;
+        };
+        let kerberos = kerberos.for_one_dial(host)?;
+        let credentials = Credentials::Kerberos(kerberos.clone());
+        let mut dialled = self.connect_as(&credentials, host, port).await;
+        if let Err(error) = &dialled
+            && kerberos.is_worth_another(error)
+        {
+            tracing::info!(host, port, %error, "the service ticket is refused: trying with a fresh one");
+            dialled = self.connect_as(&credentials, host, port).await;
+        }
+        dialled.map_err(|error| kerberos.explained(error))
+    }
+
+    async fn connect_as(
+        &self,
+        credentials: &Credentials,
+        host: &str,
+        port: u16,
+    ) -> Result<Connection, Error> {
         let stream = self.connector.connect(host, port).await;
         let stream = stream.map_err(|error| Error::Io(error.kind()))?;
         match &self.tls {
-            None => self.log_in(stream, host, port).await,
+            None => self.log_in(stream, credentials, host, port).await,
             Some(config) => {
                 let stream = secure(Arc::clone(config), stream, host).await?;
-                self.log_in(stream, host, port).await
+                self.log_in(stream, credentials, host, port).await
             }
         }
     }
 
-    async fn log_in<S>(&self, stream: S, host: &str, port: u16) -> Result<Connection, Error>
+    async fn log_in<S>(
+        &self,
+        stream: S,
+        credentials: &Credentials,
+        host: &str,
+        port: u16,
+    ) -> Result<Connection, Error>
     where
         S: Stream + Source + 'static,
     {
         let (commands, receiver) = mpsc::channel(COMMANDS);
         let (opened, outcome) = oneshot::channel();
         let logins = Logins {
-            credentials: self.credentials.clone(),
+            credentials: credentials.clone(),
             host: host.into(),
             port,
             keys: Arc::clone(&self.keys),

@@ -59,10 +59,21 @@ pub(crate) enum Error {
     ServerName,
     /// A login is wanted where there is no credential.
     NoCredential,
+    /// A Kerberos login failed, here, at a KDC or at the broker.
+    #[cfg(feature = "kerberos")]
+    Kerberos(super::kerberos::Fault),
     /// The user's factory of SASL mechanisms gave none.
     Mechanism(sasl::MechanismError),
     /// The connection was closed here: it was idle for long, or its client is gone.
     Retired,
+}
+
+#[cfg(feature = "kerberos")]
+impl Error {
+    /// Whether a KDC is not there, now.
+    pub(crate) fn is_absence(&self) -> bool {
+        matches!(self, Self::Kerberos(fault) if fault.side() == super::kerberos::Side::Environment)
+    }
 }
 
 /// Which of the broker's answers refused a login. For a token it tells what nothing else does:
@@ -138,6 +149,8 @@ impl fmt::Display for Error {
             Self::NotSent => f.write_str("the time limit passed before the request could be sent"),
             Self::ServerName => f.write_str("the host is neither a DNS name nor an IP address"),
             Self::NoCredential => f.write_str("there is no credential to log in with"),
+            #[cfg(feature = "kerberos")]
+            Self::Kerberos(fault) => fault.fmt(f),
             Self::Mechanism(error) => error.fmt(f),
             Self::Retired => f.write_str("closed after a long idle time, or because its client is gone"),
         }
@@ -155,6 +168,13 @@ impl From<wire::Error> for Error {
 impl From<sasl::Error> for Error {
     fn from(error: sasl::Error) -> Self {
         Self::Sasl(error)
+    }
+}
+
+#[cfg(feature = "kerberos")]
+impl From<super::kerberos::Fault> for Error {
+    fn from(fault: super::kerberos::Fault) -> Self {
+        Self::Kerberos(fault)
     }
 }
 

@@ -12,6 +12,8 @@ use super::keys::Keys;
 use super::lifetime::RenewalPoint;
 use crate::entropy;
 use crate::sasl::{Derivation, Exchange, SaltedPassword, ScramCredentials};
+#[cfg(feature = "kerberos")]
+use crate::time;
 
 /// Work that a session waits for.
 pub(crate) type Errand = Pin<Box<dyn Future<Output = Result<Finding, Error>> + Send>>;
@@ -21,6 +23,10 @@ pub(crate) enum Finding {
     Attempt(Attempt),
     Key(SaltedPassword),
 }
+
+/// Between two attempts to reach a KDC for a connection that is logged in.
+#[cfg(feature = "kerberos")]
+const KDC_PAUSE: Duration = Duration::from_secs(1);
 
 /// Makes the logins of one connection.
 pub(crate) struct Logins {
@@ -42,8 +48,28 @@ impl Logins {
 
     /// Prepares a login with the credential that is the newest now.
     pub(crate) fn attempt(&self, now: Instant) -> Errand {
-        let attempt = self.prepare(now).map(Finding::Attempt);
-        Box::pin(std::future::ready(attempt))
+        #[cfg(feature = "kerberos")]
+        if let Credentials::Kerberos(kerberos) = &self.credentials {
+            return self.with_ticket(kerberos.clone());
+        }
+        let attempt = self.exchange().and_then(|exchange| self.terms().attempt(exchange, now));
+        Box::pin(std::future::ready(attempt.map(Finding::Attempt)))
+    }
+
+    /// Fetches a service ticket. A connection that is logged in waits for KDCs that are down: it
+    /// serves on until its session ends.
+    #[cfg(feature = "kerberos")]
+    fn with_ticket(&self, kerberos: super::kerberos::Kerberos) -> Errand {
+        let (host, terms, again) = (Arc::clone(&self.host), self.terms(), self.mechanism.is_some());
+        Box::pin(async move {
+            loop {
+                match kerberos.exchange(&host).await {
+                    Ok(exchange) => return terms.attempt(exchange, time::now()).map(Finding::Attempt),
+                    Err(error) if again && error.is_absence() => tokio::time::sleep(KDC_PAUSE).await,
+                    Err(error) => return Err(error),
+                }
+            }
+        })
     }
 
     /// Derives a key, or finds it where an earlier login left it.
@@ -59,14 +85,21 @@ impl Logins {
         self.mechanism.get_or_insert_with(|| wanted.into()).as_ref() == wanted
     }
 
-    fn prepare(&self, now: Instant) -> Result<Attempt, Error> {
-        let [random] = entropy::fill()?;
-        Ok(Attempt {
-            exchange: self.exchange()?,
-            token: matches!(self.credentials, Credentials::Token { .. }),
-            renewal_point: RenewalPoint::from_random(random),
-            deadline: now + self.limit,
-        })
+    /// What an error means on a connection that was logged in before. A service ticket that was
+    /// good then and is refused now has to be fetched anew, which the next dial does: nobody's
+    /// credential is wrong.
+    pub(crate) fn after_reauthentication(&self, error: Error) -> Error {
+        #[cfg(feature = "kerberos")]
+        if let Credentials::Kerberos(kerberos) = &self.credentials
+            && kerberos.is_worth_another(&error)
+        {
+            return Error::Closed;
+        }
+        error
+    }
+
+    fn terms(&self) -> Terms {
+        Terms { token: matches!(self.credentials, Credentials::Token { .. }), limit: self.limit }
     }
 
     fn exchange(&self) -> Result<Exchange, Error> {
@@ -75,6 +108,9 @@ impl Logins {
             Credentials::Plain { user, password } => {
                 return Ok(Exchange::plain(user.clone(), password.clone()));
             }
+            // Its tickets are fetched first, by `with_ticket`.
+            #[cfg(feature = "kerberos")]
+            Credentials::Kerberos(_) => return Err(Error::NoCredential),
             Credentials::Custom(factory) => {
                 let mechanism = factory.mechanism(&self.host, self.port);
                 return mechanism.map(Exchange::custom).map_err(Error::Mechanism);
@@ -96,5 +132,20 @@ impl Logins {
             }
         };
         Ok(Exchange::scram(scram, entropy::fill()?))
+    }
+}
+
+/// What all logins of one connection have in common.
+#[derive(Clone, Copy)]
+struct Terms {
+    token: bool,
+    limit: Duration,
+}
+
+impl Terms {
+    fn attempt(self, exchange: Exchange, now: Instant) -> Result<Attempt, Error> {
+        let [random] = entropy::fill()?;
+        let renewal_point = RenewalPoint::from_random(random);
+        Ok(Attempt { exchange, token: self.token, renewal_point, deadline: now + self.limit })
     }
 }

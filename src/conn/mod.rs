@@ -14,6 +14,8 @@ pub(crate) mod dial;
 pub(crate) mod error;
 pub(crate) mod handle;
 pub(crate) mod inflight;
+#[cfg(feature = "kerberos")]
+pub(crate) mod kerberos;
 pub(crate) mod keys;
 pub(crate) mod lifetime;
 pub(crate) mod login;

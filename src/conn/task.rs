@@ -107,7 +107,7 @@ impl<S: AsyncRead + AsyncWrite + Source + Unpin> Task<S> {
     pub(crate) async fn run(mut self) {
         let error = loop {
             if let Err(error) = self.turn().await {
-                break error;
+                break if self.opened.is_none() { self.logins.after_reauthentication(error) } else { error };
             }
         };
         self.end(error);

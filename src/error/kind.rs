@@ -51,6 +51,8 @@ impl ErrorKind {
             | ConnError::LoginRefused { .. }
             | ConnError::Sasl(_)
             | ConnError::Mechanism(_) => Self::Auth,
+            #[cfg(feature = "kerberos")]
+            ConnError::Kerberos(fault) => Self::of_kerberos(fault),
             ConnError::TokenExpired => Self::TokenExpired,
             ConnError::Tls(_) => Self::Tls,
             ConnError::Io(_)
@@ -61,6 +63,17 @@ impl ErrorKind {
             ConnError::Stalled { .. } | ConnError::DialTimeout { .. } | ConnError::NotSent => Self::Timeout,
             ConnError::ServerName | ConnError::NoCredential => Self::Config,
             ConnError::NoEntropy | ConnError::NoKey => Self::Shutdown,
+        }
+    }
+
+    #[cfg(feature = "kerberos")]
+    fn of_kerberos(fault: &crate::conn::kerberos::Fault) -> Self {
+        use crate::conn::kerberos::Side;
+        match fault.side() {
+            Side::Caller => Self::Config,
+            Side::Environment => Self::Connect,
+            Side::Peer => Self::Auth,
+            Side::End => Self::Shutdown,
         }
     }
 

@@ -38,6 +38,9 @@ pub(crate) enum Error {
     // Refused.
     /// The server says why it refuses (`e=`).
     ServerRefused { reason: Refusal },
+    /// A ticket cannot be used, or the broker could not prove that it opened it.
+    #[cfg(feature = "kerberos")]
+    Kerberos(super::KerberosError),
     /// A mechanism of the user's own gave up.
     Mechanism(MechanismError),
 }
@@ -63,6 +66,8 @@ impl fmt::Display for Error {
             }
             Self::ServerSignature => f.write_str("the server could not prove that it knows the password"),
             Self::ServerRefused { reason } => write!(f, "the server refused: {reason}"),
+            #[cfg(feature = "kerberos")]
+            Self::Kerberos(error) => error.fmt(f),
             Self::Mechanism(_) => f.write_str("the SASL mechanism gave up"),
         }
     }
@@ -74,6 +79,13 @@ impl std::error::Error for Error {
             Self::Mechanism(error) => Some(error),
             _ => None,
         }
+    }
+}
+
+#[cfg(feature = "kerberos")]
+impl From<super::KerberosError> for Error {
+    fn from(error: super::KerberosError) -> Self {
+        Self::Kerberos(error)
     }
 }
 

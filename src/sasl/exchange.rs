@@ -4,6 +4,10 @@ use std::fmt;
 
 use super::adapter::Adapter;
 use super::error::Error;
+#[cfg(feature = "kerberos")]
+use super::gssapi::{Gssapi, GssapiStep};
+#[cfg(feature = "kerberos")]
+use super::mechanism::nothing_more;
 use super::mechanism::{CustomStep, Mechanism};
 use super::plain::Plain;
 use super::scram::{self, Derivation, NonceEntropy, SaltedPassword, ScramCredentials};
@@ -14,10 +18,15 @@ use crate::secret::Secret;
 pub(crate) struct Exchange(State);
 
 enum State {
-    Plain { user: String, password: Secret },
+    Plain {
+        user: String,
+        password: Secret,
+    },
     ScramStart(scram::Start),
     ScramFirst(scram::ExpectServerFirst),
     ScramFinal(scram::ExpectServerFinal),
+    #[cfg(feature = "kerberos")]
+    Gssapi(Gssapi),
     Custom(Box<dyn Mechanism>),
 }
 
@@ -50,6 +59,16 @@ impl Exchange {
         Self(State::ScramStart(scram::Start::new(credentials, entropy)))
     }
 
+    /// Starts GSSAPI (RFC 4752). Ticket and seed must be new: services take a time or a seed that
+    /// they have seen for a replay.
+    #[cfg(feature = "kerberos")]
+    pub(crate) fn gssapi(
+        ticket: ottla_kerberos::gss::ServiceTicket,
+        seed: ottla_kerberos::entropy::Seed,
+    ) -> Self {
+        Self(State::Gssapi(Gssapi::Start { ticket: Box::new(ticket), seed: Box::new(seed) }))
+    }
+
     /// Starts a mechanism of the user's own.
     pub(crate) fn custom(mechanism: Box<dyn Mechanism>) -> Self {
         Self(State::Custom(mechanism))
@@ -62,6 +81,8 @@ impl Exchange {
             State::ScramStart(state) => state.mechanism(),
             State::ScramFirst(state) => state.mechanism(),
             State::ScramFinal(state) => state.mechanism(),
+            #[cfg(feature = "kerberos")]
+            State::Gssapi(_) => "GSSAPI",
             State::Custom(mechanism) => mechanism.name(),
         }
     }
@@ -82,6 +103,13 @@ impl Exchange {
                 Ok(Step::Derive { derivation, next: AwaitingKey(next) })
             }
             State::ScramFinal(state) => state.step(challenge).map(|()| Step::Done(Verified(()))),
+            #[cfg(feature = "kerberos")]
+            State::Gssapi(state) => match state.step(challenge)? {
+                GssapiStep::Send { response, next } => {
+                    Ok(Step::Send { response, next: Self(State::Gssapi(next)) })
+                }
+                GssapiStep::Last { response } => Ok(Step::Last { response, next: AwaitingOutcome::gssapi() }),
+            },
             State::Custom(mechanism) => custom(mechanism, challenge),
         }
     }
@@ -90,7 +118,9 @@ impl Exchange {
 fn custom(mechanism: Box<dyn Mechanism>, challenge: &[u8]) -> Result<Step, Error> {
     match mechanism.step(challenge).map_err(Error::Mechanism)? {
         CustomStep::Send { response, next } => Ok(Step::Send { response, next: Exchange::custom(next) }),
-        CustomStep::Last { response, next } => Ok(Step::Last { response, next: AwaitingOutcome(next) }),
+        CustomStep::Last { response, next } => {
+            Ok(Step::Last { response, next: AwaitingOutcome(Outcome::Of(next)) })
+        }
     }
 }
 
@@ -107,12 +137,30 @@ impl AwaitingKey {
 }
 
 /// An exchange in which the client has said all that it has to say.
-pub(crate) struct AwaitingOutcome(Box<dyn Mechanism>);
+pub(crate) struct AwaitingOutcome(Outcome);
+
+enum Outcome {
+    /// The broker accepts by saying nothing more.
+    #[cfg(feature = "kerberos")]
+    Gssapi,
+    /// The mechanism judges what the broker says.
+    Of(Box<dyn Mechanism>),
+}
 
 impl AwaitingOutcome {
+    #[cfg(feature = "kerberos")]
+    const fn gssapi() -> Self {
+        Self(Outcome::Gssapi)
+    }
+
     /// Takes the bytes that came with the broker's acceptance; they may still refute it.
     pub(crate) fn finish(self, server_last: &[u8]) -> Result<Verified, Error> {
-        self.0.finish(server_last).map(|()| Verified(())).map_err(Error::Mechanism)
+        let finished = match self.0 {
+            #[cfg(feature = "kerberos")]
+            Outcome::Gssapi => nothing_more(server_last),
+            Outcome::Of(mechanism) => mechanism.finish(server_last),
+        };
+        finished.map(|()| Verified(())).map_err(Error::Mechanism)
     }
 }
 
@@ -123,6 +171,8 @@ impl fmt::Debug for State {
             Self::ScramStart(state) => state.fmt(f),
             Self::ScramFirst(state) => state.fmt(f),
             Self::ScramFinal(state) => state.fmt(f),
+            #[cfg(feature = "kerberos")]
+            Self::Gssapi(state) => state.fmt(f),
             Self::Custom(mechanism) => f.debug_tuple("Custom").field(&mechanism.name()).finish(),
         }
     }
@@ -130,7 +180,12 @@ impl fmt::Debug for State {
 
 impl fmt::Debug for AwaitingOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("AwaitingOutcome").field(&self.0.name()).finish()
+        let mechanism = match &self.0 {
+            #[cfg(feature = "kerberos")]
+            Outcome::Gssapi => "GSSAPI",
+            Outcome::Of(mechanism) => mechanism.name(),
+        };
+        f.debug_tuple("AwaitingOutcome").field(&mechanism).finish()
     }
 }
 

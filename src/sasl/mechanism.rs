@@ -80,11 +80,15 @@ pub trait Mechanism: Send {
     ///
     /// The login fails with the error, and the connection is closed.
     fn finish(self: Box<Self>, server_last: &[u8]) -> Result<(), MechanismError> {
-        if server_last.is_empty() {
-            return Ok(());
-        }
-        Err(MechanismError::new("the broker goes on after the last response"))
+        nothing_more(server_last)
     }
+}
+
+pub(super) fn nothing_more(server_last: &[u8]) -> Result<(), MechanismError> {
+    if server_last.is_empty() {
+        return Ok(());
+    }
+    Err(MechanismError::new("the broker goes on after the last response"))
 }
 
 /// What a [`Mechanism`] does next.

@@ -3,6 +3,7 @@
 //! ```text
 //!  SCRAM     step("") ─► Send ─► step(server_first) ─► Derive ─► with_key ─► Send ─► step(server_final) ─► Done
 //!  PLAIN     step("") ─► Last ─► finish(server_last)
+//!  GSSAPI    step("") ─► Send ─► step(ap_rep) ─► Send ─► step(offer) ─► Last ─► finish(server_last)
 //!  custom    step("") ─► Send ─► step(challenge) ─► .. ─► Last ─► finish(server_last)
 //! ```
 //!
@@ -13,6 +14,8 @@
 mod adapter;
 mod error;
 mod exchange;
+#[cfg(feature = "kerberos")]
+pub(crate) mod gssapi;
 mod mechanism;
 mod plain;
 pub(crate) mod scram;
@@ -22,5 +25,7 @@ pub(crate) mod transcript;
 pub use self::adapter::Adapter;
 pub(crate) use self::error::Error;
 pub(crate) use self::exchange::{AwaitingKey, AwaitingOutcome, Exchange, Step};
+#[cfg(feature = "kerberos")]
+pub(crate) use self::gssapi::KerberosError;
 pub use self::mechanism::{CustomStep, Mechanism, MechanismError, MechanismFactory};
 pub(crate) use self::scram::{Derivation, NonceEntropy, SaltedPassword, ScramCredentials, ScramMechanism};

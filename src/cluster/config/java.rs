@@ -5,6 +5,8 @@
 //! ```
 
 mod error;
+#[cfg(feature = "kerberos")]
+mod kerberos;
 mod login;
 mod pem_lines;
 mod stores;
@@ -28,9 +30,10 @@ impl Config {
     /// Reads the text of a Java `client.properties`.
     ///
     /// Understood are where the cluster is (`bootstrap.servers`), `security.protocol`, PEM stores
-    /// (`ssl.truststore.*`, `ssl.keystore.*`), `sasl.mechanism` PLAIN or SCRAM with its
-    /// `sasl.jaas.config`, with a delegation token too (`tokenauth="true"`), `client.id` and the
-    /// common time-outs. Keys that are not, or that have no effect, come back as warnings.
+    /// (`ssl.truststore.*`, `ssl.keystore.*`), `sasl.mechanism` PLAIN, SCRAM or GSSAPI with its
+    /// `sasl.jaas.config`, with a delegation token too (`tokenauth="true"`), with the keytab or
+    /// the ticket cache of Java's `Krb5LoginModule`, `sasl.kerberos.service.name`, `client.id` and
+    /// the common time-outs. Keys that are not, or that have no effect, come back as warnings.
     ///
     /// The text is UTF-8 (Java takes it for ISO 8859-1: with other characters than ASCII, write
     /// `\uXXXX`). Files that it names are read, which blocks; their paths count from the working
@@ -120,6 +123,7 @@ const KEYS: &[(&str, Use)] = &[
     ),
     ("request.timeout.ms", Use::Set(|config, ms| Ok(config.with_request_timeout(millis(ms)?)))),
     ("sasl.jaas.config", Use::Sasl),
+    ("sasl.kerberos.service.name", Use::Sasl),
     ("sasl.mechanism", Use::Sasl),
     ("security.protocol", Use::Always),
     (

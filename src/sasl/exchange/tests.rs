@@ -133,3 +133,11 @@ fn debug_output_shows_no_secret() {
         format!("{exchange:?} {:?} {:?} {:?}", plain("alice", "hunter2"), bearer(), bearer().step(b""));
     assert!(!shown.contains("hunter2") && !shown.contains("for-broker"), "{shown}");
 }
+
+#[cfg(feature = "kerberos")]
+#[test]
+fn a_broker_that_accepts_gssapi_has_nothing_more_to_say() {
+    assert!(AwaitingOutcome::gssapi().finish(b"").is_ok());
+    let error = AwaitingOutcome::gssapi().finish(b"more").unwrap_err();
+    assert!(matches!(error, Error::Mechanism(_)), "{error:?}");
+}

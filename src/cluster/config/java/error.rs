@@ -95,7 +95,11 @@ pub(crate) enum Fault {
     /// The value is no number of milliseconds.
     NotMillis,
     /// Kerberos is asked for.
+    #[cfg(not(feature = "kerberos"))]
     Kerberos,
+    /// The login module for Kerberos names neither keytab nor ticket cache.
+    #[cfg(feature = "kerberos")]
+    NoKerberosSource,
     Jaas(jaas::Error),
     /// The login module is not the one of the mechanism.
     WrongModule {
@@ -123,8 +127,13 @@ impl fmt::Display for Fault {
             Self::Bootstrap(error) => error.fmt(f),
             Self::NotOneOf { allowed } => write!(f, "it is one of {allowed}"),
             Self::NotMillis => f.write_str("it is a number of milliseconds"),
+            #[cfg(not(feature = "kerberos"))]
             Self::Kerberos => f.write_str(
-                "GSSAPI (Kerberos) is not yet in this build: use PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512",
+                "GSSAPI (Kerberos) is not in this build: switch on the feature `kerberos` of ottla",
+            ),
+            #[cfg(feature = "kerberos")]
+            Self::NoKerberosSource => f.write_str(
+                "the login module needs useKeyTab=true with keyTab=\"...\", or useTicketCache=true",
             ),
             Self::Jaas(error) => error.fmt(f),
             Self::WrongModule { right } => write!(f, "the login module of this sasl.mechanism is {right}"),

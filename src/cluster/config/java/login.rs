@@ -15,6 +15,14 @@ pub(crate) const SCRAM_MODULE: &str = "org.apache.kafka.common.security.scram.Sc
 
 /// The mechanisms that a file can choose.
 enum Mechanism {
+    #[cfg(feature = "kerberos")]
+    Gssapi,
+    Password(PasswordMechanism),
+}
+
+/// Those with a user and a password.
+#[derive(Clone, Copy)]
+enum PasswordMechanism {
     Plain,
     Scram(ScramMechanism),
 }
@@ -27,40 +35,55 @@ pub(super) fn credentials(keys: Keys<'_>, sasl: bool) -> Result<Credentials, Err
     // Java's default is GSSAPI, which nobody means who does not write it.
     let mechanism =
         keys.read("sasl.mechanism", mechanism)?.ok_or(Error::Missing { key: "sasl.mechanism" })?;
-    let login = keys.read("sasl.jaas.config", |line| login(&mechanism, line))?;
+    let login = keys.read("sasl.jaas.config", |line| match mechanism {
+        #[cfg(feature = "kerberos")]
+        Mechanism::Gssapi => gssapi(line, keys.text("sasl.kerberos.service.name").map(|(_, name)| name)),
+        Mechanism::Password(mechanism) => password(mechanism, line),
+    })?;
     login.ok_or(Error::Missing { key: "sasl.jaas.config" })
 }
 
 fn mechanism(name: &str) -> Result<Mechanism, Fault> {
     match name {
-        "PLAIN" => Ok(Mechanism::Plain),
+        "PLAIN" => Ok(Mechanism::Password(PasswordMechanism::Plain)),
+        #[cfg(feature = "kerberos")]
+        "GSSAPI" => Ok(Mechanism::Gssapi),
+        #[cfg(not(feature = "kerberos"))]
         "GSSAPI" => Err(Fault::Kerberos),
         _ => name
             .parse()
-            .map(Mechanism::Scram)
-            .map_err(|_| Fault::NotOneOf { allowed: "PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512" }),
+            .map(|scram| Mechanism::Password(PasswordMechanism::Scram(scram)))
+            .map_err(|_| Fault::NotOneOf { allowed: "GSSAPI, PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512" }),
     }
 }
 
-fn login(mechanism: &Mechanism, line: &str) -> Result<Credentials, Fault> {
+#[cfg(feature = "kerberos")]
+fn gssapi(line: &str, service_name: Option<&str>) -> Result<Credentials, Fault> {
+    let module = module(line, super::kerberos::KERBEROS_MODULE)?;
+    super::kerberos::kerberos(&module, service_name).map(Credentials::Kerberos)
+}
+
+fn module(line: &str, right: &'static str) -> Result<LoginModule, Fault> {
     let module = LoginModule::parse(line).map_err(Fault::Jaas)?;
+    if module.class == right { Ok(module) } else { Err(Fault::WrongModule { right }) }
+}
+
+fn password(mechanism: PasswordMechanism, line: &str) -> Result<Credentials, Fault> {
     let right = match mechanism {
-        Mechanism::Plain => PLAIN_MODULE,
-        Mechanism::Scram(_) => SCRAM_MODULE,
+        PasswordMechanism::Plain => PLAIN_MODULE,
+        PasswordMechanism::Scram(_) => SCRAM_MODULE,
     };
-    if module.class != right {
-        return Err(Fault::WrongModule { right });
-    }
+    let module = module(line, right)?;
     let option = |option| module.option(option).ok_or(Fault::NoOption { option });
     let user = option("username")?.secret_text().to_owned();
     let password = Secret::from(option("password")?.secret_text());
     let token_auth = module.option("tokenauth").is_some_and(|v| v.secret_text().eq_ignore_ascii_case("true"));
-    match *mechanism {
-        Mechanism::Plain => Ok(Credentials::Plain { user, password }),
-        Mechanism::Scram(mechanism) if token_auth => {
+    match mechanism {
+        PasswordMechanism::Plain => Ok(Credentials::Plain { user, password }),
+        PasswordMechanism::Scram(mechanism) if token_auth => {
             let token = Token::from_password(user, &password).map_err(|_| Fault::NotAToken)?;
             Ok(Credentials::Token { mechanism, source: TokenSource::fixed(token) })
         }
-        Mechanism::Scram(mechanism) => Ok(Credentials::Scram { mechanism, user, password }),
+        PasswordMechanism::Scram(mechanism) => Ok(Credentials::Scram { mechanism, user, password }),
     }
 }

@@ -71,8 +71,9 @@ fn says_what_is_wrong_with_a_login() {
     assert_eq!(error(SASL), Error::Missing { key: "sasl.mechanism" });
     assert_eq!(error(&format!("{SASL}sasl.mechanism=PLAIN")), Error::Missing { key: "sasl.jaas.config" });
     let mechanism = |name: &str| value(&format!("{SASL}sasl.mechanism={name}"));
+    #[cfg(not(feature = "kerberos"))]
     assert_eq!(mechanism("GSSAPI"), ("sasl.mechanism", 3, Fault::Kerberos));
-    let allowed = "PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512";
+    let allowed = "GSSAPI, PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512";
     assert_eq!(mechanism("plain"), ("sasl.mechanism", 3, Fault::NotOneOf { allowed }));
     let jaas = |options: &str| value(&scram(options));
     let fault = |fault| ("sasl.jaas.config", 4, fault);
@@ -83,6 +84,24 @@ fn says_what_is_wrong_with_a_login() {
     let other = scram("username=a password=b").replace("SCRAM-SHA-512", "PLAIN");
     let right = "org.apache.kafka.common.security.plain.PlainLoginModule";
     assert_eq!(value(&other), fault(Fault::WrongModule { right }));
+}
+
+#[cfg(feature = "kerberos")]
+#[test]
+fn reads_a_kerberos_login() {
+    let text = |jaas: &str| {
+        format!("{SASL}sasl.mechanism=GSSAPI\nsasl.kerberos.service.name=broker\nsasl.jaas.config={jaas}\n")
+    };
+    let module = "com.sun.security.auth.module.Krb5LoginModule";
+    let jaas = format!("{module} required useKeyTab=true keyTab=\"/k\" principal=\"job@R\";");
+    let (config, warnings) = Config::from_properties(text(&jaas).as_bytes()).unwrap();
+    let shown = format!("{:?}", config.credentials());
+    assert!(shown.contains("job@R") && shown.contains(r#"service_name: "broker""#), "{shown}");
+    assert_eq!(warnings, []);
+    let wrong = ("sasl.jaas.config", 5, Fault::WrongModule { right: module });
+    assert_eq!(value(&text("PlainLoginModule required;")), wrong);
+    let neither = ("sasl.jaas.config", 5, Fault::NoKerberosSource);
+    assert_eq!(value(&text(&format!("{module} required;"))), neither);
 }
 
 #[test]
