@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+#[cfg(feature = "kerberos")]
+pub(crate) mod kerberos;
 pub(crate) mod lab;
 pub(crate) mod peer;
 pub(crate) mod raw;

@@ -1,0 +1,113 @@
+//! What the KDC sees of many logins, and what a broker's new keys do to tickets.
+#![cfg(feature = "kerberos")]
+
+mod support;
+
+use std::path::Path;
+use std::time::Duration;
+
+use ottla::{Cluster, ErrorKind, Kerberos, NewToken, Security};
+use ottla_lab::{Listener, Profile};
+use support::kerberos::{credentials, fresh, keytab, new_user, principal, realms};
+use support::lab;
+
+/// Tasks that log in at the same time, and how often each does.
+const TASKS: usize = 8;
+const LOGINS: usize = 125;
+
+fn user(lab: &ottla_lab::Cluster, name: &str) -> Kerberos {
+    let keytab = new_user(lab, name, "");
+    Kerberos::keytab(principal(name), keytab).with_krb5_conf(realms(lab).krb5_conf())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[expect(clippy::disallowed_methods, reason = "how long a thousand logins take is worth a line of output")]
+async fn a_thousand_logins_of_several_clusters_take_one_login_and_one_ticket_of_the_kdc() {
+    let lab = lab::cluster(Profile::Kerberos);
+    let many = fresh("many");
+    let kerberos = user(&lab, &many);
+    let address = lab.address(1, Listener::SaslPlaintext).unwrap();
+    let config = lab::secured(&lab, &address, Security::Plaintext, credentials(&kerberos));
+    let started = std::time::Instant::now();
+    let tasks: Vec<_> = (0..TASKS)
+        .map(|_| {
+            let config = config.clone();
+            tokio::spawn(async move {
+                for _ in 0..LOGINS {
+                    Cluster::connect(config.clone()).await.unwrap_or_else(|error| panic!("{error:?}"));
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        tokio::time::timeout(Duration::from_secs(240), task).await.unwrap().unwrap();
+    }
+    println!("{} logins in {:?}", TASKS * LOGINS, started.elapsed());
+    assert_eq!(realms(&lab).issued(&principal(&many)).unwrap(), (1, 1));
+}
+
+#[tokio::test]
+async fn three_brokers_take_one_login_and_three_tickets_of_the_kdc() {
+    let lab = lab::cluster(Profile::Kerberos);
+    lab::in_time(async {
+        let trio = fresh("trio");
+        let kerberos = user(&lab, &trio);
+        for _ in 0..2 {
+            for broker in 1..=3 {
+                let address = lab.address(broker, Listener::SaslPlaintext).unwrap();
+                let config = lab::secured(&lab, &address, Security::Plaintext, credentials(&kerberos));
+                Cluster::connect(config).await.unwrap();
+            }
+        }
+        assert_eq!(realms(&lab).issued(&principal(&trio)).unwrap(), (1, 3));
+    })
+    .await;
+}
+
+/// Gives the broker a new key, of another type, in place of the old ones.
+fn rotate(realms: &ottla_lab::Kerberos, principal: &str, keytab: &Path) {
+    let new = keytab.with_extension("new");
+    let query = format!("ktadd -k {} -e aes128-sha2:normal {principal}\n", new.display());
+    realms.kadmin(ottla_lab::Kerberos::REALM, &query).unwrap();
+    std::fs::rename(new, keytab).unwrap();
+}
+
+/// Sessions of SASL_SSL last 5 s: within 6 s each is authenticated again, or made anew.
+async fn survives_reauthentication(cluster: &Cluster) {
+    for _ in 0..6 {
+        cluster.describe_delegation_tokens(None).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_ticket_for_a_key_that_the_broker_has_replaced_gives_way_to_a_fresh_one() {
+    let lab =
+        tokio::task::spawn_blocking(|| ottla_lab::own_cluster(Profile::Kerberos, 1)).await.unwrap().unwrap();
+    let realms = realms(&lab);
+    lab::in_time(async {
+        let kerberos = user(&lab, "rotated");
+        let connect = || lab::connect(&lab, Listener::SaslPlaintext, credentials(&kerberos));
+        connect().await.unwrap();
+        let live = lab::connect(&lab, Listener::SaslSsl, credentials(&kerberos)).await.unwrap();
+        assert_eq!(realms.issued(&principal("rotated")).unwrap(), (1, 1));
+        rotate(&realms, "kafka/b1@EXAMPLE.TEST", &realms.keytab("b1"));
+        let cluster = connect().await.unwrap();
+        cluster.create_delegation_token(NewToken::new()).await.unwrap();
+        assert_eq!(realms.issued(&principal("rotated")).unwrap(), (1, 2));
+        survives_reauthentication(&live).await;
+        assert_eq!(realms.issued(&principal("rotated")).unwrap(), (1, 2));
+        // The KDC has a newer key than the broker: no ticket helps.
+        realms.kadmin(ottla_lab::Kerberos::REALM, "cpw -randkey kafka/b1@EXAMPLE.TEST\n").unwrap();
+        let fresh = keytab(&lab, "alice");
+        let error = lab::connect(&lab, Listener::SaslPlaintext, credentials(&fresh)).await.unwrap_err();
+        let source = std::error::Error::source(&error).unwrap().to_string();
+        println!("refused: {error}: {source}");
+        assert_eq!((error.kind(), error.is_retriable()), (ErrorKind::Auth, false), "{source}");
+        for part in ["kafka/b1@EXAMPLE.TEST", "alice@EXAMPLE.TEST", "kvno 3", "aes256-cts", "keytab"] {
+            assert!(source.contains(part), "{part}: {source}");
+        }
+        assert_eq!(realms.issued(&principal("alice")).unwrap(), (1, 1));
+    })
+    .await;
+}
