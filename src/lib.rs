@@ -43,3 +43,8 @@ pub use token::file::{InvalidTokenFile, TokenFile};
 pub use token::target::{Target, write_secret_file};
 pub use wire::codec::fetch::IsolationLevel;
 pub use wire::codec::list_offsets::OffsetAt;
+
+/// The program in README.md compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
