@@ -15,7 +15,9 @@ processes read every partition of a topic with it.
   --config FILE            a Java client.properties: where to log in, and as whom;
                            - is standard input
   --topic T                the topic to read, whole (with --config)
-  --login scram|mtls       how the driver logs in on the loopback Kafka (scram)
+  --login scram|mtls|kerberos
+                           how the driver logs in on the loopback Kafka (scram);
+                           kerberos is by keytab and starts KDCs too
   --target-bootstrap LIST  where the token is used, if not where it is made
   --target-protocol P      SASL_SSL or SASL_PLAINTEXT there (SASL_SSL)
   --mechanism M            SCRAM-SHA-256 or SCRAM-SHA-512 there (SCRAM-SHA-512)
@@ -38,6 +40,7 @@ pub(crate) enum Role {
 pub(crate) enum Login {
     Scram,
     Mtls,
+    Kerberos,
 }
 
 #[derive(Clone, Debug)]
@@ -104,7 +107,8 @@ impl Arguments {
                 self.login = match value()?.as_str() {
                     "scram" => Login::Scram,
                     "mtls" => Login::Mtls,
-                    other => return Err(format!("--login {other}: scram or mtls")),
+                    "kerberos" => Login::Kerberos,
+                    other => return Err(format!("--login {other}: scram, mtls or kerberos")),
                 }
             }
             _ => return Err(format!("unknown argument {word}")),

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use ottla::ids::TopicPartition;
 use ottla::{
-    Bootstrap, Cluster, Config, Credentials, IsolationLevel, NewToken, OffsetAt, OffsetRange, ScramMechanism,
-    Security, Target, Tls, Token, TokenSource,
+    Bootstrap, Cluster, Config, Credentials, IsolationLevel, Kerberos, NewToken, OffsetAt, OffsetRange,
+    ScramMechanism, Security, Target, Tls, Token, TokenSource,
 };
 use ottla_lab::{Listener, Profile, Tally};
 use tokio::io::AsyncReadExt;
@@ -189,7 +189,8 @@ fn from_config(arguments: &Arguments) -> Outcome<Job> {
 /// Starts a real Kafka and has Java write a topic of 12 partitions.
 fn on_the_lab(arguments: &Arguments) -> Outcome<(Job, Arguments)> {
     println!("lab: starting Apache Kafka on loopback");
-    let lab = ottla_lab::cluster(Profile::Default)?;
+    let profile = if arguments.login == Login::Kerberos { Profile::Kerberos } else { Profile::Default };
+    let lab = ottla_lab::cluster(profile)?;
     let topic = format!("fanout-{}", std::process::id());
     lab.admin(&["create-topic", &topic, "12", "3"])?;
     for operation in ["READ", "DESCRIBE"] {
@@ -208,6 +209,12 @@ fn on_the_lab(arguments: &Arguments) -> Outcome<(Job, Arguments)> {
         Login::Mtls => {
             let (chain, key) = lab.certificate("alice");
             (Listener::Ssl, roots().with_identity_files(chain, key).build()?, Credentials::None)
+        }
+        Login::Kerberos => {
+            let realms = lab.kerberos()?;
+            let login = Kerberos::keytab("alice@EXAMPLE.TEST", realms.keytab("alice"));
+            let login = login.with_krb5_conf(realms.krb5_conf());
+            (Listener::SaslSsl, roots().build()?, Credentials::Kerberos(login))
         }
     };
     let bootstrap: Bootstrap = lab.bootstrap(listener).parse()?;

@@ -1,0 +1,45 @@
+//! The main job, as its example does it: the executors are processes of their own.
+
+#![expect(clippy::expect_used, reason = "tests")]
+
+mod support;
+
+use std::process::Command;
+
+/// What the example prints last when it has compared all that was read with what Java wrote.
+const CHECKED: &str = "checked: count, bytes and checksum are those of what Java wrote";
+
+fn fans_out(arguments: &[&str]) {
+    let built = Command::new(env!("CARGO"))
+        .args(["build", "--quiet", "--example", "token_fanout"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .status();
+    assert!(built.is_ok_and(|status| status.success()), "cargo build --example token_fanout");
+    let target = std::env::var("CARGO_TARGET_DIR").unwrap_or_else(|_| "target".to_owned());
+    let program = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(target).join("debug/examples/token_fanout");
+    let output = Command::new(program).args(["--records", "20000"]).args(arguments).output();
+    let output = output.expect("the example to start");
+    let (text, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success() && text.contains(CHECKED), "{text}{errors}");
+    assert!(text.contains("logins: driver 1,"), "{text}");
+}
+
+#[test]
+fn a_token_made_by_scram_is_used_by_sha_256() {
+    fans_out(&["--mechanism", "SCRAM-SHA-256"]);
+}
+
+#[test]
+fn a_token_made_by_mtls_is_used_on_another_listener() {
+    fans_out(&["--login", "mtls"]);
+}
+
+#[test]
+fn a_token_is_used_without_tls() {
+    fans_out(&["--target-protocol", "SASL_PLAINTEXT"]);
+}
+
+#[test]
+fn a_token_made_by_keytab_is_used_by_executors_that_know_no_kerberos() {
+    fans_out(&["--login", "kerberos"]);
+}
