@@ -28,4 +28,4 @@ pub(crate) use self::exchange::{AwaitingKey, AwaitingOutcome, Exchange, Step};
 #[cfg(feature = "kerberos")]
 pub(crate) use self::gssapi::KerberosError;
 pub use self::mechanism::{CustomStep, Mechanism, MechanismError, MechanismFactory};
-pub(crate) use self::scram::{Derivation, NonceEntropy, SaltedPassword, ScramCredentials, ScramMechanism};
+pub(crate) use self::scram::{Derivation, SaltedPassword, ScramCredentials, ScramMechanism};

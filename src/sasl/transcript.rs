@@ -23,7 +23,7 @@ pub(crate) struct Transcript {
 
 impl Transcript {
     /// The entropy that gives the client's nonce of all transcripts.
-    pub(crate) const ENTROPY: super::NonceEntropy =
+    pub(crate) const ENTROPY: super::scram::NonceEntropy =
         [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23];
 
     pub(crate) fn credentials(&self) -> ScramCredentials {
