@@ -1,5 +1,6 @@
 //! What the KDC sees of many logins, and what a broker's new keys do to tickets.
 #![cfg(feature = "kerberos")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 mod support;
 
