@@ -1,6 +1,6 @@
 //! Reading goes on through re-authentications: sessions of 5 s, a minute of reading by token, no
 //! connection lost.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, reason = "tests")]
 
 mod support;
 
