@@ -82,6 +82,7 @@ pub(crate) enum Error {
     NotAServerName,
     // The environment's fault.
     /// The processor lacks what the provider is built on.
+    #[cfg_attr(not(feature = "tls-graviola"), allow(dead_code, reason = "only graviola asks for them"))]
     CpuLacks { feature: &'static str },
 }
 
