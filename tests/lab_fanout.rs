@@ -16,7 +16,8 @@ fn fans_out(arguments: &[&str]) {
         .status();
     assert!(built.is_ok_and(|status| status.success()), "cargo build --example token_fanout");
     let target = std::env::var("CARGO_TARGET_DIR").unwrap_or_else(|_| "target".to_owned());
-    let program = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(target).join("debug/examples/token_fanout");
+    let program =
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(target).join("debug/examples/token_fanout");
     let output = Command::new(program).args(["--records", "20000"]).args(arguments).output();
     let output = output.expect("the example to start");
     let (text, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
