@@ -106,6 +106,31 @@ async fn a_silent_broker_holds_up_only_its_own_partitions() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_slow_broker_holds_up_only_its_own_partitions() {
+    let brokers = Brokers::new([1, 2].map(|leader| Log::new(leader, 50, 10, 20_000)));
+    let client = brokers.client().await;
+    brokers.state().slow.insert(2, Duration::from_millis(300));
+    let mut reader = client.read(brokers.ranges(), ReadOptions::new().with_response_bytes(1 << 20));
+    let mut seen = Seen::new();
+    let mut order = Vec::new();
+    while let Some(chunk) = within(LIMIT, "a chunk", reader.next()).await.unwrap() {
+        let partition = chunk.topic_partition().partition;
+        order.push(partition);
+        let offsets = seen.entry(partition).or_default();
+        chunk
+            .for_each_record(&mut Decoder::new(), |record| {
+                offsets.push(record.offset);
+                Ok::<_, Error>(())
+            })
+            .unwrap();
+    }
+    assert_eq!(seen, all(2, 500));
+    let last_of_the_fast = order.iter().rposition(|partition| *partition == 0).unwrap();
+    let slow_before = order[..last_of_the_fast].iter().filter(|partition| **partition == 1).count();
+    assert!(slow_before <= 1 && order.len() > 10, "{order:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_broker_that_stays_silent_is_an_error_after_the_deadline() {
     let brokers = Brokers::new([1, 2].map(|leader| Log::new(leader, 5, 10, 100)));
     let client = brokers.client().await;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use kafka_protocol::messages::fetch_response::{FetchableTopicResponse, PartitionData};
@@ -36,6 +37,8 @@ pub(crate) struct State {
     pub(crate) logs: BTreeMap<i32, Log>,
     /// Brokers that take requests and do not answer them.
     pub(crate) silent: HashSet<i32>,
+    /// Brokers that take so long for each answer.
+    pub(crate) slow: HashMap<i32, Duration>,
     /// Answer a fetch with a partition that was not asked for.
     pub(crate) wrong_partition: bool,
     /// Hurt the next so many batches on their way.
@@ -178,13 +181,17 @@ impl Brokers {
             if self.state().silent.contains(&id) {
                 return it.fall_silent().await;
             }
+            let delay = self.state().slow.get(&id).copied();
+            if let Some(delay) = delay {
+                tokio::time::sleep(delay).await;
+            }
             match asked.api {
                 ApiKey::Metadata => it.answer(&asked, &self.metadata()).await?,
                 ApiKey::ListOffsets => it.answer(&asked, &self.offsets(&asked)).await?,
                 ApiKey::Fetch => {
                     let (response, wait) = self.fetch(id, &asked);
                     if wait > 0 {
-                        tokio::time::sleep(std::time::Duration::from_millis(wait)).await;
+                        tokio::time::sleep(Duration::from_millis(wait)).await;
                     }
                     it.answer(&asked, &response).await?;
                 }
