@@ -2,7 +2,9 @@
 //!
 //! Made with the classes of kafka-clients 3.9.1: `ScramFormatter` and `ScramMessages` as the
 //! client, with the bytes 0 to 23 in base64 as its nonce, `ScramSaslServer` with a
-//! `DelegationTokenCache` or a cache of credentials as the server, which accepted.
+//! `DelegationTokenCache` or a cache of credentials as the server, which accepted. Those named
+//! `BROKER_` were recorded from a broker of Apache Kafka 4.3.1 on loopback, to which a client that
+//! shares no code with this one sent the same nonce.
 
 use super::scram::{ScramCredentials, ScramMechanism};
 use crate::secret::Secret;
@@ -81,4 +83,34 @@ pub(crate) const USER_SHA_512: Transcript = Transcript {
     client_final: "c=biws,r=AAECAwQFBgcICQoLDA0ODxAREhMUFRYX4ne138vocppz9spitph7jz3ov,\
         p=Jaqy41aDZoKNXgGOK6ujt9a5t+9i6bVAsddRxidjyIy9pDbJCQo4SzGCInmg/iWKrJG0zAo7/JdBUiDw1onrYg==",
     server_final: "v=HirordKPblhQEzhtjN9lvrNJX44+O8DSKvjXaGSs7HDt7N6iUPl06SPh/Cs1c5YeXxl/M0e711ADVI4G19Z4pw==",
+};
+
+/// A delegation token over SCRAM-SHA-512, which a broker accepted and then deleted.
+#[cfg(test)]
+pub(crate) const BROKER_TOKEN_SHA_512: Transcript = Transcript {
+    mechanism: ScramMechanism::Sha512,
+    user: "X-sJOfdDRxeVjDtnB7k2Iw",
+    password: "NIci4R5CSdf/q3aK278x2qeucv+nE22QV59Y7u88M4zJgfx4JeEjQ2z5lDbM8WjDXcaxLQEPgS8NRAteqB3rrQ==",
+    token_auth: true,
+    client_first: "n,,n=X-sJOfdDRxeVjDtnB7k2Iw,r=AAECAwQFBgcICQoLDA0ODxAREhMUFRYX,tokenauth=true",
+    server_first: "r=AAECAwQFBgcICQoLDA0ODxAREhMUFRYXqpbo6kjrr7zi5vtsalxrrs77h,\
+        s=NnFmZnNraDJjazE4eTRhMzFkbDRiZmo3aQ==,i=4096",
+    client_final: "c=biws,r=AAECAwQFBgcICQoLDA0ODxAREhMUFRYXqpbo6kjrr7zi5vtsalxrrs77h,\
+        p=V5iH4v32MschL8yR7KTTsPoMjJesQALMokPEZjE0gLP08PD+ahYl5SixfOT9dgyS46X1+15NFysg522Y+GF6Tw==",
+    server_final: "v=Erxj9JDGGKjKEcjktFjWfJpxeaOs1Yil6ZFu64G7iM0rp8z+rwsguT/ZgUIwnAJUDaxHZ5qji3DgxPX1RLeMKw==",
+};
+
+/// A user over SCRAM-SHA-256, whom a broker accepted.
+#[cfg(test)]
+pub(crate) const BROKER_USER_SHA_256: Transcript = Transcript {
+    mechanism: ScramMechanism::Sha256,
+    user: "bob",
+    password: "bob-secret",
+    token_auth: false,
+    client_first: "n,,n=bob,r=AAECAwQFBgcICQoLDA0ODxAREhMUFRYX",
+    server_first: "r=AAECAwQFBgcICQoLDA0ODxAREhMUFRYX17xj3jss14r0s5zmwc0hv2xxz8,\
+        s=Z3RsOGFycmJvMGQydTJia2tybnQweTM2cA==,i=4096",
+    client_final: "c=biws,r=AAECAwQFBgcICQoLDA0ODxAREhMUFRYX17xj3jss14r0s5zmwc0hv2xxz8,\
+        p=4hAoZcnJHmHVon2gqhEZMDhzW1+xYCoMCa92iAnM6ow=",
+    server_final: "v=Ki49z0118BoN77AnmkxEN3yRGjnL+PtD14Wp/6tgi2Y=",
 };

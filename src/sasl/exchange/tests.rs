@@ -70,7 +70,9 @@ fn text(secret: &Secret) -> &str {
 
 #[test]
 fn says_and_accepts_what_kafka_does() {
-    for login in [transcript::TOKEN_SHA_512, transcript::TOKEN_SHA_256, transcript::USER_SHA_512] {
+    let by_classes = [transcript::TOKEN_SHA_512, transcript::TOKEN_SHA_256, transcript::USER_SHA_512];
+    let by_a_broker = [transcript::BROKER_TOKEN_SHA_512, transcript::BROKER_USER_SHA_256];
+    for login in by_classes.into_iter().chain(by_a_broker) {
         let exchange = Exchange::scram(login.credentials(), Transcript::ENTROPY);
         let Step::Send { response, next } = exchange.step(b"").unwrap() else { panic!() };
         assert_eq!(text(&response), login.client_first);
