@@ -1,0 +1,214 @@
+//! Fetch, versions 4 to 18.
+//!
+//! - Bytes as KIP-74 has it: at most `max_bytes` (and 55 MiB) in all and `partition_max_bytes` each,
+//!   in the order of the request; only the first partition that has anything gives its first batch
+//!   whole however large. What fits is cut at the limit, so a last batch may be incomplete; a
+//!   partition whose first batch does not fit is answered empty.
+//! - Reading starts at the batch that holds the offset, so earlier records may come with it.
+//! - Isolation 0 reads to the high watermark (here the log end); 1 to the last stable offset, with
+//!   the aborted transactions in between.
+//! - With less than `min_bytes` and no error the answer waits for writes, up to `max_wait_ms`.
+//! - 1 for an offset outside of log start and log end, 3 or 100 for an unknown topic, 6, 74, 75.
+//!   From version 12 on a `last_fetched_epoch` that has diverged is told so; from 16 on 6 and 74
+//!   tell the leader (KIP-951).
+//! - Sessions (KIP-227) are refused as by a broker whose cache is full: every answer has session 0,
+//!   and a request inside a session gets 70.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use kafka_protocol::ResponseError;
+use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
+use kafka_protocol::messages::fetch_response::{
+    AbortedTransaction, EpochEndOffset, FetchableTopicResponse, LeaderIdAndEpoch, NodeEndpoint, PartitionData,
+};
+use kafka_protocol::messages::{FetchRequest, FetchResponse};
+
+use super::{Answer, Api, Call};
+use crate::BrokerId;
+use crate::clock::period;
+use crate::shape::{BYTE, INT32, INT32S, INT64, Shape, TEXT, UUID, list, shape};
+use crate::state::Partition;
+
+/// The broker's own limit, `fetch.max.bytes`.
+const MAX_BYTES: usize = 55 * 1024 * 1024;
+
+pub(super) struct Fetch;
+
+impl Api for Fetch {
+    type Request = FetchRequest;
+    const SHAPE: Shape = Shape {
+        brokers_tags: 2,
+        ..shape(
+            12,
+            &[
+                INT32.until(14),
+                INT32,
+                INT32,
+                INT32,
+                BYTE,
+                INT32.since(7),
+                INT32.since(7),
+                list(&[
+                    TEXT.until(12),
+                    UUID.since(13),
+                    list(&[INT32, INT32.since(9), INT64, INT32.since(12), INT64.since(5), INT32]),
+                ]),
+                list(&[TEXT.until(12), UUID.since(13), INT32S]).since(7),
+                TEXT.since(11),
+            ],
+        )
+    };
+
+    fn answer(request: FetchRequest, call: &mut Call<'_>) -> Answer<FetchResponse> {
+        let response = FetchResponse::default().with_throttle_time_ms(call.throttle());
+        if let Some(code) = call.refusal() {
+            return Answer::Reply(response.with_error_code(code));
+        }
+        // 0 opens a session, -1 wants none; anything else is inside of one.
+        if !matches!(request.session_epoch, -1 | 0) {
+            return Answer::Reply(response.with_error_code(ResponseError::FetchSessionIdNotFound.code()));
+        }
+        let mut reading = Reading {
+            left: bytes(request.max_bytes).min(MAX_BYTES),
+            nothing_yet: true,
+            committed_only: request.isolation_level == 1,
+            read: 0,
+            failed: false,
+            response,
+        };
+        for topic in &request.topics {
+            let answer = reading.topic(topic, call);
+            reading.response.responses.push(answer);
+        }
+        let since = call.waiting_since.unwrap_or(call.now);
+        let until = since.instant + period(request.max_wait_ms.into());
+        let enough = reading.read >= bytes(request.min_bytes) || reading.failed || request.topics.is_empty();
+        if enough || until <= call.now.instant {
+            return Answer::Reply(reading.response);
+        }
+        Answer::Later(until.max(call.now.instant + Duration::from_millis(1)))
+    }
+}
+
+fn bytes(number: i32) -> usize {
+    usize::try_from(number).unwrap_or(0)
+}
+
+/// A fetch under way: what is left of its limits.
+struct Reading {
+    left: usize,
+    nothing_yet: bool,
+    committed_only: bool,
+    read: usize,
+    failed: bool,
+    response: FetchResponse,
+}
+
+impl Reading {
+    fn topic(&mut self, topic: &FetchTopic, call: &mut Call<'_>) -> FetchableTopicResponse {
+        let name = call.topic_name(&topic.topic, topic.topic_id);
+        let partitions = topic
+            .partitions
+            .iter()
+            .map(|asked| {
+                let found =
+                    name.as_ref().map_err(|&code| code).and_then(|name| self.partition(name, asked, call));
+                found.unwrap_or_else(|code| {
+                    self.failed = true;
+                    let name = name.as_deref().unwrap_or_default();
+                    refused(name, asked.partition, code, call, &mut self.response.node_endpoints)
+                })
+            })
+            .collect();
+        FetchableTopicResponse::default()
+            .with_topic(topic.topic.clone())
+            .with_topic_id(topic.topic_id)
+            .with_partitions(partitions)
+    }
+
+    fn partition(
+        &mut self,
+        topic: &str,
+        asked: &FetchPartition,
+        call: &mut Call<'_>,
+    ) -> Result<PartitionData, i16> {
+        let partition = call.led(topic, asked.partition, asked.current_leader_epoch)?;
+        let log = &partition.log;
+        let answer = PartitionData::default()
+            .with_partition_index(asked.partition)
+            .with_high_watermark(log.end())
+            .with_last_stable_offset(log.last_stable())
+            .with_log_start_offset(log.start())
+            .with_preferred_read_replica((-1).into())
+            .with_aborted_transactions(None)
+            .with_records(Some(Bytes::new()));
+        if let Some(diverging) = diverging(partition, asked) {
+            self.failed = true;
+            return Ok(answer.with_diverging_epoch(diverging));
+        }
+        if asked.fetch_offset < log.start() || asked.fetch_offset > log.end() {
+            return Err(ResponseError::OffsetOutOfRange.code());
+        }
+        let until = if self.committed_only { log.last_stable() } else { log.end() };
+        let limit = bytes(asked.partition_max_bytes).min(self.left);
+        let records = log.read(asked.fetch_offset, until, limit, self.nothing_yet);
+        self.left = self.left.saturating_sub(records.len());
+        self.read = self.read.saturating_add(records.len());
+        self.nothing_yet &= records.is_empty();
+        let answer = answer.with_records(Some(records));
+        if !self.committed_only {
+            return Ok(answer);
+        }
+        let aborted = log.aborted(asked.fetch_offset, until).map(|aborted| {
+            AbortedTransaction::default()
+                .with_producer_id(aborted.producer_id.into())
+                .with_first_offset(aborted.first_offset)
+        });
+        Ok(answer.with_aborted_transactions(Some(aborted.collect())))
+    }
+}
+
+fn diverging(partition: &Partition, asked: &FetchPartition) -> Option<EpochEndOffset> {
+    if asked.last_fetched_epoch < 0 {
+        return None;
+    }
+    let (epoch, end) =
+        partition.log.end_of_epoch(asked.last_fetched_epoch, partition.epoch).unwrap_or((-1, -1));
+    (epoch < asked.last_fetched_epoch || end < asked.fetch_offset)
+        .then(|| EpochEndOffset::default().with_epoch(epoch).with_end_offset(end))
+}
+
+fn refused(
+    topic: &str,
+    index: i32,
+    code: i16,
+    call: &Call<'_>,
+    endpoints: &mut Vec<NodeEndpoint>,
+) -> PartitionData {
+    let out_of_range = code == ResponseError::OffsetOutOfRange.code();
+    let log = call.state.topics.by_name(topic).and_then(|t| t.partition(index)).map(|p| &p.log);
+    let (end, stable, start) =
+        log.filter(|_| out_of_range).map_or((-1, -1, -1), |l| (l.end(), l.last_stable(), l.start()));
+    let answer = PartitionData::default()
+        .with_partition_index(index)
+        .with_error_code(code)
+        .with_high_watermark(end)
+        .with_last_stable_offset(stable)
+        .with_log_start_offset(start)
+        .with_preferred_read_replica((-1).into())
+        .with_records(Some(Bytes::new()));
+    let moved = [ResponseError::NotLeaderOrFollower.code(), ResponseError::FencedLeaderEpoch.code()];
+    if call.version < 16 || !moved.contains(&code) {
+        return answer;
+    }
+    let (leader, epoch) = call.leader_of(topic, index);
+    if leader >= 0 && endpoints.iter().all(|node| node.node_id.0 != leader) {
+        let (host, port) = call.address(BrokerId(leader));
+        endpoints
+            .push(NodeEndpoint::default().with_node_id(leader.into()).with_host(host.into()).with_port(port));
+    }
+    answer.with_current_leader(
+        LeaderIdAndEpoch::default().with_leader_id(leader.into()).with_leader_epoch(epoch),
+    )
+}

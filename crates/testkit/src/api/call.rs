@@ -1,0 +1,98 @@
+//! What an API sees besides its request.
+
+use kafka_protocol::ResponseError;
+use kafka_protocol::messages::TopicName;
+use uuid::Uuid;
+
+use crate::BrokerId;
+use crate::clock::{Now, millis};
+use crate::fault::Action;
+use crate::serve::Session;
+use crate::state::{Partition, State};
+
+/// A request on its way through an API.
+#[derive(Debug)]
+pub(crate) struct Call<'a> {
+    pub(crate) state: &'a mut State,
+    pub(crate) session: &'a mut Session,
+    pub(crate) now: Now,
+    pub(crate) broker: BrokerId,
+    pub(crate) version: i16,
+    pub(crate) fault: Option<&'a Action>,
+    /// When the request was first answered with "later".
+    pub(crate) waiting_since: Option<Now>,
+}
+
+impl Call<'_> {
+    /// The throttle time to report.
+    pub(crate) fn throttle(&self) -> i32 {
+        match self.fault {
+            Some(Action::Throttle(time)) => i32::try_from(millis(*time)).unwrap_or(i32::MAX),
+            _ => 0,
+        }
+    }
+
+    /// The error code that a fault demands for the whole request.
+    pub(crate) fn refusal(&self) -> Option<i16> {
+        match self.fault {
+            Some(Action::Refuse(code)) => Some(*code),
+            _ => None,
+        }
+    }
+
+    /// The error code that a fault demands for a partition.
+    pub(crate) fn partition_refusal(&self, name: &str, index: i32) -> Option<i16> {
+        match self.fault {
+            Some(Action::RefusePartition { topic, partition, code })
+                if topic == name && *partition == index =>
+            {
+                Some(*code)
+            }
+            _ => self.refusal(),
+        }
+    }
+
+    /// A partition that this broker leads, or the error code: of a fault, 3, 6, 74 or 75. An epoch of
+    /// -1 is not compared.
+    pub(crate) fn led(&mut self, topic: &str, index: i32, epoch: i32) -> Result<&mut Partition, i16> {
+        if let Some(code) = self.partition_refusal(topic, index) {
+            return Err(code);
+        }
+        let partition = self
+            .state
+            .topics
+            .by_name_mut(topic)
+            .and_then(|topic| topic.partition_mut(index))
+            .ok_or(ResponseError::UnknownTopicOrPartition.code())?;
+        if epoch >= 0 && epoch < partition.epoch {
+            return Err(ResponseError::FencedLeaderEpoch.code());
+        }
+        if epoch > partition.epoch {
+            return Err(ResponseError::UnknownLeaderEpoch.code());
+        }
+        if partition.leader != Some(self.broker) {
+            return Err(ResponseError::NotLeaderOrFollower.code());
+        }
+        Ok(partition)
+    }
+
+    /// The topic's name, by name or by id; 100 for an id that no topic has.
+    pub(crate) fn topic_name(&self, name: &TopicName, id: Uuid) -> Result<String, i16> {
+        if id.is_nil() {
+            return Ok(name.to_string());
+        }
+        self.state.topics.name_of(id).map(str::to_owned).ok_or(ResponseError::UnknownTopicId.code())
+    }
+
+    /// The leader and its epoch, for answers that say where a partition has gone; -1 if unknown.
+    pub(crate) fn leader_of(&self, topic: &str, index: i32) -> (i32, i32) {
+        let partition = self.state.topics.by_name(topic).and_then(|topic| topic.partition(index));
+        partition.map_or((-1, -1), |p| (p.leader.map_or(-1, |leader| leader.0), p.epoch))
+    }
+
+    /// The address of a broker on the listener of this connection.
+    pub(crate) fn address(&self, broker: BrokerId) -> (String, i32) {
+        let address = self.state.address(broker, self.session.protocol);
+        address.map_or((String::new(), -1), |(host, port)| (host, port.into()))
+    }
+}

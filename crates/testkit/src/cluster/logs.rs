@@ -1,0 +1,266 @@
+//! Topics and their logs, as a test writes, ages and damages them.
+
+use bytes::Bytes;
+
+use super::Cluster;
+use crate::clock::Now;
+use crate::log::{Batch, Writer, encode_batch, marker};
+use crate::state::{Partition, State};
+use crate::{BrokerId, Error, Record};
+
+/// Where a log stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogOffsets {
+    /// The first offset.
+    pub start: i64,
+    /// The offset up to which no transaction is open.
+    pub last_stable: i64,
+    /// The offset after the last record: the high watermark.
+    pub end: i64,
+    /// The leader epoch.
+    pub leader_epoch: i32,
+}
+
+/// A record as it stands in the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoggedRecord {
+    /// Its offset.
+    pub offset: i64,
+    /// Milliseconds since the Unix epoch.
+    pub timestamp: i64,
+    /// The key, if any.
+    pub key: Option<Bytes>,
+    /// The value, if any.
+    pub value: Option<Bytes>,
+}
+
+impl Cluster {
+    /// Makes a topic; its replicas go round the brokers.
+    ///
+    /// # Errors
+    /// [`Error::TopicExists`].
+    pub fn create_topic(&self, name: &str, partitions: i32, replicas: usize) -> Result<(), Error> {
+        let (mut state, _) = self.shared.lock();
+        if state.topics.by_name(name).is_some() {
+            return Err(Error::TopicExists(name.to_owned()));
+        }
+        let replicas = replicas.clamp(1, state.nodes.len());
+        state.create_topic(name, partitions, replicas);
+        Ok(())
+    }
+
+    /// Deletes a topic with its records. Made again it has another id and starts at offset 0.
+    ///
+    /// # Errors
+    /// [`Error::UnknownPartition`] with partition -1.
+    pub fn delete_topic(&self, name: &str) -> Result<(), Error> {
+        let removed = self.shared.lock().0.topics.remove(name);
+        self.shared.changed.notify_waiters();
+        let unknown = || Error::UnknownPartition { topic: name.to_owned(), partition: -1 };
+        removed.then_some(()).ok_or_else(unknown)
+    }
+
+    /// Changes a partition under the lock, and wakes the fetches that wait.
+    fn change<T>(
+        &self,
+        topic: &str,
+        partition: i32,
+        change: impl FnOnce(&mut Partition, Now) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let changed = {
+            let (mut state, now) = self.shared.lock();
+            change(find(&mut state, topic, partition)?, now)
+        };
+        self.shared.changed.notify_waiters();
+        changed
+    }
+
+    /// Writes records as one uncompressed batch, and gives the first offset.
+    ///
+    /// # Errors
+    /// [`Error::UnknownPartition`]; [`Error::InvalidBatch`] without records.
+    pub fn write(&self, topic: &str, partition: i32, records: &[Record]) -> Result<i64, Error> {
+        self.write_as(topic, partition, records, Writer::PLAIN)
+    }
+
+    fn write_as(
+        &self,
+        topic: &str,
+        partition: i32,
+        records: &[Record],
+        writer: Writer,
+    ) -> Result<i64, Error> {
+        if records.is_empty() {
+            return Err(Error::InvalidBatch);
+        }
+        self.change(topic, partition, |partition, now| {
+            let batch = encode_batch(records, writer, now.millis);
+            Ok(partition.log.append(&batch, partition.epoch))
+        })
+    }
+
+    /// Appends record batches of format 2 as they are, compressed ones too; offsets and epochs are
+    /// set. Gives the first offset.
+    ///
+    /// # Errors
+    /// [`Error::UnknownPartition`]; [`Error::InvalidBatch`] if a checksum or a length is wrong; then
+    /// nothing is written.
+    pub fn write_batches(&self, topic: &str, partition: i32, batches: Bytes) -> Result<i64, Error> {
+        let batches = Batch::parse_all(batches).map_err(|_| Error::InvalidBatch)?;
+        self.change(topic, partition, |partition, _| {
+            let first = partition.log.end();
+            for batch in &batches {
+                partition.log.append(batch, partition.epoch);
+            }
+            Ok(first)
+        })
+    }
+
+    /// Writes records of a transaction: of a new producer, or one whose id this gave before. The
+    /// transaction stays open until [`Cluster::end_transaction`]. Gives the producer's id.
+    ///
+    /// # Errors
+    /// As [`Cluster::write`].
+    pub fn write_in_transaction(
+        &self,
+        topic: &str,
+        partition: i32,
+        producer_id: Option<i64>,
+        records: &[Record],
+    ) -> Result<i64, Error> {
+        let producer_id = producer_id.unwrap_or_else(|| self.shared.lock().0.producer_ids.allot());
+        let writer = Writer { producer_id, producer_epoch: 0, base_sequence: 0, transactional: true };
+        self.write_as(topic, partition, records, writer)?;
+        Ok(producer_id)
+    }
+
+    /// Ends a transaction in a partition by a marker.
+    ///
+    /// # Errors
+    /// [`Error::UnknownPartition`], [`Error::NoTransaction`].
+    pub fn end_transaction(
+        &self,
+        topic: &str,
+        partition: i32,
+        producer_id: i64,
+        committed: bool,
+    ) -> Result<(), Error> {
+        self.change(topic, partition, |partition, now| {
+            if !partition.log.has_open(producer_id) {
+                return Err(Error::NoTransaction);
+            }
+            let writer = Writer { producer_id, producer_epoch: 0, base_sequence: -1, transactional: true };
+            partition.log.append(&marker(writer, committed, now.millis), partition.epoch);
+            Ok(())
+        })
+    }
+
+    /// Where a log starts and ends.
+    ///
+    /// # Errors
+    /// [`Error::UnknownPartition`].
+    pub fn offsets(&self, topic: &str, partition: i32) -> Result<LogOffsets, Error> {
+        let (mut state, _) = self.shared.lock();
+        let partition = find(&mut state, topic, partition)?;
+        Ok(LogOffsets {
+            start: partition.log.start(),
+            last_stable: partition.log.last_stable(),
+            end: partition.log.end(),
+            leader_epoch: partition.epoch,
+        })
+    }
+
+    /// All records from the log start on, markers left out, aborted ones not.
+    ///
+    /// # Errors
+    /// [`Error::UnknownPartition`]; [`Error::Compressed`] if a batch is compressed.
+    pub fn read(&self, topic: &str, partition: i32) -> Result<Vec<LoggedRecord>, Error> {
+        let (mut state, _) = self.shared.lock();
+        let log = &find(&mut state, topic, partition)?.log;
+        let mut records = Vec::new();
+        for batch in log.batches().iter().filter(|batch| !batch.is_control()) {
+            if batch.is_compressed() {
+                return Err(Error::Compressed);
+            }
+            for record in batch.records().filter(|record| record.offset >= log.start()) {
+                let [key, value] = record.key_and_value().ok_or(Error::InvalidBatch)?;
+                records.push(LoggedRecord {
+                    offset: record.offset,
+                    timestamp: record.timestamp,
+                    key: key.map(Bytes::copy_from_slice),
+                    value: value.map(Bytes::copy_from_slice),
+                });
+            }
+        }
+        Ok(records)
+    }
+
+    /// Moves the log start, as retention does.
+    ///
+    /// # Errors
+    /// [`Error::UnknownPartition`].
+    pub fn delete_records_before(&self, topic: &str, partition: i32, offset: i64) -> Result<(), Error> {
+        self.change(topic, partition, |partition, _| {
+            partition.log.delete_before(offset);
+            Ok(())
+        })
+    }
+
+    /// Takes out the records whose offset `keep` refuses, as compaction does: the others keep their
+    /// offsets, and batches that are left empty go. Markers stay.
+    ///
+    /// # Errors
+    /// [`Error::UnknownPartition`]; [`Error::Compressed`], and nothing has changed.
+    pub fn compact(
+        &self,
+        topic: &str,
+        partition: i32,
+        mut keep: impl FnMut(i64) -> bool,
+    ) -> Result<(), Error> {
+        self.change(topic, partition, |partition, _| {
+            if partition.log.compact(&mut keep) { Ok(()) } else { Err(Error::Compressed) }
+        })
+    }
+
+    /// Makes another broker the leader; nothing is lost.
+    ///
+    /// # Errors
+    /// [`Error::UnknownPartition`], [`Error::UnknownBroker`].
+    pub fn move_leader(&self, topic: &str, partition: i32, to: BrokerId) -> Result<(), Error> {
+        self.stops.get(&to).ok_or(Error::UnknownBroker(to))?;
+        self.change(topic, partition, |partition, _| {
+            if !partition.replicas.contains(&to) {
+                partition.replicas.push(to);
+            }
+            partition.change_leader(Some(to));
+            Ok(())
+        })
+    }
+
+    /// Makes a broker the leader that lacks the log's end from `offset` on: those records are lost,
+    /// with the whole batch that spans the offset.
+    ///
+    /// # Errors
+    /// [`Error::UnknownPartition`], [`Error::UnknownBroker`].
+    pub fn unclean_leader(
+        &self,
+        topic: &str,
+        partition: i32,
+        to: BrokerId,
+        offset: i64,
+    ) -> Result<(), Error> {
+        self.move_leader(topic, partition, to)?;
+        self.change(topic, partition, |partition, _| {
+            partition.log.truncate(offset);
+            Ok(())
+        })
+    }
+}
+
+fn find<'a>(state: &'a mut State, topic: &str, partition: i32) -> Result<&'a mut Partition, Error> {
+    state
+        .topics
+        .by_name_mut(topic)
+        .and_then(|topic| topic.partition_mut(partition))
+        .ok_or_else(|| Error::UnknownPartition { topic: topic.to_owned(), partition })
+}

@@ -1,0 +1,164 @@
+//! A running cluster, as a test holds it.
+
+mod logs;
+mod tokens;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+pub use logs::{LogOffsets, LoggedRecord};
+
+use crate::serve::{Door, Shared};
+use crate::{BrokerId, ClusterBuilder, Connector, Counters, Error, Fault, Protocol};
+
+/// A Kafka cluster inside this process. Dropping it ends its brokers and closes their connections.
+#[derive(Debug)]
+pub struct Cluster {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) stops: BTreeMap<BrokerId, watch::Sender<()>>,
+    pub(crate) doors: Arc<BTreeMap<(String, u16), Door>>,
+    pub(crate) accepting: Vec<JoinHandle<()>>,
+    #[cfg(feature = "tls")]
+    pub(crate) authority: crate::tls::Authority,
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        for task in &self.accepting {
+            task.abort();
+        }
+    }
+}
+
+impl Cluster {
+    /// Sets up a cluster.
+    #[must_use]
+    pub fn builder() -> ClusterBuilder {
+        ClusterBuilder::default()
+    }
+
+    pub(crate) fn accept(&mut self, sockets: BTreeMap<(BrokerId, Protocol), TcpListener>) {
+        for (place, socket) in sockets {
+            let door = self.doors.values().find(|door| (door.broker, door.protocol) == place);
+            if let Some(door) = door {
+                self.accepting.push(tokio::spawn(door.clone().accept(socket)));
+            }
+        }
+    }
+
+    /// `host:port` of a listener on every broker, separated by commas.
+    ///
+    /// # Errors
+    /// [`Error::NoListener`].
+    pub fn bootstrap(&self, protocol: Protocol) -> Result<String, Error> {
+        let brokers: Vec<BrokerId> = self.shared.lock().0.nodes.keys().copied().collect();
+        let addresses: Result<Vec<String>, Error> = brokers
+            .into_iter()
+            .map(|broker| self.address(broker, protocol).map(|(host, port)| format!("{host}:{port}")))
+            .collect();
+        Ok(addresses?.join(","))
+    }
+
+    /// Host and port of a listener of one broker.
+    ///
+    /// # Errors
+    /// [`Error::NoListener`].
+    pub fn address(&self, broker: BrokerId, protocol: Protocol) -> Result<(String, u16), Error> {
+        self.shared.lock().0.address(broker, protocol).ok_or(Error::NoListener(protocol))
+    }
+
+    /// Opens pipes to the brokers of a cluster in memory.
+    #[must_use]
+    pub fn connector(&self) -> Connector {
+        Connector { doors: Arc::clone(&self.doors) }
+    }
+
+    /// The certificate that clients of SSL and SASL_SSL are to trust, in PEM.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn ca_pem(&self) -> &str {
+        self.authority.pem()
+    }
+
+    /// Makes a certificate with which a client of the SSL listener is `User:name`.
+    ///
+    /// # Errors
+    /// [`Error::Tls`].
+    #[cfg(feature = "tls")]
+    pub fn client_identity(&self, name: &str) -> Result<crate::Identity, Error> {
+        self.authority.client(name)
+    }
+
+    /// The faults of the cluster's brokers.
+    #[must_use]
+    pub fn faults(&self) -> Faults<'_> {
+        Faults { shared: &self.shared }
+    }
+
+    /// What the brokers have counted so far.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.shared.lock().0.counters.clone()
+    }
+
+    /// The brokers' wall clock, in milliseconds since the Unix epoch.
+    #[must_use]
+    pub fn now(&self) -> i64 {
+        self.shared.lock().1.millis
+    }
+
+    /// Stops a broker: its connections are closed, new ones are closed at once, and others lead its
+    /// partitions. Partitions without another replica have no leader.
+    ///
+    /// # Errors
+    /// [`Error::UnknownBroker`].
+    pub fn stop_broker(&self, broker: BrokerId) -> Result<(), Error> {
+        let stop = self.stops.get(&broker).ok_or(Error::UnknownBroker(broker))?;
+        self.shared.lock().0.set_running(broker, false);
+        stop.send_replace(());
+        self.shared.changed.notify_waiters();
+        Ok(())
+    }
+
+    /// Starts a broker that was stopped. It leads what has no leader.
+    ///
+    /// # Errors
+    /// [`Error::UnknownBroker`].
+    pub fn start_broker(&self, broker: BrokerId) -> Result<(), Error> {
+        self.stops.get(&broker).ok_or(Error::UnknownBroker(broker))?;
+        self.shared.lock().0.set_running(broker, true);
+        self.shared.changed.notify_waiters();
+        Ok(())
+    }
+
+    /// Closes every connection of a broker, which goes on running.
+    ///
+    /// # Errors
+    /// [`Error::UnknownBroker`].
+    pub fn close_connections(&self, broker: BrokerId) -> Result<(), Error> {
+        self.stops.get(&broker).ok_or(Error::UnknownBroker(broker))?.send_replace(());
+        Ok(())
+    }
+}
+
+/// The faults of a cluster; see [`Fault`].
+#[derive(Clone, Copy, Debug)]
+pub struct Faults<'a> {
+    shared: &'a Shared,
+}
+
+impl Faults<'_> {
+    /// Adds a fault.
+    pub fn add(&self, fault: Fault) {
+        self.shared.lock().0.faults.add(fault);
+    }
+
+    /// Removes all of them. Requests that stall stay so.
+    pub fn clear(&self) {
+        self.shared.lock().0.faults.clear();
+    }
+}

@@ -1,0 +1,168 @@
+//! Faults: what a broker does wrong on purpose.
+
+use std::time::Duration;
+
+use kafka_protocol::messages::ApiKey;
+
+use crate::BrokerId;
+use crate::random::Random;
+
+/// What goes wrong with one request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Action {
+    /// The request is carried out and answered so much later.
+    Delay(Duration),
+    /// The request is never carried out nor answered; the connection stays open and is not read.
+    Stall,
+    /// The request is carried out, its answer is not sent, the next request is served.
+    Drop,
+    /// The connection is closed before the request is carried out.
+    CloseBefore,
+    /// The request is carried out, and the connection is closed in place of an answer.
+    CloseAfter,
+    /// Only so many bytes of the answer are sent, its length among them; then the connection is
+    /// closed.
+    Truncate(usize),
+    /// One byte of the answer, after length and correlation id, is changed. The seed chooses which.
+    CorruptByte,
+    /// The answer carries another correlation id.
+    WrongCorrelationId,
+    /// The answer's length prefix claims this.
+    ClaimLength(i32),
+    /// Bytes of the answer are overwritten, counted from its length prefix on: hostile counts.
+    Overwrite {
+        /// Where the first byte goes.
+        at: usize,
+        /// What to write.
+        bytes: Vec<u8>,
+    },
+    /// The request is refused with this error code; where codes are per partition, in all of them.
+    Refuse(i16),
+    /// One partition of the request is refused with this error code.
+    RefusePartition {
+        /// The topic's name.
+        topic: String,
+        /// The partition.
+        partition: i32,
+        /// The error code.
+        code: i16,
+    },
+    /// The answer says that the client was throttled for so long.
+    Throttle(Duration),
+}
+
+/// An [`Action`], and the requests that it hits. Of several faults that match, the oldest one hits.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fault {
+    action: Action,
+    broker: Option<BrokerId>,
+    api: Option<ApiKey>,
+    connection: Option<u64>,
+    skip: u64,
+    times: u64,
+    chance: f64,
+}
+
+impl Fault {
+    /// A fault that hits every request, until it is narrowed.
+    #[must_use]
+    pub fn new(action: Action) -> Self {
+        Self { action, broker: None, api: None, connection: None, skip: 0, times: u64::MAX, chance: 1.0 }
+    }
+
+    /// Only requests to this broker.
+    #[must_use]
+    pub fn on_broker(mut self, broker: BrokerId) -> Self {
+        self.broker = Some(broker);
+        self
+    }
+
+    /// Only requests of this API.
+    #[must_use]
+    pub fn on_api(mut self, api: ApiKey) -> Self {
+        self.api = Some(api);
+        self
+    }
+
+    /// Only requests on this connection: they are numbered from 1 in the order of their opening,
+    /// over all brokers.
+    #[must_use]
+    pub fn on_connection(mut self, number: u64) -> Self {
+        self.connection = Some(number);
+        self
+    }
+
+    /// Lets the first matching requests pass.
+    #[must_use]
+    pub fn after(mut self, requests: u64) -> Self {
+        self.skip = requests;
+        self
+    }
+
+    /// Hits so many requests, then never again. Default: no end.
+    #[must_use]
+    pub fn times(mut self, requests: u64) -> Self {
+        self.times = requests;
+        self
+    }
+
+    /// Hits a matching request with this probability, from 0 to 1; the cluster's seed decides.
+    #[must_use]
+    pub fn chance(mut self, probability: f64) -> Self {
+        self.chance = probability;
+        self
+    }
+
+    fn hits(&mut self, broker: BrokerId, api: ApiKey, connection: u64, random: &mut Random) -> bool {
+        let matches = self.broker.is_none_or(|b| b == broker)
+            && self.api.is_none_or(|a| a == api)
+            && self.connection.is_none_or(|c| c == connection);
+        if !matches || self.times == 0 {
+            return false;
+        }
+        if self.skip > 0 {
+            self.skip -= 1;
+            return false;
+        }
+        if self.chance < 1.0 {
+            let [high, low, ..] = random.next().to_be_bytes();
+            if f64::from(u16::from_be_bytes([high, low])) >= self.chance * 65536.0 {
+                return false;
+            }
+        }
+        self.times = self.times.saturating_sub(1);
+        true
+    }
+}
+
+/// The faults of a cluster.
+#[derive(Debug, Default)]
+pub(crate) struct FaultList {
+    faults: Vec<Fault>,
+}
+
+impl FaultList {
+    pub(crate) fn add(&mut self, fault: Fault) {
+        self.faults.push(fault);
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.faults.clear();
+    }
+
+    pub(crate) fn pick(
+        &mut self,
+        broker: BrokerId,
+        api: ApiKey,
+        connection: u64,
+        random: &mut Random,
+    ) -> Option<Action> {
+        let hit = self
+            .faults
+            .iter_mut()
+            .find_map(|fault| fault.hits(broker, api, connection, random).then(|| fault.action.clone()));
+        self.faults.retain(|fault| fault.times > 0);
+        hit
+    }
+}

@@ -1,0 +1,189 @@
+//! The log of a partition, in memory: batches as their bytes, transactions, epochs.
+//!
+//! There is one log for all replicas, so the high watermark is always the log end.
+
+mod batch;
+mod encode;
+mod producers;
+mod transactions;
+mod varint;
+
+use bytes::{Bytes, BytesMut};
+
+pub(crate) use batch::{BadBatch, Batch};
+pub(crate) use encode::{Writer, batch as encode_batch, marker};
+use producers::Producers;
+pub(crate) use producers::Sequence;
+pub(crate) use transactions::Aborted;
+use transactions::Transactions;
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Log {
+    batches: Vec<Batch>,
+    start: i64,
+    end: i64,
+    /// Leader epochs that wrote, each with its first offset.
+    epochs: Vec<(i32, i64)>,
+    producers: Producers,
+    transactions: Transactions,
+}
+
+impl Log {
+    pub(crate) fn start(&self) -> i64 {
+        self.start
+    }
+
+    /// The offset that the next record gets; the high watermark.
+    pub(crate) fn end(&self) -> i64 {
+        self.end
+    }
+
+    pub(crate) fn last_stable(&self) -> i64 {
+        self.transactions.first_open().unwrap_or(self.end)
+    }
+
+    pub(crate) fn batches(&self) -> &[Batch] {
+        &self.batches
+    }
+
+    pub(crate) fn judge(&self, batch: &Batch) -> Sequence {
+        if batch.producer_id() < 0 { Sequence::Append } else { self.producers.judge(batch) }
+    }
+
+    /// Puts a batch at the end of the log, and gives its first offset.
+    pub(crate) fn append(&mut self, batch: &Batch, leader_epoch: i32) -> i64 {
+        let batch = batch.placed(self.end, leader_epoch);
+        if self.epochs.last().is_none_or(|&(epoch, _)| epoch < leader_epoch) {
+            self.epochs.push((leader_epoch, self.end));
+        }
+        if batch.producer_id() >= 0 && !batch.is_control() {
+            self.producers.note(&batch);
+        }
+        self.transactions.note(&batch);
+        let first = self.end;
+        self.end = batch.last_offset() + 1;
+        self.batches.push(batch);
+        first
+    }
+
+    fn index_of(&self, offset: i64) -> usize {
+        self.batches.partition_point(|batch| batch.last_offset() < offset)
+    }
+
+    /// Reads from the batch that holds `offset` up to offset `until` (not included), as a broker
+    /// does: at most `max_bytes`, so that the last batch may be cut short; but nothing if not
+    /// even the first fits, unless `at_least_one` asks for the whole of that.
+    pub(crate) fn read(&self, offset: i64, until: i64, max_bytes: usize, at_least_one: bool) -> Bytes {
+        let rest = self.batches.get(self.index_of(offset)..).unwrap_or_default();
+        let visible = rest.iter().take_while(|batch| batch.base_offset() < until);
+        let Some(first) = visible.clone().next() else { return Bytes::new() };
+        if first.bytes().len() > max_bytes {
+            return if at_least_one { first.bytes().clone() } else { Bytes::new() };
+        }
+        let total: usize = visible
+            .clone()
+            .scan(0, |read: &mut usize, batch| {
+                let open = *read < max_bytes;
+                *read += batch.bytes().len();
+                open.then_some(batch.bytes().len())
+            })
+            .sum();
+        let size = total.min(max_bytes);
+        if size <= first.bytes().len() {
+            return first.bytes().clone();
+        }
+        let mut read = BytesMut::with_capacity(size);
+        for batch in visible {
+            let part = batch.bytes().get(..size - read.len()).unwrap_or(batch.bytes());
+            read.extend_from_slice(part);
+            if read.len() == size {
+                break;
+            }
+        }
+        read.freeze()
+    }
+
+    /// The aborted transactions with records in `offset..until`.
+    pub(crate) fn aborted(&self, offset: i64, until: i64) -> impl Iterator<Item = &Aborted> {
+        self.transactions.aborted(offset, until)
+    }
+
+    /// The open transaction of a producer.
+    pub(crate) fn has_open(&self, producer_id: i64) -> bool {
+        self.transactions.is_open(producer_id)
+    }
+
+    /// The first record at or after `timestamp` below `until`: its offset, timestamp and epoch.
+    pub(crate) fn find_timestamp(&self, timestamp: i64, until: i64) -> Option<(i64, i64, i32)> {
+        self.batches.iter().filter(|batch| !batch.is_control()).find_map(|batch| {
+            let (offset, found) = batch.find_timestamp(timestamp)?;
+            (offset >= self.start && offset < until).then_some((offset, found, batch.leader_epoch()))
+        })
+    }
+
+    /// The record with the greatest timestamp.
+    pub(crate) fn find_max_timestamp(&self) -> Option<(i64, i64, i32)> {
+        let max = self.batches.iter().filter(|b| !b.is_control()).map(Batch::max_timestamp).max()?;
+        self.find_timestamp(max, self.end)
+    }
+
+    /// The largest epoch up to `asked` that wrote, and where it ended; none if `asked` is newer than
+    /// all (KIP-101).
+    pub(crate) fn end_of_epoch(&self, asked: i32, leader_epoch: i32) -> Option<(i32, i64)> {
+        if asked == leader_epoch {
+            return Some((asked, self.end));
+        }
+        let next = self.epochs.partition_point(|&(epoch, _)| epoch <= asked);
+        let &(_, end) = self.epochs.get(next)?;
+        let before = next.checked_sub(1).and_then(|at| self.epochs.get(at));
+        Some((before.map_or(asked, |&(epoch, _)| epoch), end))
+    }
+
+    /// The epoch that wrote `offset`.
+    pub(crate) fn epoch_at(&self, offset: i64) -> Option<i32> {
+        let next = self.epochs.partition_point(|&(_, start)| start <= offset);
+        next.checked_sub(1).and_then(|at| self.epochs.get(at)).map(|&(epoch, _)| epoch)
+    }
+
+    /// Moves the log start, as retention and DeleteRecords do: whole batches go, and the start may
+    /// lie inside the first that stays.
+    pub(crate) fn delete_before(&mut self, offset: i64) {
+        self.start = offset.clamp(self.start, self.end);
+        let gone = self.index_of(self.start);
+        self.batches.drain(..gone.min(self.batches.len()));
+        self.transactions.forget_before(self.start);
+    }
+
+    /// Cuts the log's end off, as a follower does that finds it has diverged. A batch that spans
+    /// `offset` goes whole.
+    pub(crate) fn truncate(&mut self, offset: i64) {
+        let kept = self.batches.partition_point(|batch| batch.last_offset() < offset);
+        let Some(first_gone) = self.batches.get(kept).map(Batch::base_offset) else { return };
+        self.end = first_gone;
+        self.start = self.start.min(self.end);
+        self.batches.truncate(kept);
+        self.epochs.retain(|&(_, start)| start < first_gone);
+        self.producers = Producers::default();
+        self.transactions = Transactions::default();
+        for batch in &self.batches {
+            self.transactions.note(batch);
+            if batch.producer_id() >= 0 && !batch.is_control() {
+                self.producers.note(batch);
+            }
+        }
+    }
+
+    /// Takes records out, as the log cleaner does: offsets stay, and their numbers have gaps. False
+    /// if a batch is compressed; then nothing has changed.
+    pub(crate) fn compact(&mut self, keep: &mut dyn FnMut(i64) -> bool) -> bool {
+        if self.batches.iter().any(Batch::is_compressed) {
+            return false;
+        }
+        self.batches = self
+            .batches
+            .iter()
+            .filter_map(|batch| if batch.is_control() { Some(batch.clone()) } else { batch.retain(keep) })
+            .collect();
+        true
+    }
+}

@@ -1,0 +1,115 @@
+//! The state of a cluster: plain structs under one lock. Nothing here waits.
+
+mod access;
+mod groups;
+mod image;
+mod token;
+mod tokens;
+mod topics;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+pub(crate) use access::Access;
+pub use access::TokenRight;
+pub(crate) use groups::{Committed, Groups, ProducerIds};
+pub use token::Token;
+pub(crate) use tokens::{TokenSettings, Tokens};
+pub(crate) use topics::{Partition, Topic, Topics, is_legal_name};
+
+use crate::counters::Counters;
+use crate::fault::FaultList;
+use crate::log::Log;
+use crate::random::Random;
+use crate::{BrokerId, KafkaVersion, Mechanism, Protocol};
+
+/// What does not change while the cluster runs.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) version: KafkaVersion,
+    pub(crate) cluster_id: String,
+    pub(crate) mechanisms: Vec<Mechanism>,
+    pub(crate) max_reauth: Option<Duration>,
+    pub(crate) failure_delay: Duration,
+    pub(crate) auto_create: Option<i32>,
+    pub(crate) max_message_bytes: usize,
+}
+
+#[derive(Debug)]
+pub(crate) struct Node {
+    pub(crate) running: bool,
+    pub(crate) addresses: BTreeMap<Protocol, (String, u16)>,
+}
+
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) settings: Settings,
+    pub(crate) nodes: BTreeMap<BrokerId, Node>,
+    pub(crate) topics: Topics,
+    pub(crate) tokens: Tokens,
+    pub(crate) access: Access,
+    pub(crate) groups: Groups,
+    pub(crate) producer_ids: ProducerIds,
+    pub(crate) faults: FaultList,
+    pub(crate) counters: Counters,
+    pub(crate) random: Random,
+}
+
+impl State {
+    /// The brokers that run.
+    pub(crate) fn running(&self) -> Vec<BrokerId> {
+        self.nodes.iter().filter(|(_, node)| node.running).map(|(&id, _)| id).collect()
+    }
+
+    pub(crate) fn address(&self, broker: BrokerId, protocol: Protocol) -> Option<(String, u16)> {
+        self.nodes.get(&broker)?.addresses.get(&protocol).cloned()
+    }
+
+    /// Makes a topic. Replicas go round the brokers, and partition 0 starts at the first.
+    pub(crate) fn create_topic(&mut self, name: &str, partitions: i32, replicas: usize) {
+        let brokers: Vec<BrokerId> = self.nodes.keys().copied().collect();
+        let placed = (0..usize::try_from(partitions).unwrap_or(0))
+            .map(|index| brokers.iter().cycle().skip(index % brokers.len().max(1)).take(replicas))
+            .map(|replicas| replicas.copied().collect())
+            .collect();
+        self.place_topic(name, placed);
+    }
+
+    /// Makes a topic with given replicas.
+    pub(crate) fn place_topic(&mut self, name: &str, replicas: Vec<Vec<BrokerId>>) {
+        let running = self.running();
+        let partitions = replicas
+            .into_iter()
+            .map(|replicas| Partition {
+                leader: replicas.iter().find(|id| running.contains(id)).copied(),
+                epoch: 0,
+                replicas,
+                log: Log::default(),
+            })
+            .collect();
+        self.topics.insert(name, Topic { id: self.random.uuid(), partitions });
+    }
+
+    /// Takes a broker down or up, and moves leadership off it or to partitions without a leader.
+    pub(crate) fn set_running(&mut self, broker: BrokerId, running: bool) {
+        if let Some(node) = self.nodes.get_mut(&broker) {
+            node.running = running;
+        }
+        let alive = self.running();
+        for partition in self.topics.iter_mut().flat_map(|topic| &mut topic.partitions) {
+            if partition.leader.is_none_or(|leader| !alive.contains(&leader)) {
+                let next = partition.replicas.iter().find(|id| alive.contains(id)).copied();
+                if next != partition.leader {
+                    partition.change_leader(next);
+                }
+            }
+        }
+    }
+
+    /// The broker that keeps a group's offsets.
+    pub(crate) fn coordinator(&self, group: &str) -> Option<BrokerId> {
+        let alive = self.running();
+        let hash = group.bytes().fold(0_usize, |hash, b| hash.wrapping_mul(31).wrapping_add(b.into()));
+        alive.get(hash.checked_rem(alive.len())?).copied()
+    }
+}
