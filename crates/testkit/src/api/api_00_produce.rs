@@ -2,8 +2,8 @@
 //!
 //! - acks other than -1, 0 and 1: 21 for every partition. With acks 0 there is no reply, and an
 //!   error closes the connection.
-//! - Exactly one batch of format 2 per partition, else 87; a wrong checksum: 2; larger than
-//!   `max.message.bytes` (1,048,588): 10.
+//! - Exactly one batch of format 2 per partition, with a record at every offset, else 87; a wrong
+//!   checksum: 2; larger than `max.message.bytes` (1,048,588): 10.
 //! - Idempotent producers (KIP-98): one of the last five batches again is answered with its first
 //!   offset; a gap in the sequence: 45; an older epoch: 47. A producer that the partition does not
 //!   know may start anywhere.
@@ -92,7 +92,7 @@ fn parse(bytes: Bytes, max_bytes: usize) -> Result<Batch, i16> {
     if size > max_bytes {
         return Err(ResponseError::MessageTooLarge.code());
     }
-    if batch.is_control() {
+    if batch.is_control() || !batch.is_dense() {
         return Err(ResponseError::InvalidRecord.code());
     }
     if batch.is_transactional() {

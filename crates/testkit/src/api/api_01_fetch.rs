@@ -8,9 +8,10 @@
 //! - Isolation 0 reads to the high watermark (here the log end); 1 to the last stable offset, with
 //!   the aborted transactions in between.
 //! - With less than `min_bytes` and no error the answer waits for writes, up to `max_wait_ms`.
-//! - 1 for an offset outside of log start and log end, 3 or 100 for an unknown topic, 6, 74, 75.
-//!   From version 12 on a `last_fetched_epoch` that has diverged is told so; from 16 on 6 and 74
-//!   tell the leader (KIP-951).
+//! - 1 for an offset outside of log start and log end, 3 or 100 for an unknown topic, 6, 74, 75. An
+//!   error comes without offsets: high watermark, last stable offset and log start are -1.
+//! - From version 12 on a `last_fetched_epoch` that has diverged is told so; from 16 on 6 and 74 tell
+//!   the leader (KIP-951).
 //! - Sessions (KIP-227) are refused as by a broker whose cache is full: every answer has session 0,
 //!   and a request inside a session gets 70.
 
@@ -186,17 +187,14 @@ fn refused(
     call: &Call<'_>,
     endpoints: &mut Vec<NodeEndpoint>,
 ) -> PartitionData {
-    let out_of_range = code == ResponseError::OffsetOutOfRange.code();
-    let log = call.state.topics.by_name(topic).and_then(|t| t.partition(index)).map(|p| &p.log);
-    let (end, stable, start) =
-        log.filter(|_| out_of_range).map_or((-1, -1, -1), |l| (l.end(), l.last_stable(), l.start()));
     let answer = PartitionData::default()
         .with_partition_index(index)
         .with_error_code(code)
-        .with_high_watermark(end)
-        .with_last_stable_offset(stable)
-        .with_log_start_offset(start)
+        .with_high_watermark(-1)
+        .with_last_stable_offset(-1)
+        .with_log_start_offset(-1)
         .with_preferred_read_replica((-1).into())
+        .with_aborted_transactions(None)
         .with_records(Some(Bytes::new()));
     let moved = [ResponseError::NotLeaderOrFollower.code(), ResponseError::FencedLeaderEpoch.code()];
     if call.version < 16 || !moved.contains(&code) {

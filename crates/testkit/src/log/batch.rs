@@ -19,7 +19,7 @@ pub(super) const CONTROL: i16 = 0x20;
 /// Why bytes from a producer are not one good batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BadBatch {
-    /// No batch, or more than one, or a format before 2, or a count that is not that of the offsets.
+    /// No batch, or more than one, or a format before 2, or negative counts.
     Invalid,
     /// The checksum or the length is wrong.
     Corrupt,
@@ -30,7 +30,7 @@ pub(crate) enum BadBatch {
 pub(crate) struct Batch(Bytes);
 
 impl Batch {
-    /// Takes the one batch of a Produce request.
+    /// Takes bytes that are one batch.
     pub(crate) fn parse(bytes: Bytes) -> Result<Self, BadBatch> {
         let batch = Self(bytes);
         if batch.0.len() < HEADER || batch.0.get(MAGIC_AT) != Some(&2) {
@@ -46,7 +46,7 @@ impl Batch {
         if crc.to_be_bytes() != batch.array(CRC_AT) {
             return Err(BadBatch::Corrupt);
         }
-        if batch.count() < 1 || batch.int32(23) != batch.count() - 1 {
+        if batch.count() < 0 || batch.int32(23) < 0 {
             return Err(BadBatch::Invalid);
         }
         Ok(batch)
@@ -99,6 +99,11 @@ impl Batch {
 
     pub(crate) fn leader_epoch(&self) -> i32 {
         self.int32(12)
+    }
+
+    /// Whether there is a record at every offset, as in a batch fresh from a producer.
+    pub(crate) fn is_dense(&self) -> bool {
+        self.int32(23).checked_add(1) == Some(self.count())
     }
 
     fn attributes(&self) -> i16 {

@@ -15,7 +15,7 @@ pub(crate) enum Change {
     Remove(String),
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Image {
     /// How long a change takes to get here.
     pub(crate) delay: Duration,
@@ -25,6 +25,10 @@ pub(crate) struct Image {
 }
 
 impl Image {
+    pub(crate) fn with_delay(delay: Duration) -> Self {
+        Self { delay, tokens: BTreeMap::new(), pending: VecDeque::new() }
+    }
+
     pub(crate) fn committed(&mut self, at: Instant, change: Change) {
         let arrives = at + self.delay;
         let arrives = self.pending.back().map_or(arrives, |&(before, _)| before.max(arrives));

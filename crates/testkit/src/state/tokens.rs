@@ -40,7 +40,7 @@ impl Tokens {
         now: Instant,
         random: Random,
     ) -> Self {
-        let image = || Image { delay: settings.propagation, ..Image::default() };
+        let image = || Image::with_delay(settings.propagation);
         Self {
             controller: image(),
             brokers: brokers.map(|id| (id, image())).collect(),
