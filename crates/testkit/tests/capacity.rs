@@ -1,4 +1,10 @@
 //! How much a cluster carries. Bounds are loose: they catch what is wrong by a factor, on any machine.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a test stops at the first thing that is wrong, and measures time"
+)]
 
 mod support;
 

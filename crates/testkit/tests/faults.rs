@@ -1,4 +1,9 @@
 //! Faults, hostile clients, TCP and TLS.
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test stops at the first thing that is wrong, and measures time"
+)]
 
 mod support;
 

@@ -1,4 +1,10 @@
 //! Writing and reading: limits, transactions, retention, leaders; over pipes and a paused clock.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a test stops at the first thing that is wrong, and measures time"
+)]
 
 mod support;
 

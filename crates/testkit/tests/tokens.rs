@@ -1,4 +1,9 @@
 //! Delegation tokens: the rules of real brokers, over pipes and a paused clock.
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test stops at the first thing that is wrong, and measures time"
+)]
 
 mod support;
 

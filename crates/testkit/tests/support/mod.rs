@@ -1,5 +1,9 @@
 //! A client of a hundred lines: frames, headers, SCRAM. Made of the generated messages alone.
-#![expect(clippy::unwrap_used, reason = "a test stops at the first thing that is wrong")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test stops at the first thing that is wrong"
+)]
 #![allow(dead_code, reason = "every test file uses a part of it")]
 
 use std::time::Duration;
