@@ -46,7 +46,7 @@ fn batches_of_a_real_broker_are_read() {
 }
 
 #[test]
-fn streams_and_sessions_of_a_real_broker_are_survived() {
+fn streams_and_sessions_are_survived() {
     seeds("frame").iter().for_each(|(_, seed)| internals::fuzz_frame(seed));
     seeds("session").iter().for_each(|(_, seed)| internals::fuzz_session(seed));
 }

@@ -207,10 +207,13 @@ impl Session {
     pub(crate) fn handle_frame(&mut self, now: Instant, frame: Bytes) -> Result<(), Error> {
         let got = codec::correlation_id(&frame)?;
         let want = self.inflight.oldest().map(|sent| sent.correlation_id);
-        let answered = match self.inflight.pop() {
-            Some(sent) if sent.correlation_id == got => sent,
-            _ => return Err(Error::CorrelationId { got: got.0, want: want.map(|id| id.0) }),
-        };
+        let wrong = Error::CorrelationId { got: got.0, want: want.map(|id| id.0) };
+        // Whoever waits for the oldest request stays in line until the frame is known to be the
+        // answer, or `handle_closed` would not name it.
+        if want != Some(got) {
+            return Err(wrong);
+        }
+        let answered = self.inflight.pop().ok_or(wrong)?;
         let silence = codec::throttle_time(answered.api, answered.version, &frame);
         if !silence.is_zero() {
             self.muted_until = self.muted_until.max(Some(now + silence));

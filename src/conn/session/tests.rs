@@ -156,9 +156,10 @@ fn an_abandoned_request_leaves_the_stream_whole() {
 #[test]
 fn a_response_out_of_order_ends_the_connection() {
     let mut fixture = Fixture::open();
-    fixture.submit();
+    let id = fixture.submit();
     fixture.sent();
     assert_eq!(fixture.answer(7, b""), Err(Error::CorrelationId { got: 7, want: Some(2) }));
+    assert_eq!(fixture.session.handle_closed(), [(id, Written::Possibly)]);
     let mut idle = Fixture::open();
     assert_eq!(idle.answer(2, b""), Err(Error::CorrelationId { got: 2, want: None }));
 }
