@@ -20,14 +20,19 @@ public final class Consume {
     public static void main(String[] args) throws Exception {
         Properties properties = Options.properties(args[0]);
         Options options = new Options(Arrays.asList(args).subList(1, args.length), DEFAULTS);
+        Tally tally = read(properties, options.text("topic"), options.text("isolation"), options.number("timeout_s"));
+        System.out.println(tally.json());
+    }
+
+    static Tally read(Properties properties, String topic, String isolation, int timeoutSeconds) {
         properties.put(ConsumerConfig.KEY_DESERIALIZER_CLASS_CONFIG, ByteArrayDeserializer.class);
         properties.put(ConsumerConfig.VALUE_DESERIALIZER_CLASS_CONFIG, ByteArrayDeserializer.class);
-        properties.put(ConsumerConfig.ISOLATION_LEVEL_CONFIG, options.text("isolation"));
+        properties.put(ConsumerConfig.ISOLATION_LEVEL_CONFIG, isolation);
         properties.put(ConsumerConfig.ENABLE_AUTO_COMMIT_CONFIG, "false");
-        long deadline = System.nanoTime() + Duration.ofSeconds(options.number("timeout_s")).toNanos();
+        long deadline = System.nanoTime() + Duration.ofSeconds(timeoutSeconds).toNanos();
         Tally tally = new Tally();
         try (KafkaConsumer<byte[], byte[]> consumer = new KafkaConsumer<>(properties)) {
-            List<TopicPartition> partitions = consumer.partitionsFor(options.text("topic")).stream()
+            List<TopicPartition> partitions = consumer.partitionsFor(topic).stream()
                     .map(info -> new TopicPartition(info.topic(), info.partition()))
                     .toList();
             consumer.assign(partitions);
@@ -44,6 +49,6 @@ public final class Consume {
                 }
             }
         }
-        System.out.println(tally.json());
+        return tally;
     }
 }
