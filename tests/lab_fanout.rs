@@ -4,22 +4,12 @@
 
 mod support;
 
-use std::process::Command;
-
 /// What the example prints last when it has compared all that was read with what Java wrote.
 const CHECKED: &str = "checked: count, bytes and checksum are those of what Java wrote";
 
 /// Runs the example; `logins` is how often its driver logs in by SASL.
 fn fans_out(arguments: &[&str], logins: u64) {
-    let built = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--example", "token_fanout"])
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .status();
-    assert!(built.is_ok_and(|status| status.success()), "cargo build --example token_fanout");
-    let target = std::env::var("CARGO_TARGET_DIR").unwrap_or_else(|_| "target".to_owned());
-    let program =
-        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(target).join("debug/examples/token_fanout");
-    let output = Command::new(program).args(["--records", "20000"]).args(arguments).output();
+    let output = support::example("token_fanout").args(["--records", "20000"]).args(arguments).output();
     let output = output.expect("the example to start");
     let (text, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success() && text.contains(CHECKED), "{text}{errors}");
