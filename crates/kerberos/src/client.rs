@@ -9,7 +9,9 @@
 
 mod clock;
 mod connect;
+mod diagnosis;
 mod kdcs;
+mod owner;
 mod session;
 mod source;
 mod tickets;
@@ -17,6 +19,7 @@ mod transport;
 
 pub use self::clock::{SystemClock, WallClock};
 pub use self::connect::{Connect, ConnectFuture, Datagram, DatagramFuture, Sockets, Stream};
+pub use self::diagnosis::Diagnosis;
 pub use self::session::{Session, SessionConfig};
 pub use self::source::Source;
 pub use self::transport::Timeouts;

@@ -2,7 +2,7 @@
 
 mod code;
 mod fault;
-mod hint;
+pub(crate) mod hint;
 #[cfg(test)]
 mod tests;
 

@@ -299,3 +299,31 @@ async fn a_revoked_ticket_granting_ticket_leads_to_one_new_login() {
     assert!(!Arc::ptr_eq(again.grant(), ticket.grant()));
     assert!(wire.connects() >= 6, "{}", wire.connects());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_diagnosis_names_the_kdc_the_keys_and_the_clock() {
+    let (mit, file) = realm("");
+    let (mut config, _) = config(&mit, keytab(&file));
+    config.clock = Arc::new(WrongClock(Duration::from_secs(1000)));
+    let session = Session::start(config);
+    let found = within(session.diagnose(Some(&kafka()))).await;
+    assert!(found.error.is_none(), "{found}");
+    let ticket = found.ticket.as_ref().unwrap_or_else(|| panic!("no ticket"));
+    assert_eq!(ticket.server, principal(KAFKA));
+    assert_eq!(found.login_key.map(|(enctype, kvno)| (enctype.0, kvno)), Some((18, Some(1))));
+    let said = found.to_string();
+    let kdc = format!("{}", found.kdcs[0].1);
+    for part in [ALICE, KAFKA, &kdc, "of realm SESSION.TEST", "kvno 1", "-1000 s", "set the clocks"] {
+        assert!(said.contains(part) || said.contains(&part.replace("1000", "999")), "{part} in {said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_diagnosis_of_a_failure_says_what_to_do() {
+    let (mit, _) = realm("");
+    let (config, _) = config(&mit, password("sesame"));
+    let found = within(Session::start(config).diagnose(None)).await;
+    assert_eq!(found.error.as_ref().and_then(|error| error.code()), Some(ErrorCode::PREAUTH_FAILED));
+    assert!(found.tgt.is_none() && found.to_string().contains("what to do"), "{found}");
+    assert!(!found.to_string().contains("sesame"), "{found}");
+}

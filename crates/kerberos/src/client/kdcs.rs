@@ -11,7 +11,7 @@ use crate::exchange::{
     AsExchange, KdcRequest, Login, LongTermSecret, Options, ServiceRequest, Step, TgsExchange, TgsOutcome,
 };
 use crate::locate::KdcAddress;
-use crate::principal::Principal;
+use crate::principal::{Principal, Realm};
 use crate::ticket::Grant;
 use crate::time::{ClockOffset, Timestamp};
 
@@ -72,6 +72,14 @@ impl Kdcs {
         let (options, now) = (self.options.clone(), clock::unique(self.now()));
         let begun = TgsExchange::begin_renewal(Arc::clone(tgt), options, offset, now, &seed()?)?;
         self.run_tgs(begun, None).await.map_err(|failed| failed.error)
+    }
+
+    /// The KDC of each realm that answered last, sorted by realm.
+    pub(super) fn answered(&self) -> Vec<(Realm, KdcAddress)> {
+        let mut kdcs: Vec<_> =
+            self.transport.answered.iter().map(|(realm, kdc)| (realm.clone(), kdc.clone())).collect();
+        kdcs.sort_by(|(one, _), (other, _)| one.as_str().cmp(other.as_str()));
+        kdcs
     }
 
     pub(super) fn now(&self) -> Timestamp {

@@ -66,7 +66,7 @@ impl Source {
                 if tgt.end_time <= now.offset_by(offset).time() {
                     return Err(Fault::NoTgt);
                 }
-                Ok(Opened::Login(Box::new(Login { tgt, offset })))
+                Ok(Opened::Login(Box::new(Login { tgt, offset, client_key: None })))
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use super::{Context, Error, ErrorCode, Fault, GssFault, Stage};
 use crate::enctype::Enctype;
+use crate::time::ClockOffset;
 
 /// Beyond this offset, the clock itself is worth a word.
 const NOTABLE_OFFSET_MICROS: u64 = 300_000_000;
@@ -9,9 +10,7 @@ const NOTABLE_OFFSET_MICROS: u64 = 300_000_000;
 pub(super) fn hint(error: &Error) -> Option<String> {
     let context = error.context();
     let mut hints: Vec<String> = fault_hint(error).into_iter().collect();
-    if context.offset.as_micros().unsigned_abs() > NOTABLE_OFFSET_MICROS {
-        hints.push(format!("The KDC's clock is {} ahead of ours; set the clocks.", context.offset));
-    }
+    hints.extend(clock_hint(context.offset));
     if let (Some((enctype, kvno)), Stage::Service) = (context.ticket_key, error.stage()) {
         hints.push(ticket_hint(enctype, kvno));
     }
@@ -68,7 +67,13 @@ fn code_hint(code: ErrorCode, stage: Stage, context: &Context) -> Option<String>
     Some(hint)
 }
 
-fn ticket_hint(enctype: Enctype, kvno: Option<u32>) -> String {
+/// Says a word about clocks that differ by more than services put up with.
+pub(crate) fn clock_hint(offset: ClockOffset) -> Option<String> {
+    (offset.as_micros().unsigned_abs() > NOTABLE_OFFSET_MICROS)
+        .then(|| format!("The KDC's clock is {offset} ahead of ours; set the clocks."))
+}
+
+pub(crate) fn ticket_hint(enctype: Enctype, kvno: Option<u32>) -> String {
     let version = kvno.map_or_else(|| "unknown".to_owned(), |kvno| kvno.to_string());
     let mut hint = format!("The ticket is sealed with {enctype}, kvno {version}.");
     if !enctype.is_supported() {

@@ -33,6 +33,8 @@ pub struct AsExchange {
     requests: u8,
     corrected_clock: bool,
     corrected_salt: bool,
+    /// The type and version of the key that the KDC's reply is sealed with.
+    client_key: Option<(Enctype, Option<u32>)>,
 }
 
 /// What a login gives.
@@ -42,6 +44,9 @@ pub struct Login {
     pub tgt: Grant,
     /// How far the KDC's clock is ahead of ours. Tickets are to be used by the KDC's clock.
     pub offset: ClockOffset,
+    /// The type and version of the client's key that the KDC used; the version is the keytab's, or
+    /// what the KDC says. Absent if the ticket comes out of a cache.
+    pub client_key: Option<(Enctype, Option<u32>)>,
 }
 
 impl AsExchange {
@@ -69,6 +74,7 @@ impl AsExchange {
             requests: 0,
             corrected_clock: false,
             corrected_salt: false,
+            client_key: None,
         };
         if exchange.enctypes.is_empty() {
             return Err(exchange.error(Fault::NoKey { kdc: Vec::new() }));
@@ -84,7 +90,10 @@ impl AsExchange {
     /// The KDC refuses, or its reply is not acceptable.
     pub fn step(mut self, reply: &[u8], now: Timestamp, seed: &Seed) -> Result<Step<Self, Login>, Error> {
         match self.handle(reply, now) {
-            Ok(Some(tgt)) => Ok(Step::Done(Login { tgt, offset: self.offset })),
+            Ok(Some(tgt)) => {
+                let Self { offset, client_key, .. } = self;
+                Ok(Step::Done(Login { tgt, offset, client_key }))
+            }
             Ok(None) if self.requests < MAX_REQUESTS => {
                 Ok(Step::Send { request: self.request(now, seed), next: self })
             }
@@ -193,8 +202,9 @@ impl AsExchange {
         if grant.server == tgs { Ok(grant) } else { Err(ReplyFault::Server.into()) }
     }
 
-    fn open(&self, reply: &KdcReply) -> Result<zeroize::Zeroizing<Vec<u8>>, Fault> {
+    fn open(&mut self, reply: &KdcReply) -> Result<zeroize::Zeroizing<Vec<u8>>, Fault> {
         let sealed = &reply.sealed;
+        self.client_key = Some((sealed.enctype, sealed.kvno));
         if let LongTermSecret::Keytab(keytab) = &self.secret {
             let hinted = keytab.key(&self.client, sealed.enctype, sealed.kvno);
             // The version is a hint: Active Directory's keytabs are known to have another.
@@ -208,6 +218,8 @@ impl AsExchange {
                     .and_then(|key| key.decrypt(KeyUsage::AS_REP, &sealed.cipher))
                     .map_err(Fault::from);
                 if outcome.is_ok() {
+                    // KDCs may leave the version out; ours is the one that fits.
+                    self.client_key = Some((sealed.enctype, Some(entry.kvno)));
                     break;
                 }
             }
