@@ -1,6 +1,7 @@
 //! The static binaries: they log in, make a token and read with it where there is nothing but the
 //! binary, a CA file and `etc/hosts`.
 
+// Once: what is shown is how the client was built.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod support;

@@ -1,4 +1,6 @@
 //! TLS against real brokers: what goes wrong is told as what it is, and soon.
+
+// Once: brokers of every version leave TLS to Java.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod support;

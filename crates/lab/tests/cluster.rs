@@ -1,4 +1,6 @@
 //! The lab with real brokers. These tests share one lab, as all tests of a process do.
+
+// Once: the lab lays out every version alike.
 #![expect(clippy::unwrap_used, reason = "a failure is a failed test")]
 
 use std::fs;

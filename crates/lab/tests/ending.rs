@@ -1,4 +1,6 @@
 //! However a lab ends, no JVM outlives it; and clusters that belong to one test.
+
+// Once: processes end alike whatever they run.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a failure is a failed test")]
 
 use std::fs;

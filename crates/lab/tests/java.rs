@@ -20,25 +20,6 @@ fn create_token(
 }
 
 #[test]
-fn the_checksum_is_the_same_in_java_and_in_rust() {
-    let line = default().java_answer("Tally", &[]).unwrap();
-    let record = |partition, offset, timestamp, key, value, headers: &'static [(_, _)]| Record {
-        topic: "topic",
-        partition,
-        offset,
-        timestamp,
-        key,
-        value,
-        headers: headers.iter().copied(),
-    };
-    let mut tally = Tally::default();
-    let headers: &[(&str, Option<&[u8]>)] = &[("first", Some(b"one")), ("größe", None)];
-    tally.add(record(0, 0, 1_700_000_000_000, Some(b"key"), None, headers));
-    tally.add(record(7, 1 << 40, -1, None, Some(&[0, 0xff]), &[]));
-    assert_eq!(Tally::parse(&line), Some(tally), "{line}");
-}
-
-#[test]
 fn alice_creates_tokens_through_every_listener_that_knows_her() {
     let cluster = default();
     let alice = || "alice".to_owned();
@@ -105,12 +86,6 @@ fn metrics_are_summed_over_the_brokers() {
 }
 
 #[test]
-fn a_failing_program_shows_what_it_said() {
-    let error = default().admin(&["dance"]).unwrap_err().to_string();
-    assert!(error.contains("no subcommand dance"), "{error}");
-}
-
-#[test]
 fn every_profile_has_its_setting() {
     let settings = [
         (Profile::ShortToken, "delegation.token.expiry.time.ms", "30000"),
@@ -128,4 +103,34 @@ fn every_profile_has_its_setting() {
     let alice = Login::Plain("alice".into());
     let refused = create_token(&cluster, Listener::SaslPlaintext, &alice, &[]).unwrap_err().to_string();
     assert!(refused.contains("DelegationTokenDisabledException"), "{refused}");
+}
+
+/// Of our own programs, not of Kafka.
+mod once {
+    use super::*;
+
+    #[test]
+    fn the_checksum_is_the_same_in_java_and_in_rust() {
+        let line = default().java_answer("Tally", &[]).unwrap();
+        let record = |partition, offset, timestamp, key, value, headers: &'static [(_, _)]| Record {
+            topic: "topic",
+            partition,
+            offset,
+            timestamp,
+            key,
+            value,
+            headers: headers.iter().copied(),
+        };
+        let mut tally = Tally::default();
+        let headers: &[(&str, Option<&[u8]>)] = &[("first", Some(b"one")), ("größe", None)];
+        tally.add(record(0, 0, 1_700_000_000_000, Some(b"key"), None, headers));
+        tally.add(record(7, 1 << 40, -1, None, Some(&[0, 0xff]), &[]));
+        assert_eq!(Tally::parse(&line), Some(tally), "{line}");
+    }
+
+    #[test]
+    fn a_failing_program_shows_what_it_said() {
+        let error = default().admin(&["dance"]).unwrap_err().to_string();
+        assert!(error.contains("no subcommand dance"), "{error}");
+    }
 }
