@@ -106,7 +106,8 @@ impl Cluster {
     /// it is refused as if the password were wrong.
     ///
     /// # Errors
-    /// `Broker` with `DELEGATION_TOKEN_AUTH_DISABLED`, `DELEGATION_TOKEN_REQUEST_NOT_ALLOWED` on
+    /// `Broker` with `DELEGATION_TOKEN_AUTH_DISABLED`, `UNSUPPORTED_VERSION` from a cluster whose
+    /// metadata version is below 3.6-IV2, `DELEGATION_TOKEN_REQUEST_NOT_ALLOWED` on
     /// a connection that is anonymous or was itself made by a token,
     /// `DELEGATION_TOKEN_AUTHORIZATION_FAILED` or `INVALID_PRINCIPAL_TYPE`; `Unsupported` if an
     /// owner is named and the broker cannot make tokens for others; `Misuse` for an owner without

@@ -41,6 +41,22 @@ async fn without_a_secret_key_the_broker_refuses_all_token_requests_by_61() {
     .await;
 }
 
+/// Tokens came to KRaft with the metadata version 3.6-IV2; brokers that are newer than their
+/// metadata offer the requests all the same.
+#[tokio::test]
+async fn with_an_old_metadata_version_the_broker_refuses_all_that_change_a_token_by_35() {
+    lab::in_time(async {
+        let admin = alice(&lab::cluster(Profile::OldMetadata)).await;
+        let code = BrokerError::UNSUPPORTED_VERSION;
+        assert_refused(admin.create_delegation_token(NewToken::new()).await, code);
+        assert_refused(admin.renew_delegation_token(&made_up(), None).await, code);
+        assert_refused(admin.expire_delegation_token(&made_up(), None).await, code);
+        // A broker answers that itself, from its own cache.
+        assert_eq!(admin.describe_delegation_tokens(None).await.unwrap(), []);
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn renewing_and_expiring_an_unknown_token_is_refused_by_62() {
     lab::in_time(async {

@@ -11,6 +11,7 @@ use crate::command::{bound_to_this_thread, require_programs, run_well};
 use crate::deadline::Deadline;
 use crate::error::{Context, Error, Result};
 use crate::jvms::Jvms;
+use crate::profile::Profile;
 use crate::versions::Version;
 use crate::{format, java, layout};
 
@@ -30,7 +31,7 @@ pub(crate) struct Kit {
 
 impl Kit {
     /// Makes what is missing. One process at a time: others wait for it up to ten minutes.
-    pub(crate) fn prepare(version: Version, jvms: &Jvms) -> Result<Self> {
+    pub(crate) fn prepare(version: Version, profile: Profile, jvms: &Jvms) -> Result<Self> {
         require_programs()?;
         let dir = layout::cache_dir()?.join(format!("kafka-{}", version.kafka));
         fs::create_dir_all(&dir).context(|| format!("create {}", dir.display()))?;
@@ -41,8 +42,9 @@ impl Kit {
         let fingerprint = java::fingerprint()?;
         let programs = dir.join(format!("programs-{fingerprint:016x}.jar"));
         once(&programs, |part| java::compile(&jars, part))?;
-        let formatted = dir.join("formatted");
-        once(&formatted, |part| format::format(&jars, part))?;
+        let metadata = profile.metadata_version();
+        let formatted = dir.join(metadata.map_or("formatted".to_owned(), |it| format!("formatted-{it}")));
+        once(&formatted, |part| format::format(&jars, metadata, part))?;
         // The archive is tied to the JDK and to every jar of the class path, our programs' too.
         let archive = dir.join(format!("classes-{:016x}-{fingerprint:016x}.jsa", java_version()?));
         let archive_flag = format!("-XX:SharedArchiveFile={}", archive.display());

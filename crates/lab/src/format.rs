@@ -14,7 +14,7 @@ use crate::profile::Profile;
 use crate::running::{Plan, Running};
 
 /// Formats storage with the SCRAM users into `dir`.
-pub(crate) fn format(jars: &[PathBuf], dir: &Path) -> Result<()> {
+pub(crate) fn format(jars: &[PathBuf], metadata_version: Option<&str>, dir: &Path) -> Result<()> {
     let data = dir.join("data");
     fs::create_dir_all(&data).context(|| format!("create {}", data.display()))?;
     let properties = dir.join("server.properties");
@@ -27,6 +27,9 @@ pub(crate) fn format(jars: &[PathBuf], dir: &Path) -> Result<()> {
     let mut command = bound_to_this_thread("java");
     command.args(["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", &class_path(jars.iter())]);
     command.args(["kafka.tools.StorageTool", "format", "-t", &kafka_id()?, "-c"]).arg(&properties);
+    if let Some(version) = metadata_version {
+        command.args(["--release-version", version]);
+    }
     for user in USERS {
         for mechanism in ["SCRAM-SHA-256", "SCRAM-SHA-512"] {
             command.arg("--add-scram").arg(format!("{mechanism}=[name={user},password={user}-secret]"));

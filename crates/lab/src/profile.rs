@@ -21,6 +21,9 @@ pub enum Profile {
     /// One node with Kafka's default `connection.failed.authentication.delay.ms` of 100; it is 0
     /// in every other profile.
     AuthDelay,
+    /// One node with the metadata version 3.6-IV1, the last one without delegation tokens: every
+    /// token request is refused although there is a secret key.
+    OldMetadata,
     /// One controller and three brokers that take Kerberos logins (GSSAPI) besides, and two
     /// realms: see [`Kerberos`](crate::Kerberos). On SASL_SSL these sessions last 5 s
     /// (`connections.max.reauth.ms`). `User:client` is a super user.
@@ -29,13 +32,14 @@ pub enum Profile {
 
 impl Profile {
     /// Every profile.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Default,
         Self::ShortToken,
         Self::LongSweep,
         Self::NoSecret,
         Self::Reauth5s,
         Self::AuthDelay,
+        Self::OldMetadata,
         Self::Kerberos,
     ];
 
@@ -48,6 +52,7 @@ impl Profile {
             Self::NoSecret => "no-secret",
             Self::Reauth5s => "reauth-5s",
             Self::AuthDelay => "auth-delay",
+            Self::OldMetadata => "old-metadata",
             Self::Kerberos => "kerberos",
         }
     }
@@ -68,6 +73,12 @@ impl Profile {
         if matches!(self, Self::Default | Self::Kerberos) { 3 } else { 1 }
     }
 
+    /// The metadata version that storage is formatted with, unless it is the newest. There is none
+    /// before 3.5-IV2 that takes SCRAM users.
+    pub(crate) fn metadata_version(self) -> Option<&'static str> {
+        (self == Self::OldMetadata).then_some("3.6-IV1")
+    }
+
     /// Whether there are Kerberos realms.
     pub(crate) fn has_realms(self) -> bool {
         self == Self::Kerberos
@@ -84,7 +95,7 @@ impl Profile {
         let day = token(86_400_000, 604_800_000, 3_600_000);
         let prompt = "connection.failed.authentication.delay.ms=0\n";
         match self {
-            Self::Default => day + prompt,
+            Self::Default | Self::OldMetadata => day + prompt,
             Self::ShortToken => token(30_000, 60_000, 1_000) + prompt,
             Self::LongSweep => token(3_000, 86_400_000, 3_600_000) + prompt,
             Self::NoSecret => prompt.to_owned(),

@@ -157,7 +157,7 @@ impl Lab {
     }
 
     fn start(&self, version: Version, profile: Profile, brokers: u16, dir: PathBuf) -> Result<Running> {
-        let kit = Kit::prepare(version, &self.jvms)?;
+        let kit = Kit::prepare(version, profile, &self.jvms)?;
         Running::start(kit, Plan { profile, brokers, dir, certs: self.dir.join("certs") }, self.jvms.clone())
     }
 }
