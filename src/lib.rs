@@ -40,6 +40,8 @@ pub use partition::{Chunk, Decoder, Loss, OffsetRange, OnDataLoss, ReadOptions};
 pub use sasl::scram::{NotAScramMechanism, ScramMechanism};
 pub use tls::{InvalidTls, Tls, TlsBuilder, TlsProvider};
 pub use token::file::{InvalidTokenFile, TokenFile};
+pub use token::keeper::{AtShutdown, RunningKeeper, TokenKeeper};
+pub use token::state::{KeeperState, KeeperStep};
 pub use token::target::{Target, write_secret_file};
 pub use wire::codec::fetch::IsolationLevel;
 pub use wire::codec::list_offsets::OffsetAt;

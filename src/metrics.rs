@@ -13,3 +13,17 @@ pub(crate) const LOGINS: &str = "ottla_logins_total";
 pub(crate) const REAUTHENTICATIONS: &str = "ottla_reauthentications_total";
 /// Requests that were sent, with the label `api`.
 pub(crate) const REQUESTS: &str = "ottla_requests_total";
+/// Seconds since the token in use was made or renewed.
+pub(crate) const TOKEN_AGE: &str = "ottla_token_age_seconds";
+/// Tokens that were made.
+pub(crate) const TOKENS_CREATED: &str = "ottla_tokens_created_total";
+/// Seconds that the token in use still lives.
+pub(crate) const TOKEN_EXPIRES_IN: &str = "ottla_token_expires_in_seconds";
+/// Operations on tokens that failed, with the label `kind`.
+pub(crate) const TOKEN_FAILURES: &str = "ottla_token_failures_total";
+/// Seconds from the making of a token until all its brokers took it.
+pub(crate) const TOKEN_READINESS: &str = "ottla_token_readiness_seconds";
+/// Renewals.
+pub(crate) const TOKEN_RENEWALS: &str = "ottla_token_renewals_total";
+/// Tokens that came into use in the place of another.
+pub(crate) const TOKEN_REPLACEMENTS: &str = "ottla_token_replacements_total";

@@ -7,14 +7,12 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex as AsyncMutex;
 
-use super::config::{Config, Security};
+use super::config::Config;
 use super::pool::{Pool, Purpose};
 use super::topology::{Address, Topology};
-use crate::conn::counters::{Counters, Statistics};
-use crate::conn::dial::Dialler;
+use crate::conn::counters::Statistics;
+use crate::conn::credentials::Credentials;
 use crate::conn::handle::Connection;
-use crate::conn::keys::Keys;
-use crate::conn::session::Settings;
 use crate::entropy;
 use crate::error::{Class, Error, ErrorKind, class};
 use crate::ids::BrokerId;
@@ -22,7 +20,6 @@ use crate::time;
 use crate::wire::codec::Request;
 use crate::wire::codec::metadata::MetadataRequest;
 use crate::wire::error_code::ErrorCode;
-use crate::wire::pool::BufferPool;
 
 /// A client of one Kafka cluster. Clones share its connections.
 ///
@@ -68,22 +65,7 @@ impl Cluster {
     }
 
     fn new(config: Config) -> Self {
-        let tls = match config.security() {
-            Security::Plaintext => None,
-            Security::Tls(tls) => Some(tls.client_config()),
-        };
-        let dialler = Dialler {
-            connector: config.connector(),
-            tls,
-            credentials: config.credentials().clone(),
-            settings: Settings { client_id: config.client_id().into(), max_frame: config.max_frame() },
-            limit: config.connect_timeout(),
-            idle_after: config.idle_close(),
-            keys: Arc::new(Keys::new()),
-            buffers: BufferPool::default(),
-            counters: Arc::new(Counters::default()),
-        };
-        let pool = Pool::new(dialler, config.reconnect_backoff());
+        let pool = Pool::new(config.dialler(), config.reconnect_backoff());
         Self(Arc::new(Shared { config, pool, topology: Mutex::default(), refreshing: AsyncMutex::default() }))
     }
 
@@ -232,10 +214,31 @@ impl Cluster {
         response.map_err(|failure| Error::request(failure).in_api(R::API).at_broker(&address.to_string()))
     }
 
+    /// Whether another attempt may succeed with nothing changed by the caller. A credential that
+    /// was refused is worth one where a newer token can come: its writer hears of the refusal.
+    pub(crate) fn may_recover(&self, error: &Error) -> bool {
+        let may_change = match self.0.config.credentials() {
+            Credentials::Token { source, .. } => source.may_change(),
+            _ => false,
+        };
+        error.is_retriable() || (error.needs_new_credentials() && may_change)
+    }
+
     /// How long to wait after so many failures in a row.
     pub(crate) fn pause(&self, failures: u32) -> Duration {
         let random = entropy::fill().map_or(128, |[byte]| byte);
         self.0.config.reconnect_backoff().delay(failures, random)
+    }
+
+    /// Waits for a newer token, but not for long: it may have come already.
+    async fn newer_token(&self, pause: Duration) -> Result<(), Error> {
+        if let Credentials::Token { source, .. } = self.0.config.credentials() {
+            let present = source.current();
+            let mut source = source.clone();
+            let newer = async { while source.changed().await == present {} };
+            let _ = tokio::time::timeout(pause.max(Duration::from_secs(1)), newer).await;
+        }
+        Ok(())
     }
 
     /// Begins an operation that may take several attempts, until the configured deadline.
@@ -260,13 +263,17 @@ impl Attempts<'_> {
     /// # Cancel safety
     /// A dropped call loses the wait only.
     pub(crate) async fn after(&mut self, error: Error) -> Result<(), Error> {
-        let again = error.is_retriable() && (self.repeat == Repeat::Harmless || !error.possibly_written());
+        let again = self.cluster.may_recover(&error)
+            && (self.repeat == Repeat::Harmless || !error.possibly_written());
         self.failures += 1;
         let pause = self.cluster.pause(self.failures);
         if !again || time::now() + pause >= self.deadline {
             return Err(error);
         }
         tracing::debug!(%error, ?pause, "trying again");
+        if class(&error) == Class::NewCredential {
+            return self.cluster.newer_token(pause).await;
+        }
         tokio::time::sleep(pause).await;
         if class(&error) == Class::RefreshMetadata {
             // Where this fails too, the next attempt fails and says so.

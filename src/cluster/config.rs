@@ -7,10 +7,14 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::conn::counters::Counters;
 use crate::conn::credentials::Credentials;
-use crate::conn::dial::{Connect, TcpConnector};
+use crate::conn::dial::{Connect, Dialler, TcpConnector};
+use crate::conn::keys::Keys;
+use crate::conn::session::Settings;
 use crate::error::Error;
 use crate::tls::Tls;
+use crate::wire::pool::BufferPool;
 
 pub use bootstrap::{Bootstrap, InvalidBootstrap};
 pub use java::{ConfigWarning, InvalidProperties};
@@ -49,7 +53,13 @@ pub struct Config {
 
 /// The connector, which has no `Debug` of its own.
 #[derive(Clone)]
-struct Connector(Arc<dyn Connect>);
+pub(crate) struct Connector(Arc<dyn Connect>);
+
+impl Connector {
+    pub(crate) fn new(connector: impl Connect + 'static) -> Self {
+        Self(Arc::new(connector))
+    }
+}
 
 impl fmt::Debug for Connector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -79,7 +89,7 @@ impl Config {
             idle_close: Duration::from_secs(9 * 60),
             metadata_max_age: Duration::from_secs(5 * 60),
             max_frame: 128 * 1024 * 1024,
-            connector: Connector(Arc::new(TcpConnector::new())),
+            connector: Connector::new(TcpConnector::new()),
         }
     }
 
@@ -155,12 +165,37 @@ impl Config {
     /// addresses of its own for some names, or in memory.
     #[must_use]
     pub fn with_connector(mut self, connector: impl Connect + 'static) -> Self {
-        self.connector = Connector(Arc::new(connector));
+        self.connector = Connector::new(connector);
         self
     }
 
-    pub(crate) fn connector(&self) -> Arc<dyn Connect> {
-        Arc::clone(&self.connector.0)
+    /// Opens streams as another configuration does.
+    pub(crate) fn with_shared_connector(mut self, connector: Connector) -> Self {
+        self.connector = connector;
+        self
+    }
+
+    pub(crate) fn connector(&self) -> &Connector {
+        &self.connector
+    }
+
+    /// What makes the connections of one client. Each call gives one with counts and keys of its own.
+    pub(crate) fn dialler(&self) -> Dialler {
+        let tls = match &self.security {
+            Security::Plaintext => None,
+            Security::Tls(tls) => Some(tls.client_config()),
+        };
+        Dialler {
+            connector: Arc::clone(&self.connector.0),
+            tls,
+            credentials: self.credentials.clone(),
+            settings: Settings { client_id: self.client_id.as_str().into(), max_frame: self.max_frame },
+            limit: self.connect_timeout,
+            idle_after: self.idle_close,
+            keys: Arc::new(Keys::new()),
+            buffers: BufferPool::default(),
+            counters: Arc::new(Counters::default()),
+        }
     }
 
     pub(crate) fn bootstrap(&self) -> &Bootstrap {
@@ -175,11 +210,13 @@ impl Config {
         &self.credentials
     }
 
-    pub(crate) fn client_id(&self) -> &str {
+    #[cfg(test)]
+    fn client_id(&self) -> &str {
         &self.client_id
     }
 
-    pub(crate) fn connect_timeout(&self) -> Duration {
+    #[cfg(test)]
+    fn connect_timeout(&self) -> Duration {
         self.connect_timeout
     }
 
@@ -195,7 +232,8 @@ impl Config {
         self.reconnect_backoff
     }
 
-    pub(crate) fn idle_close(&self) -> Duration {
+    #[cfg(test)]
+    fn idle_close(&self) -> Duration {
         self.idle_close
     }
 
@@ -203,7 +241,8 @@ impl Config {
         self.metadata_max_age
     }
 
-    pub(crate) fn max_frame(&self) -> usize {
+    #[cfg(test)]
+    fn max_frame(&self) -> usize {
         self.max_frame
     }
 }

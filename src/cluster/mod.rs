@@ -4,6 +4,7 @@ pub(crate) mod client;
 pub(crate) mod config;
 pub(crate) mod jaas;
 pub(crate) mod pool;
+pub(crate) mod probe;
 pub(crate) mod properties;
 mod retry;
 pub(crate) mod topology;

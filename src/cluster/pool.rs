@@ -10,6 +10,7 @@ use super::config::Backoff;
 use super::topology::Address;
 use crate::conn;
 use crate::conn::counters::Statistics;
+use crate::conn::credentials::Credentials;
 use crate::conn::dial::Dialler;
 use crate::conn::handle::Connection;
 use crate::conn::token::Token;
@@ -23,6 +24,9 @@ const DIALS: usize = 16;
 /// A connection that lived for less than this counts as a failed dial, so that a broker which
 /// accepts a login and then closes is not asked again at once, and for ever.
 const SHORT_LIFE: Duration = Duration::from_secs(1);
+
+/// The least wait before a broker is asked again with a credential that it has refused.
+const REFUSED: Duration = Duration::from_millis(600);
 
 /// What a connection is for. A broker works on one request of a connection at a time, so a long
 /// poll has a connection of its own, and nothing waits behind it.
@@ -92,6 +96,12 @@ impl Pool {
             Some(_) => state.failure = None,
             None => {}
         }
+        if token.as_ref().is_some_and(|token| token.is_dead(now)) {
+            // What a broker would make of it is known: a session that is over at once.
+            let error = Error::dial(conn::error::Error::TokenExpired).at_broker(&address.to_string());
+            self.report_refused(&error, token.as_ref());
+            return Err(error);
+        }
         let recent = |failure: &&Failure| now < failure.again_at && failure.token == token;
         if let Some(failure) = state.failure.as_ref().filter(recent) {
             return Err(failure.error.clone());
@@ -105,9 +115,19 @@ impl Pool {
             }
             Err(error) => {
                 let error = Error::dial(error).at_broker(&address.to_string());
+                self.report_refused(&error, token.as_ref());
                 state.fail(error.clone(), self.backoff, time::now(), token);
                 Err(error)
             }
+        }
+    }
+
+    /// Tells whoever makes the tokens that one is not taken.
+    fn report_refused(&self, error: &Error, token: Option<&Arc<Token>>) {
+        if let (true, Credentials::Token { source, .. }, Some(token)) =
+            (error.needs_new_credentials(), &self.dialler.credentials, token)
+        {
+            source.report_refused(token);
         }
     }
 
@@ -132,7 +152,9 @@ impl Pool {
 impl State {
     fn fail(&mut self, error: Error, backoff: Backoff, at: Instant, token: Option<Arc<Token>>) {
         let times = self.failure.as_ref().map_or(0, |failure| failure.times).saturating_add(1);
-        self.failure = Some(Failure { error, times, again_at: at + backoff.delay(times, random()), token });
+        let delay = backoff.delay(times, random());
+        let delay = if error.needs_new_credentials() { delay.max(REFUSED) } else { delay };
+        self.failure = Some(Failure { error, times, again_at: at + delay, token });
     }
 }
 

@@ -63,7 +63,7 @@ pub struct TokenSource(Source);
 #[derive(Clone, Debug)]
 enum Source {
     Fixed(Arc<Token>),
-    Watched(watch::Receiver<Arc<Token>>),
+    Watched { reader: watch::Receiver<Arc<Token>>, refusals: watch::Sender<Option<Arc<Token>>> },
 }
 
 impl TokenSource {
@@ -75,14 +75,29 @@ impl TokenSource {
     /// Makes a source that begins with `first` and follows what its writer puts in its place.
     pub fn watched(first: Token) -> (TokenWriter, Self) {
         let (writer, reader) = watch::channel(Arc::new(first));
-        (TokenWriter(writer), Self(Source::Watched(reader)))
+        let (refusals, refused) = watch::channel(None);
+        (TokenWriter { writer, refused }, Self(Source::Watched { reader, refusals }))
+    }
+
+    /// Whether a newer token can come.
+    pub(crate) fn may_change(&self) -> bool {
+        matches!(&self.0, Source::Watched { reader, .. } if reader.has_changed().is_ok())
+    }
+
+    /// Tells the writer that a broker refused a login with `token`, if it is still the newest.
+    pub(crate) fn report_refused(&self, token: &Arc<Token>) {
+        if let Source::Watched { refusals, .. } = &self.0
+            && *self.current() == **token
+        {
+            refusals.send_replace(Some(Arc::clone(token)));
+        }
     }
 
     /// The newest token.
     pub fn current(&self) -> Arc<Token> {
         match &self.0 {
             Source::Fixed(token) => Arc::clone(token),
-            Source::Watched(reader) => Arc::clone(&reader.borrow()),
+            Source::Watched { reader, .. } => Arc::clone(&reader.borrow()),
         }
     }
 
@@ -94,7 +109,7 @@ impl TokenSource {
     /// # Cancel safety
     /// A dropped call loses nothing: the next one gives the newest token.
     pub async fn changed(&mut self) -> Arc<Token> {
-        if let Source::Watched(reader) = &mut self.0
+        if let Source::Watched { reader, .. } = &mut self.0
             && reader.changed().await.is_ok()
         {
             return Arc::clone(&reader.borrow_and_update());
@@ -105,14 +120,17 @@ impl TokenSource {
 
 /// Puts newer tokens in the place of the one that a [`TokenSource`] gives.
 #[derive(Debug)]
-pub struct TokenWriter(watch::Sender<Arc<Token>>);
+pub struct TokenWriter {
+    writer: watch::Sender<Arc<Token>>,
+    refused: watch::Receiver<Option<Arc<Token>>>,
+}
 
 impl TokenWriter {
     /// Makes `token` the newest one and tells whether it was taken. A token of an earlier epoch
     /// than the present one, and the present one again, are not: hand-overs may overtake each
     /// other. A token of unknown epoch is taken whenever it differs.
     pub fn replace(&self, token: Token) -> bool {
-        self.0.send_if_modified(|present| {
+        self.writer.send_if_modified(|present| {
             let older = token.epoch().zip(present.epoch()).is_some_and(|(new, old)| new < old);
             let newer = !older && token != **present;
             if newer {
@@ -122,9 +140,32 @@ impl TokenWriter {
         })
     }
 
+    /// Makes `token` the newest one whatever its epoch says: a broker's clock that was set back
+    /// makes a replacement look older than what it replaces. For whoever made the token.
+    pub(crate) fn supersede(&self, token: Token) {
+        self.writer.send_replace(Arc::new(token));
+    }
+
     /// The token that the source gives now.
     pub fn current(&self) -> Arc<Token> {
-        Arc::clone(&self.0.borrow())
+        Arc::clone(&self.writer.borrow())
+    }
+
+    /// Waits until a broker refused a login with the newest token, and gives that token. It may be
+    /// too young to be known there; else it has expired, or was deleted, or the cluster's secret
+    /// is another one.
+    ///
+    /// Never returns when all sources are gone.
+    ///
+    /// # Cancel safety
+    /// A dropped call loses nothing: the next one gives the last refusal.
+    pub async fn refused(&mut self) -> Arc<Token> {
+        while self.refused.changed().await.is_ok() {
+            if let Some(token) = self.refused.borrow_and_update().clone() {
+                return token;
+            }
+        }
+        std::future::pending().await
     }
 }
 
@@ -182,6 +223,17 @@ mod tests {
         assert!(writer.replace(token("c", None)));
         assert!(!writer.replace(token("c", None)));
         assert_eq!(source.current().id(), "c");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_writer_learns_that_the_newest_token_was_refused() {
+        let (mut writer, source) = TokenSource::watched(token("a", Some((1, 0))));
+        let old = source.current();
+        source.report_refused(&old);
+        assert_eq!(writer.refused().await.id(), "a");
+        assert!(writer.replace(token("b", Some((2, 0)))));
+        source.report_refused(&old);
+        assert!(timeout(Duration::from_secs(1), writer.refused()).await.is_err(), "that one is old");
     }
 
     #[test]

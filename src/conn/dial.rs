@@ -216,9 +216,9 @@ impl Dialler {
             idle_after: self.idle_after,
         });
         let guard = AbortOnDrop(Some(tokio::spawn(task.run())));
-        let versions = outcome.await.map_err(|_| Error::Closed)??;
+        let opened = outcome.await.map_err(|_| Error::Closed)??;
         guard.keep();
-        Ok(Connection::new(commands, Facts { versions, client_id: Arc::clone(&self.settings.client_id) }))
+        Ok(Connection::new(commands, Facts { opened, client_id: Arc::clone(&self.settings.client_id) }))
     }
 }
 

@@ -2,17 +2,16 @@
 
 use std::marker::PhantomData;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
 use super::error::Error;
 use super::inflight::Written;
-use super::task::Command;
+use super::task::{Command, Opened};
 use crate::time;
 use crate::wire::codec::{self, Request};
-use crate::wire::version::VersionTable;
 
 /// A request failed, and this is what became of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +37,7 @@ pub(crate) struct Connection {
 /// What stays the same through a connection's life.
 #[derive(Debug)]
 pub(crate) struct Facts {
-    pub(crate) versions: VersionTable,
+    pub(crate) opened: Opened,
     pub(crate) client_id: Arc<str>,
 }
 
@@ -60,6 +59,11 @@ impl Connection {
     /// Whether requests can still be handed over.
     pub(crate) fn is_open(&self) -> bool {
         !self.commands.is_closed()
+    }
+
+    /// When the session of the first login ends, if it does.
+    pub(crate) fn first_session_end(&self) -> Option<Instant> {
+        self.facts.opened.session_end
     }
 
     /// Sends a request and waits for its response, for at most `timeout`.
@@ -84,7 +88,7 @@ impl Connection {
         request: &R,
         timeout: Duration,
     ) -> Result<Pending<R>, Failure> {
-        let version = self.facts.versions.negotiate::<R>().map_err(Failure::not_written)?;
+        let version = self.facts.opened.versions.negotiate::<R>().map_err(Failure::not_written)?;
         let encoded = codec::encode(request, version, &self.facts.client_id).map_err(Failure::not_written)?;
         let (sender, reply) = oneshot::channel();
         let command = Command::Submit { request: encoded, deadline: time::now() + timeout, reply: sender };

@@ -48,6 +48,11 @@ impl Lifetime {
         self.due
     }
 
+    /// When the session ends.
+    pub(crate) fn end(&self) -> Instant {
+        self.end
+    }
+
     /// Whether the broker no longer serves anything but a login.
     pub(crate) fn is_over(&self, now: Instant) -> bool {
         now >= self.end

@@ -123,6 +123,11 @@ impl Session {
         &self.versions
     }
 
+    /// When the present session ends, if it does.
+    pub(crate) fn end(&self) -> Option<Instant> {
+        self.lifetime.map(|life| life.end())
+    }
+
     /// Lets requests flow without a login.
     pub(crate) fn open(&mut self) {
         if matches!(self.stage, Stage::ExpectCredential) {

@@ -36,6 +36,14 @@ pub(crate) enum Command {
     Break(Error),
 }
 
+/// What is known of a connection once requests can flow.
+#[derive(Clone, Debug)]
+pub(crate) struct Opened {
+    pub(crate) versions: VersionTable,
+    /// When the session of the first login ends, if it does.
+    pub(crate) session_end: Option<Instant>,
+}
+
 /// One connection at work. `run` it in a task of its own.
 pub(crate) struct Task<S> {
     stream: S,
@@ -48,7 +56,7 @@ pub(crate) struct Task<S> {
     replies: HashMap<RequestId, oneshot::Sender<Result<Bytes, Failure>>>,
     logins: Logins,
     errand: Option<Errand>,
-    opened: Option<oneshot::Sender<Result<VersionTable, Error>>>,
+    opened: Option<oneshot::Sender<Result<Opened, Error>>>,
     counters: Arc<Counters>,
     timer: Pin<Box<Sleep>>,
     idle_after: Duration,
@@ -77,7 +85,7 @@ pub(crate) struct Parts<S> {
     pub(crate) commands: mpsc::Receiver<Command>,
     pub(crate) logins: Logins,
     pub(crate) counters: Arc<Counters>,
-    pub(crate) opened: oneshot::Sender<Result<VersionTable, Error>>,
+    pub(crate) opened: oneshot::Sender<Result<Opened, Error>>,
     pub(crate) idle_after: Duration,
 }
 
@@ -155,7 +163,8 @@ impl<S: AsyncRead + AsyncWrite + Source + Unpin> Task<S> {
             self.counters.count_login(opened.is_some());
         }
         if let Some(opened) = opened {
-            let _ = opened.send(Ok(self.session.versions().clone()));
+            let versions = self.session.versions().clone();
+            let _ = opened.send(Ok(Opened { versions, session_end: self.session.end() }));
         }
     }
 

@@ -26,21 +26,26 @@ pub struct Token {
     owner: Option<Principal>,
     requester: Option<Principal>,
     life: Option<TokenLife>,
-    received: Received,
+    here: Here,
 }
 
-/// When this process got the token from the broker that made it. It says nothing of what the
-/// token is, so two tokens that differ in it alone are equal.
+/// What this process saw of the token, on its own clock. It says nothing of what the token is, so
+/// two tokens that differ in it alone are equal.
 #[derive(Clone, Copy, Debug, Default)]
-struct Received(Option<Instant>);
+struct Here {
+    /// When the broker that made it answered.
+    received: Option<Instant>,
+    /// When it ends.
+    end: Option<Instant>,
+}
 
-impl PartialEq for Received {
+impl PartialEq for Here {
     fn eq(&self, _: &Self) -> bool {
         true
     }
 }
 
-impl Eq for Received {}
+impl Eq for Here {}
 
 /// When a token was made and when it ends, by the broker's clock.
 ///
@@ -103,7 +108,7 @@ impl Token {
         if !(id_fits && hmac_fits) {
             return Err(NotAToken);
         }
-        Ok(Self { id, hmac, owner: None, requester: None, life: None, received: Received::default() })
+        Ok(Self { id, hmac, owner: None, requester: None, life: None, here: Here::default() })
     }
 
     /// Makes a token of its id and its password, the base64 text of the HMAC, as Kafka's own
@@ -141,13 +146,30 @@ impl Token {
 
     /// Says when the broker that made the token answered.
     pub(crate) fn with_received(mut self, now: Instant) -> Self {
-        self.received = Received(Some(now));
+        self.here.received = Some(now);
         self
+    }
+
+    /// Says when the token ends, on this process's clock.
+    pub(crate) fn with_end(mut self, end: Instant) -> Self {
+        self.here.end = Some(end);
+        self
+    }
+
+    /// When the token ends, if this process knows.
+    #[cfg(test)]
+    pub(crate) fn end(&self) -> Option<Instant> {
+        self.here.end
+    }
+
+    /// Whether it is known here that the token has ended.
+    pub(crate) fn is_dead(&self, now: Instant) -> bool {
+        self.here.end.is_some_and(|end| end <= now)
     }
 
     /// When the broker that made the token answered, if it answered this process.
     pub(crate) fn received(&self) -> Option<Instant> {
-        self.received.0
+        self.here.received
     }
 
     /// The id, which is the SCRAM user name. It is not a secret.

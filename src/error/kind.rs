@@ -66,6 +66,25 @@ impl ErrorKind {
         }
     }
 
+    /// The name that metrics know it by.
+    pub(crate) fn label(self) -> &'static str {
+        match self {
+            Self::Config => "config",
+            Self::Misuse => "misuse",
+            Self::Connect => "connect",
+            Self::Tls => "tls",
+            Self::Closed => "closed",
+            Self::Timeout => "timeout",
+            Self::Protocol => "protocol",
+            Self::Unsupported => "unsupported",
+            Self::Auth => "auth",
+            Self::Broker(code) => code.name().unwrap_or("broker"),
+            Self::TokenExpired => "token_expired",
+            Self::DataLoss => "data_loss",
+            Self::Shutdown => "shutdown",
+        }
+    }
+
     #[cfg(feature = "kerberos")]
     fn of_kerberos(fault: &crate::conn::kerberos::Fault) -> Self {
         use crate::conn::kerberos::Side;

@@ -200,7 +200,7 @@ impl Task {
     async fn fail(&self, mut ranges: Vec<Progress>, error: Error, since: Instant) -> Result<(), Gone> {
         let took = time::now().saturating_duration_since(since);
         ranges.iter_mut().for_each(|range| range.fail(took));
-        if error.is_retriable() {
+        if self.parts.cluster.may_recover(&error) {
             return self.report(Report::Failed { ranges, error });
         }
         self.deliver(Delivery::Failed(error)).await

@@ -164,7 +164,7 @@ fn why_leaderless(topology: &Topology, topic_partition: &TopicPartition) -> Erro
 async fn recover(cluster: Cluster, mut ranges: Vec<Progress>, mut error: Error) -> Result<Recovered, Error> {
     let deadline = cluster.config().deadline();
     loop {
-        if ranges.iter().any(|range| range.is_given_up(deadline)) || !error.is_retriable() {
+        if ranges.iter().any(|range| range.is_given_up(deadline)) || !cluster.may_recover(&error) {
             return Err(error);
         }
         let began = time::now();

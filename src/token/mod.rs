@@ -1,4 +1,13 @@
-//! Tokens beyond one connection: the file that carries one, and in time what renews it.
+//! Tokens beyond one connection: the file that carries one, and what makes, proves, renews and
+//! replaces them.
 
+mod errands;
 pub(crate) mod file;
+mod gate;
+pub(crate) mod keeper;
+pub(crate) mod lifecycle;
+mod readiness;
+mod saved;
+pub(crate) mod state;
 pub(crate) mod target;
+mod work;

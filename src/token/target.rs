@@ -4,8 +4,9 @@ use std::io;
 use std::path::Path;
 
 use super::file::{self, InvalidTokenFile, disk};
-use crate::cluster::config::{Bootstrap, Config, Security};
+use crate::cluster::config::{Bootstrap, Config, Connector, Security};
 use crate::conn::credentials::{Credentials, TokenSource};
+use crate::conn::dial::Connect;
 use crate::conn::token::Token;
 use crate::sasl::ScramMechanism;
 use crate::secret::Secret;
@@ -17,18 +18,20 @@ pub struct Target {
     bootstrap: Bootstrap,
     security: Security,
     mechanism: ScramMechanism,
+    connector: Option<Connector>,
 }
 
 impl Target {
     /// The listener at `bootstrap`, `SASL_SSL` or `SASL_PLAINTEXT` by `security`, with
     /// SCRAM-SHA-512.
     pub fn new(bootstrap: Bootstrap, security: Security) -> Self {
-        Self { bootstrap, security, mechanism: ScramMechanism::Sha512 }
+        Self { bootstrap, security, mechanism: ScramMechanism::Sha512, connector: None }
     }
 
-    /// The listener of `config` itself.
+    /// The listener of `config` itself, reached by its connector.
     pub fn of(config: &Config) -> Self {
-        Self::new(config.bootstrap().clone(), config.security().clone())
+        let target = Self::new(config.bootstrap().clone(), config.security().clone());
+        Self { connector: Some(config.connector().clone()), ..target }
     }
 
     /// Sets the bootstrap list.
@@ -52,10 +55,26 @@ impl Target {
         self
     }
 
+    /// Opens streams to the target by `connector` in place of plain TCP. It does not go into the
+    /// token file.
+    #[must_use]
+    pub fn with_connector(mut self, connector: impl Connect + 'static) -> Self {
+        self.connector = Some(Connector::new(connector));
+        self
+    }
+
+    pub(crate) fn bootstrap(&self) -> &Bootstrap {
+        &self.bootstrap
+    }
+
     /// Makes the configuration of a client that logs in to the target with the tokens of `source`.
     pub fn config(&self, source: TokenSource) -> Config {
         let credentials = Credentials::Token { mechanism: self.mechanism, source };
-        Config::new(self.bootstrap.clone(), self.security.clone(), credentials)
+        let config = Config::new(self.bootstrap.clone(), self.security.clone(), credentials);
+        match &self.connector {
+            Some(connector) => config.with_shared_connector(connector.clone()),
+            None => config,
+        }
     }
 
     /// Makes the text of the token file by which others log in with `token`: a Kafka

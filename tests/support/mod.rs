@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+pub(crate) mod embedded;
 #[cfg(feature = "kerberos")]
 pub(crate) mod kerberos;
 pub(crate) mod lab;

@@ -1,0 +1,395 @@
+//! What a keeper does when something is due: the requests, the proofs, the saved state.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tracing::Instrument;
+
+use super::gate::{self, Finding, Terms};
+use super::keeper::{AtShutdown, TokenKeeper};
+use super::lifecycle::{Action, Lifecycle};
+use super::readiness::{self, Verdict};
+use super::saved::{Saved, Unsaved};
+use super::state::{KeeperStep, Snapshot};
+use super::target::Target;
+use crate::cluster::client::Cluster;
+use crate::cluster::topology::Address;
+use crate::conn::token::Token;
+use crate::entropy;
+use crate::error::{BrokerError, Error, ErrorKind};
+use crate::metrics;
+use crate::time;
+
+/// An operation gets at least so long, however little is left of the token in use.
+const LEAST: Duration = Duration::from_secs(2);
+/// How long brokers get to learn of a renewal before it is handed out anyway: the token is good
+/// before and after.
+const SETTLING: Duration = Duration::from_secs(2);
+/// What two looks at one session end may differ by.
+const SLACK: Duration = Duration::from_secs(1);
+/// A token that some broker still does not take at this age is used where it is taken.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Carries out what a [`Lifecycle`] asks for.
+pub(super) struct Errands {
+    keeper: TokenKeeper,
+    life: Lifecycle,
+    /// The admin's connections, while they are good.
+    admin: Option<Cluster>,
+    /// The brokers of the target, as of the last proof.
+    brokers: Vec<Address>,
+    /// The brokers that have not taken the token in use yet.
+    pub(super) absent: Vec<Address>,
+    last_error: Option<Error>,
+    readiness: Duration,
+    created: u64,
+    renewed: u64,
+    /// The last failure is one that trying again does not help.
+    hopeless: bool,
+    ended: bool,
+}
+
+impl Errands {
+    pub(super) fn new(keeper: TokenKeeper, life: Lifecycle) -> Self {
+        Self {
+            keeper,
+            life,
+            admin: None,
+            brokers: Vec::new(),
+            absent: Vec::new(),
+            last_error: None,
+            readiness: Duration::ZERO,
+            created: 0,
+            renewed: 0,
+            hopeless: false,
+            ended: false,
+        }
+    }
+
+    pub(super) fn target(&self) -> &Target {
+        &self.keeper.target
+    }
+
+    pub(super) fn poll(&mut self) -> Action {
+        self.life.poll(time::now())
+    }
+
+    /// The token in use.
+    pub(super) fn newest(&self) -> Option<Token> {
+        self.life.current()
+    }
+
+    /// Comes to a first token: that of an earlier run, or a new one.
+    pub(super) async fn first(&mut self) -> Result<Token, Error> {
+        let deadline = time::now() + self.keeper.admin.deadline();
+        self.adopt().await;
+        loop {
+            if let Some(token) = self.life.current() {
+                return Ok(token);
+            }
+            match self.poll() {
+                Action::Wait(until) if until >= deadline => break,
+                Action::Wait(until) => tokio::time::sleep_until(until.into()).await,
+                action => self.carry_out(action).await,
+            }
+            if let (true, Some(error)) = (self.hopeless, &self.last_error) {
+                return Err(error.clone());
+            }
+        }
+        Err(self.last_error.clone().unwrap_or_else(|| Error::because(ErrorKind::Timeout, "no token in time")))
+    }
+
+    pub(super) async fn carry_out(&mut self, action: Action) {
+        match action {
+            Action::Create => self.create().instrument(tracing::info_span!("token.create")).await,
+            Action::Prove(token) => {
+                let span = tracing::info_span!("token.prove", token = token.id());
+                self.prove(&token).instrument(span).await;
+            }
+            Action::Renew(token) => {
+                let span = tracing::info_span!("token.renew", token = token.id());
+                self.renew(&token).instrument(span).await;
+            }
+            Action::Expire(token) => {
+                let span = tracing::info_span!("token.expire", token = token.id());
+                self.expire(&token).instrument(span).await;
+            }
+            Action::Wait(_) => {}
+        }
+    }
+
+    /// A user's login with a token was refused.
+    pub(super) fn on_refused(&mut self, token: &Token) {
+        if self.life.on_refused(time::now(), token.id()) {
+            tracing::warn!(token = token.id(), "the token in use is refused: another is made");
+        }
+    }
+
+    /// Ends the tokens, if that is wished.
+    pub(super) async fn end(&mut self, tokens: AtShutdown) -> Result<(), Error> {
+        self.ended = true;
+        if tokens == AtShutdown::Leave {
+            return Ok(());
+        }
+        let mut outcome = Ok(());
+        for token in self.life.alive() {
+            match self.delete(&token).await {
+                Ok(()) => self.life.on_expired(time::now(), token.id()),
+                Err(error) => outcome = Err(error),
+            }
+        }
+        if let Some(path) = self.keeper.saved_state.clone() {
+            let _ = tokio::task::spawn_blocking(move || std::fs::remove_file(path)).await;
+        }
+        outcome
+    }
+
+    async fn create(&mut self) {
+        let new = self.keeper.new_token.clone();
+        let made = match self.admin().await {
+            Ok(admin) => self.bounded(admin.create_delegation_token(new)).await,
+            Err(error) => Err(error),
+        };
+        let now = time::now();
+        let made = made.and_then(|token| match self.life.on_created(now, Arc::new(token)) {
+            true => Ok(()),
+            false => Err(Error::because(ErrorKind::Protocol, "the broker made a token that has expired")),
+        });
+        match made {
+            Ok(()) => {
+                self.created += 1;
+                ::metrics::counter!(metrics::TOKENS_CREATED).increment(1);
+            }
+            Err(error) => self.failed(error),
+        }
+    }
+
+    async fn renew(&mut self, token: &Token) {
+        let before = time::now() + self.life.left(time::now()).unwrap_or_default();
+        let renewed = match self.admin().await {
+            Ok(admin) => self.bounded(admin.renew_delegation_token(token, None)).await,
+            Err(error) => Err(error),
+        };
+        match renewed {
+            Ok(expires) => {
+                self.life.on_renewed(time::now(), expires);
+                self.renewed += 1;
+                ::metrics::counter!(metrics::TOKEN_RENEWALS).increment(1);
+                self.settle(before).await;
+                self.save().await;
+            }
+            Err(error) if is_gone(&error) => {
+                self.note(error);
+                self.life.on_gone(time::now());
+            }
+            Err(error) => self.failed(error),
+        }
+    }
+
+    /// Waits until the brokers know of a renewal: a session that logs in before ends as early as
+    /// the old one.
+    async fn settle(&mut self, before: Instant) {
+        let Some(token) = self.life.current() else { return };
+        let left = self.life.left(time::now()).unwrap_or_default();
+        let outlasting = Some(before + SLACK.min(left / 10));
+        let terms = Terms { limit: SETTLING, urgent: true, outlasting };
+        let found = gate::pass(&self.keeper.target, &token, &self.brokers, terms).await;
+        self.learn(&found);
+    }
+
+    async fn prove(&mut self, token: &Token) {
+        let began = time::now();
+        let left = self.life.left(began).unwrap_or(readiness::LIMIT * 2);
+        let made = token.received().unwrap_or(began);
+        let old = began.saturating_duration_since(made) >= PATIENCE;
+        let urgent = old || left < readiness::LIMIT;
+        let limit = (left / 2).clamp(LEAST, readiness::LIMIT);
+        let terms = Terms { limit, urgent, outlasting: None };
+        let found = gate::pass(&self.keeper.target, token, &self.brokers, terms).await;
+        self.learn(&found);
+        let now = time::now();
+        match found.verdict {
+            Verdict::Ready { absent } => {
+                let replaced = self.life.current().is_some();
+                self.life.on_proved(now);
+                self.absent = absent;
+                self.readiness = now.saturating_duration_since(made);
+                ::metrics::histogram!(metrics::TOKEN_READINESS).record(self.readiness.as_secs_f64());
+                if replaced {
+                    ::metrics::counter!(metrics::TOKEN_REPLACEMENTS).increment(1);
+                }
+                tracing::info!(token = token.id(), readiness = ?self.readiness, "a token is in use");
+                self.save().await;
+            }
+            Verdict::Rejected if now.saturating_duration_since(made) >= readiness::LIMIT => {
+                self.life.on_rejected(now, random());
+                self.hopeless = true;
+                self.note(not_taken(found.error));
+            }
+            Verdict::Rejected | Verdict::Lagging { .. } | Verdict::Unreachable => {
+                self.failed(not_taken(found.error));
+            }
+        }
+    }
+
+    async fn expire(&mut self, token: &Token) {
+        match self.delete(token).await {
+            Ok(()) => self.life.on_expired(time::now(), token.id()),
+            Err(error) => {
+                self.note(error);
+                self.life.on_expiry_failed(time::now(), random());
+            }
+        }
+    }
+
+    async fn delete(&mut self, token: &Token) -> Result<(), Error> {
+        let admin = self.admin().await?;
+        match self.bounded(admin.expire_delegation_token(token, None)).await {
+            Ok(_) => Ok(()),
+            Err(error) if is_gone(&error) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Goes on with the token of an earlier run, if it is alive. Nothing else is looked at: the
+    /// tokens of other keepers are theirs.
+    async fn adopt(&mut self) {
+        let Some(path) = self.keeper.saved_state.clone() else { return };
+        let read = tokio::task::spawn_blocking(move || Saved::read(&path)).await;
+        let saved = match read {
+            Ok(Ok(saved)) => saved,
+            Ok(Err(Unsaved::None)) | Err(_) => return,
+            Ok(Err(unsaved)) => return self.note(Error::because(ErrorKind::Config, unsaved.to_string())),
+        };
+        let described = match self.admin().await {
+            Ok(admin) => self.bounded(admin.describe_delegation_tokens(None)).await,
+            Err(error) => Err(error),
+        };
+        let tokens = match described {
+            Ok(tokens) => tokens,
+            Err(error) => return self.note(error),
+        };
+        let own = tokens.into_iter().map(|it| it.token).find(|token| token.id() == saved.id);
+        let Some((token, mut life)) = own.and_then(|token| token.life().map(|life| (token, life))) else {
+            return;
+        };
+        life.renewals = saved.epoch.renewals;
+        let token = token.with_life(life);
+        let terms = Terms { limit: readiness::LIMIT / 4, urgent: true, outlasting: None };
+        let found = gate::pass(&self.keeper.target, &token, &[], terms).await;
+        self.learn(&found);
+        if let (Verdict::Ready { absent }, Some(end)) = (found.verdict, found.session_end) {
+            let now = time::now();
+            self.absent = absent;
+            let left = end.saturating_duration_since(now);
+            self.life.on_adopted(now, Arc::new(token), left, saved.period);
+            tracing::info!(token = saved.id, "the token of an earlier run is in use again");
+        }
+    }
+
+    async fn save(&mut self) {
+        let (Some(path), Some(token)) = (self.keeper.saved_state.clone(), self.life.current()) else {
+            return;
+        };
+        let (Some(epoch), Some(period)) = (token.epoch(), self.life.period()) else { return };
+        let saved = Saved { id: token.id().to_owned(), epoch, period };
+        let written = tokio::task::spawn_blocking(move || saved.write(&path)).await;
+        if let Ok(Err(unsaved)) = written {
+            self.note(Error::because(ErrorKind::Config, unsaved.to_string()));
+        }
+    }
+
+    async fn admin(&mut self) -> Result<Cluster, Error> {
+        if let Some(admin) = &self.admin {
+            return Ok(admin.clone());
+        }
+        let admin = self.bounded(Cluster::connect(self.keeper.admin.clone())).await?;
+        self.admin = Some(admin.clone());
+        Ok(admin)
+    }
+
+    /// Gives up in time for another try while the token in use lives.
+    async fn bounded<T>(&self, operation: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        let deadline = self.keeper.admin.deadline();
+        let limit = self.life.left(time::now()).map_or(deadline, |left| (left / 3).max(LEAST).min(deadline));
+        let ended = tokio::time::timeout(limit, Box::pin(operation)).await;
+        ended.unwrap_or_else(|_| {
+            Err(Error::because(ErrorKind::Timeout, "not answered in time for another try"))
+        })
+    }
+
+    fn learn(&mut self, found: &Finding) {
+        if !found.brokers.is_empty() {
+            self.brokers.clone_from(&found.brokers);
+        }
+        let now = time::now();
+        if let Some(end) = found.session_end {
+            self.life.on_session(now, end.saturating_duration_since(now));
+        }
+    }
+
+    /// Making or renewing failed. What is not an answer may lie in the connection: the next try
+    /// makes new ones.
+    fn failed(&mut self, error: Error) {
+        if !matches!(error.kind(), ErrorKind::Broker(_)) {
+            self.admin = None;
+        }
+        self.hopeless = !error.is_retriable();
+        tracing::warn!(%error, "a token could not be made, proved or renewed");
+        self.note(error);
+        self.life.on_failed(time::now(), random());
+    }
+
+    fn note(&mut self, error: Error) {
+        ::metrics::counter!(metrics::TOKEN_FAILURES, "kind" => error.kind().label()).increment(1);
+        self.last_error = Some(error);
+    }
+
+    pub(super) fn snapshot(&self) -> Snapshot {
+        let now = time::now();
+        let (next_at, action) = self.life.next();
+        let next = match action {
+            Action::Create => KeeperStep::Create,
+            Action::Prove(_) => KeeperStep::Prove,
+            Action::Expire(_) => KeeperStep::Expire,
+            Action::Renew(_) | Action::Wait(_) => KeeperStep::Renew,
+        };
+        Snapshot {
+            token_id: self.life.current().map(|token| token.id().to_owned()).unwrap_or_default(),
+            epoch: self.life.epoch(),
+            since: self.life.since().unwrap_or(now),
+            end: now + self.life.left(now).unwrap_or_default(),
+            next: if self.ended { KeeperStep::Ended } else { next },
+            next_at,
+            failures: self.life.failures(),
+            last_error: self.last_error.clone(),
+            unproved: self.absent.iter().map(ToString::to_string).collect(),
+            readiness: self.readiness,
+            created: self.created,
+            renewed: self.renewed,
+            alive: self.life.alive().len(),
+        }
+    }
+}
+
+fn is_gone(error: &Error) -> bool {
+    let gone = [
+        BrokerError::DELEGATION_TOKEN_NOT_FOUND,
+        BrokerError::DELEGATION_TOKEN_EXPIRED,
+        BrokerError::DELEGATION_TOKEN_OWNER_MISMATCH,
+    ];
+    matches!(error.kind(), ErrorKind::Broker(code) if gone.contains(&code))
+}
+
+fn not_taken(last: Option<Error>) -> Error {
+    let why = "not all brokers take the token in time";
+    match last {
+        Some(last) => Error::because(ErrorKind::Timeout, format!("{why}: {last}")),
+        None => Error::because(ErrorKind::Timeout, why),
+    }
+}
+
+/// A random byte for jitter; without entropy there is none, which does no harm here.
+fn random() -> u8 {
+    entropy::fill().map_or(128, |[byte]| byte)
+}

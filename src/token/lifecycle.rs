@@ -1,0 +1,286 @@
+//! When a token is made, renewed, replaced and given back: decisions only, on the monotonic clock.
+//!
+//! ```text
+//!            on_created             on_proved                      on_created, on_proved
+//! (nothing) ──────────► being proved ────────► in use ─┬─ on_renewed ─┐   another is in use ─► retired ─► expired
+//!                                                ▲     └──────────────┘
+//! ```
+//! No wall clock is trusted. A token's remaining life is the difference of the broker's own times,
+//! counted from the moment at which its answer came.
+
+mod life;
+mod patience;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use self::life::Life;
+use self::patience::Patience;
+use crate::conn::token::{Token, TokenEpoch};
+use crate::time::Timestamp;
+
+/// How long after its making a token may be unknown to brokers without being gone.
+const YOUNG: Duration = Duration::from_secs(20);
+/// Between two operations with tokens: each costs every broker the hashing of new credentials, and
+/// holds back all of its metadata meanwhile.
+const PACE: Duration = Duration::from_millis(250);
+/// The least time between two tokens that are made because one was refused.
+const COOLDOWN: Duration = Duration::from_secs(60);
+
+/// What a lifecycle is told at its start.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Policy {
+    /// Which part of the remaining life passes before a renewal, in thousandths.
+    pub(crate) renew_at: u32,
+    /// How long an old token is left alone after its successor came into use.
+    pub(crate) grace: Duration,
+}
+
+/// What is to be done now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    /// Make a token; then tell `on_created` or `on_failed`.
+    Create,
+    /// Find out whether the brokers take this token; then tell `on_proved`, `on_rejected` or
+    /// `on_failed`.
+    Prove(Arc<Token>),
+    /// Renew this token; then tell `on_renewed`, `on_gone` or `on_failed`.
+    Renew(Arc<Token>),
+    /// Delete this token, which nobody uses any more; then tell `on_expired` or `on_failed`.
+    Expire(Arc<Token>),
+    /// Nothing before this moment.
+    Wait(Instant),
+}
+
+/// A token that was used and is not any more.
+#[derive(Clone, Debug)]
+struct Retired {
+    token: Arc<Token>,
+    at: Instant,
+    /// When it dies by itself.
+    end: Instant,
+}
+
+/// The life of the tokens of one user of one cluster. Call `poll`, do what it says, tell the
+/// outcome by an `on_*`, and poll again.
+#[derive(Debug)]
+pub(crate) struct Lifecycle {
+    policy: Policy,
+    /// Made, and not known to be taken by the brokers.
+    fresh: Option<Life>,
+    in_use: Option<Life>,
+    retired: VecDeque<Retired>,
+    /// Of making and renewing.
+    patience: Patience,
+    /// Of retiring.
+    retiring: Patience,
+    /// No operation before this.
+    paced_until: Option<Instant>,
+    /// The token in use was refused, or is gone: another is due from this moment on.
+    wanted_from: Option<Instant>,
+    /// When the last token was made in place of one that was refused.
+    replaced_refused: Option<Instant>,
+}
+
+impl Lifecycle {
+    pub(crate) fn new(policy: Policy) -> Self {
+        Self {
+            policy,
+            fresh: None,
+            in_use: None,
+            retired: VecDeque::new(),
+            patience: Patience::default(),
+            retiring: Patience::default(),
+            paced_until: None,
+            wanted_from: None,
+            replaced_refused: None,
+        }
+    }
+
+    /// What to do now. Changes nothing but the memory of tokens that have died by themselves.
+    pub(crate) fn poll(&mut self, now: Instant) -> Action {
+        self.retired.retain(|retired| now < retired.end);
+        if self.fresh.as_ref().is_some_and(|fresh| fresh.end <= now) {
+            self.fresh = None;
+        }
+        let (due, action) = self.next();
+        let Some(due) = due.filter(|due| now < *due) else { return action };
+        match self.retirement() {
+            Some((at, token)) if at <= now => Action::Expire(token),
+            retirement => Action::Wait(retirement.map_or(due, |(at, _)| due.min(at))),
+        }
+    }
+
+    /// The next thing to do about the token in use, and when; `None` is at once.
+    pub(crate) fn next(&self) -> (Option<Instant>, Action) {
+        let (due, action) = match (&self.fresh, &self.in_use) {
+            (Some(fresh), _) => (None, Action::Prove(Arc::clone(&fresh.token))),
+            (None, None) => (None, Action::Create),
+            (None, Some(life)) => match self.wanted_from {
+                Some(from) => (Some(from), Action::Create),
+                None => {
+                    let due = life.due(self.policy.renew_at);
+                    let renewed = Action::Renew(Arc::clone(&life.token));
+                    (Some(due), if life.is_worth_renewing(due) { renewed } else { Action::Create })
+                }
+            },
+        };
+        // A proof is no operation that costs the brokers, so it is not paced.
+        let paced = self.paced_until.filter(|_| !matches!(action, Action::Prove(_)));
+        ([due, self.patience.until(), paced].into_iter().flatten().max(), action)
+    }
+
+    fn retirement(&self) -> Option<(Instant, Arc<Token>)> {
+        let next = self.retired.iter().min_by_key(|retired| retired.at)?;
+        let earliest = [Some(next.at), self.retiring.until(), self.paced_until].into_iter().flatten().max();
+        Some((earliest?, Arc::clone(&next.token)))
+    }
+
+    /// A broker made `token` and its answer came at `now`. False if the token is dead by its own
+    /// times: then making it has failed.
+    pub(crate) fn on_created(&mut self, now: Instant, token: Arc<Token>) -> bool {
+        self.paced_until = Some(now + PACE);
+        let Some(life) = Life::begun(now, token) else { return false };
+        if self.wanted_from.take().is_some() {
+            self.replaced_refused = Some(now);
+        }
+        self.patience.on_success();
+        if let Some(older) = self.fresh.replace(life) {
+            self.retire(now, &older);
+        }
+        true
+    }
+
+    /// A token of an earlier run was found alive. `remaining` is how long a login with it lasts,
+    /// the least that it has to live; `period` is what a renewal gave then.
+    pub(crate) fn on_adopted(
+        &mut self,
+        now: Instant,
+        token: Arc<Token>,
+        remaining: Duration,
+        period: Duration,
+    ) {
+        self.in_use = Life::adopted(now, token, remaining, period);
+    }
+
+    /// The brokers take the token that is being proved: it comes into use.
+    pub(crate) fn on_proved(&mut self, now: Instant) {
+        let Some(fresh) = self.fresh.take() else { return };
+        self.patience.on_success();
+        self.wanted_from = None;
+        if let Some(old) = self.in_use.replace(fresh) {
+            self.retire(now, &old);
+        }
+    }
+
+    /// The brokers do not take the token that is being proved, and it is too old for that to pass.
+    pub(crate) fn on_rejected(&mut self, now: Instant, random: u8) {
+        if let Some(bad) = self.fresh.take() {
+            self.retired.push_back(Retired { at: now, end: bad.end, token: bad.token });
+        }
+        self.on_failed(now, random);
+    }
+
+    /// The token in use now ends at `expires`, by the broker's clock.
+    pub(crate) fn on_renewed(&mut self, now: Instant, expires: Timestamp) {
+        self.paced_until = Some(now + PACE);
+        self.patience.on_success();
+        if let Some(life) = &mut self.in_use {
+            life.renew(now, expires);
+        }
+    }
+
+    /// The broker does not know the token in use any more, or not as ours.
+    pub(crate) fn on_gone(&mut self, now: Instant) {
+        self.paced_until = Some(now + PACE);
+        self.want_another(now);
+    }
+
+    /// Somebody's login with a token of this id was refused. Tells whether that is news.
+    pub(crate) fn on_refused(&mut self, now: Instant, id: &str) -> bool {
+        let current = self.in_use.as_ref().filter(|life| life.token.id() == id);
+        let grown = current.is_some_and(|life| now >= life.made + YOUNG);
+        if !grown || self.wanted_from.is_some() || self.fresh.is_some() {
+            return false;
+        }
+        self.want_another(now);
+        true
+    }
+
+    fn want_another(&mut self, now: Instant) {
+        let cool = self.replaced_refused.map_or(now, |last| last + COOLDOWN);
+        self.wanted_from = Some(now.max(cool));
+    }
+
+    /// A login with the token in use lasts so long: it lives at least until then.
+    pub(crate) fn on_session(&mut self, now: Instant, lifetime: Duration) {
+        if let Some(life) = &mut self.in_use {
+            life.lives_until(now + lifetime);
+        }
+    }
+
+    /// The token is deleted, or was gone already.
+    pub(crate) fn on_expired(&mut self, now: Instant, id: &str) {
+        self.paced_until = Some(now + PACE);
+        self.retiring.on_success();
+        self.retired.retain(|retired| retired.token.id() != id);
+    }
+
+    /// What was to be done did not work out: it is tried again, well before the token in use dies.
+    /// One random byte spreads the wait.
+    pub(crate) fn on_failed(&mut self, now: Instant, random: u8) {
+        let left = self.in_use.as_ref().map(|life| life.left(now));
+        self.patience.on_failure(now, left, random);
+    }
+
+    /// A token could not be deleted.
+    pub(crate) fn on_expiry_failed(&mut self, now: Instant, random: u8) {
+        self.retiring.on_failure(now, None, random);
+    }
+
+    fn retire(&mut self, now: Instant, old: &Life) {
+        let (token, end) = (Arc::clone(&old.token), old.end);
+        if now < end {
+            self.retired.push_back(Retired { token, at: now + self.policy.grace, end });
+        }
+    }
+
+    /// The token in use, with what is known of its end if that is exact.
+    pub(crate) fn current(&self) -> Option<Token> {
+        self.in_use.as_ref().map(Life::token)
+    }
+
+    pub(crate) fn epoch(&self) -> Option<TokenEpoch> {
+        self.in_use.as_ref().and_then(|life| life.token.epoch())
+    }
+
+    /// How long the token in use still lives.
+    pub(crate) fn left(&self, now: Instant) -> Option<Duration> {
+        self.in_use.as_ref().map(|life| life.left(now))
+    }
+
+    /// What a renewal gives, as far as is known.
+    pub(crate) fn period(&self) -> Option<Duration> {
+        self.in_use.as_ref().map(|life| life.period)
+    }
+
+    /// When the token in use was made or renewed, or a login showed it alive.
+    pub(crate) fn since(&self) -> Option<Instant> {
+        self.in_use.as_ref().map(|life| life.since)
+    }
+
+    /// All tokens that may still be alive, the one in use first.
+    pub(crate) fn alive(&self) -> Vec<Arc<Token>> {
+        let lives = self.in_use.iter().chain(&self.fresh).map(|life| Arc::clone(&life.token));
+        lives.chain(self.retired.iter().map(|retired| Arc::clone(&retired.token))).collect()
+    }
+
+    /// How often in a row making or renewing failed.
+    pub(crate) fn failures(&self) -> u32 {
+        self.patience.failures()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,310 @@
+//! A model broker and a clock of its own: whole lives in no time.
+
+use super::*;
+use crate::conn::token::TokenLife;
+use crate::secret::Secret;
+
+const SECOND: Duration = Duration::from_secs(1);
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// A broker whose wall clock shows what it likes.
+struct Broker {
+    start: Instant,
+    wall: i64,
+    period: Duration,
+    max: Duration,
+    made: i64,
+}
+
+fn millis(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap()
+}
+
+impl Broker {
+    fn new(period: Duration, max: Duration) -> Self {
+        Self { start: crate::time::now(), wall: 1_700_000_000_000, period, max, made: 0 }
+    }
+
+    fn at(&self, now: Instant) -> i64 {
+        self.wall + millis(now - self.start)
+    }
+
+    fn create(&mut self, now: Instant) -> Arc<Token> {
+        self.made += 1;
+        let issued = self.at(now);
+        let max = issued + millis(self.max);
+        let expires = max.min(issued + millis(self.period));
+        let [issued, expires, max] = [issued, expires, max].map(Timestamp::from_millis);
+        let token = Token::new(format!("token-{}", self.made), Secret::from("h")).unwrap();
+        Arc::new(token.with_life(TokenLife { issued, expires, max, renewals: 0 }).with_received(now))
+    }
+
+    fn renew(&self, now: Instant, token: &Token) -> Timestamp {
+        let max = token.life().unwrap().max.as_millis();
+        Timestamp::from_millis(max.min(self.at(now) + millis(self.period)))
+    }
+}
+
+/// What happened in a run.
+#[derive(Default)]
+struct Log {
+    creates: Vec<Duration>,
+    renews: Vec<Duration>,
+    expires: Vec<Duration>,
+    least_left: Option<Duration>,
+    most_alive: usize,
+}
+
+fn policy() -> Policy {
+    Policy { renew_at: 750, grace: 60 * SECOND }
+}
+
+/// Lets a lifecycle run against a broker that answers at once.
+fn run(life: &mut Lifecycle, broker: &mut Broker, length: Duration) -> Log {
+    let (mut now, mut log) = (broker.start, Log::default());
+    while now < broker.start + length {
+        let since = now - broker.start;
+        match life.poll(now) {
+            Action::Create => {
+                log.creates.push(since);
+                assert!(life.on_created(now, broker.create(now)));
+            }
+            Action::Prove(_) => life.on_proved(now),
+            Action::Renew(token) => {
+                log.renews.push(since);
+                life.on_renewed(now, broker.renew(now, &token));
+            }
+            Action::Expire(token) => {
+                log.expires.push(since);
+                life.on_expired(now, token.id());
+            }
+            Action::Wait(until) => {
+                assert!(until > now, "waits for the past");
+                if let Some(left) = life.left(until) {
+                    log.least_left = Some(log.least_left.map_or(left, |least| least.min(left)));
+                }
+                now = until;
+            }
+        }
+        log.most_alive = log.most_alive.max(life.alive().len());
+    }
+    log
+}
+
+fn in_use(broker: &mut Broker) -> Lifecycle {
+    let (mut life, now) = (Lifecycle::new(policy()), broker.start);
+    assert_eq!(life.poll(now), Action::Create);
+    assert!(life.on_created(now, broker.create(now)));
+    assert!(matches!(life.poll(now), Action::Prove(_)));
+    life.on_proved(now);
+    life
+}
+
+#[test]
+fn a_short_token_is_made_every_56_seconds_and_renewed_twice_in_between() {
+    let mut broker = Broker::new(30 * SECOND, 60 * SECOND);
+    let log = run(&mut Lifecycle::new(policy()), &mut broker, 600 * SECOND);
+    let wanted: Vec<Duration> = (0..11).map(|k| Duration::from_millis(56_250) * k).collect();
+    assert_eq!(log.creates, wanted);
+    assert_eq!(log.renews.len(), 21);
+    assert_eq!(log.renews[..3], [22_500, 45_000, 78_750].map(Duration::from_millis));
+    // They die before the grace is over.
+    assert_eq!((log.expires.len(), log.most_alive), (0, 2));
+}
+
+#[test]
+fn a_token_of_a_day_is_renewed_eight_times_and_made_every_162_hours() {
+    let mut broker = Broker::new(24 * HOUR, 168 * HOUR);
+    let log = run(&mut Lifecycle::new(policy()), &mut broker, 30 * 24 * HOUR);
+    assert_eq!(log.creates, (0..5).map(|k| 162 * HOUR * k).collect::<Vec<_>>());
+    let first: Vec<_> = log.renews.iter().copied().filter(|at| *at < 162 * HOUR).collect();
+    assert_eq!(first, (1..9).map(|k| 18 * HOUR * k).collect::<Vec<_>>());
+    assert_eq!(log.least_left, Some(6 * HOUR));
+    // Each is given back a minute after its successor came into use.
+    assert_eq!(log.expires, (1..5).map(|k| 162 * HOUR * k + 60 * SECOND).collect::<Vec<_>>());
+}
+
+#[test]
+fn the_clock_of_the_broker_does_not_matter() {
+    for ahead in [-600, 600] {
+        let mut broker = Broker::new(30 * SECOND, 60 * SECOND);
+        broker.wall += ahead * 1000;
+        let log = run(&mut Lifecycle::new(policy()), &mut broker, 600 * SECOND);
+        assert_eq!((log.creates.len(), log.renews.len()), (11, 21));
+    }
+}
+
+#[test]
+fn a_broker_whose_clock_is_set_does_not_cost_the_token() {
+    for jump in [-600, 600] {
+        let mut broker = Broker::new(HOUR, 168 * HOUR);
+        let mut life = in_use(&mut broker);
+        broker.wall += jump * 1000;
+        let log = run(&mut life, &mut broker, 24 * HOUR);
+        assert!((30..45).contains(&log.renews.len()), "{jump}: {} renewals", log.renews.len());
+        assert!(log.least_left.unwrap() >= 5 * 60 * SECOND, "{jump}: {:?}", log.least_left);
+    }
+}
+
+#[test]
+fn a_session_shows_that_the_token_lives_longer_than_was_thought() {
+    let mut broker = Broker::new(HOUR, 168 * HOUR);
+    let mut life = in_use(&mut broker);
+    let now = broker.start + HOUR / 2;
+    life.on_session(now, HOUR);
+    assert_eq!(life.left(now), Some(HOUR));
+    life.on_session(now, SECOND);
+    assert_eq!(life.left(now), Some(HOUR), "a session may be shorter than its token");
+}
+
+#[test]
+fn a_token_that_cannot_be_renewed_is_replaced() {
+    let mut broker = Broker::new(HOUR, HOUR);
+    let log = run(&mut Lifecycle::new(policy()), &mut broker, 4 * HOUR);
+    assert_eq!((log.creates.len(), log.renews.len()), (6, 0));
+}
+
+#[test]
+fn a_renewal_that_gave_next_to_nothing_is_followed_by_a_new_token() {
+    let mut broker = Broker::new(HOUR, 168 * HOUR);
+    let mut life = in_use(&mut broker);
+    let now = broker.start + 45 * 60 * SECOND;
+    let Action::Renew(token) = life.poll(now) else { panic!("not renewed") };
+    life.on_renewed(now, token.life().unwrap().expires);
+    assert_eq!(life.poll(now + PACE), Action::Create);
+    assert!(life.left(now).unwrap() <= HOUR / 4);
+}
+
+#[test]
+fn failures_are_tried_again_before_the_token_dies_and_the_token_stays_in_use() {
+    let mut broker = Broker::new(24 * HOUR, 168 * HOUR);
+    let mut life = in_use(&mut broker);
+    let mut now = broker.start + 18 * HOUR;
+    let mut waits = Vec::new();
+    for _ in 0..8 {
+        assert!(matches!(life.poll(now), Action::Renew(_)));
+        life.on_failed(now, 127);
+        let Action::Wait(until) = life.poll(now) else { panic!("does not wait") };
+        waits.push((until - now).as_secs());
+        now = until;
+    }
+    assert_eq!(waits, [9, 19, 39, 79, 159, 299, 299, 299]);
+    assert!(life.current().is_some());
+    let near = broker.start + 24 * HOUR - 9 * SECOND;
+    life.on_failed(near, 255);
+    let Action::Wait(until) = life.poll(near) else { panic!("does not wait") };
+    assert_eq!(until - near, 3 * SECOND);
+    let dead = broker.start + 25 * HOUR;
+    life.on_failed(dead, 255);
+    let Action::Wait(until) = life.poll(dead) else { panic!("does not wait") };
+    assert_eq!(until - dead, 10 * SECOND);
+}
+
+#[test]
+fn a_refused_token_is_replaced_once_in_a_minute() {
+    let mut broker = Broker::new(24 * HOUR, 168 * HOUR);
+    let mut life = in_use(&mut broker);
+    let now = broker.start + HOUR;
+    assert!(!life.on_refused(now, "another"));
+    assert!(life.on_refused(now, "token-1"));
+    assert!(!life.on_refused(now, "token-1"), "known already");
+    assert_eq!(life.poll(now), Action::Create);
+    assert!(life.on_created(now, broker.create(now)));
+    life.on_proved(now);
+    assert!(!life.on_refused(now + SECOND, "token-2"), "too young to say");
+    assert!(life.on_refused(now + 21 * SECOND, "token-2"));
+    let Action::Wait(until) = life.poll(now + 21 * SECOND) else { panic!("does not wait") };
+    assert!(until <= now + COOLDOWN);
+    assert!(!matches!(life.poll(now + COOLDOWN - SECOND), Action::Create));
+    assert_eq!(life.poll(now + COOLDOWN), Action::Create);
+}
+
+#[test]
+fn a_token_that_is_gone_at_renewal_is_replaced() {
+    let mut broker = Broker::new(24 * HOUR, 168 * HOUR);
+    let mut life = in_use(&mut broker);
+    let now = broker.start + 18 * HOUR;
+    assert!(matches!(life.poll(now), Action::Renew(_)));
+    life.on_gone(now);
+    assert_eq!(life.poll(now + PACE), Action::Create);
+}
+
+#[test]
+fn a_token_that_no_broker_takes_is_given_back_and_another_made_later() {
+    let mut broker = Broker::new(24 * HOUR, 168 * HOUR);
+    let (mut life, now) = (Lifecycle::new(policy()), broker.start);
+    assert!(life.on_created(now, broker.create(now)));
+    life.on_rejected(now + 20 * SECOND, 0);
+    assert!(matches!(life.poll(now + 20 * SECOND), Action::Expire(_)));
+    life.on_expired(now + 20 * SECOND, "token-1");
+    assert_eq!(life.poll(now + 25 * SECOND), Action::Create);
+}
+
+#[test]
+fn a_proof_that_failed_is_tried_again_and_the_old_token_stays_in_use() {
+    let mut broker = Broker::new(24 * HOUR, 24 * HOUR);
+    let mut life = in_use(&mut broker);
+    let now = broker.start + 18 * HOUR;
+    assert_eq!(life.poll(now), Action::Create);
+    assert!(life.on_created(now, broker.create(now)));
+    life.on_failed(now, 0);
+    assert_eq!(life.current().unwrap().id(), "token-1");
+    assert_eq!(life.poll(now), Action::Wait(now + 5 * SECOND));
+    assert!(matches!(life.poll(now + 5 * SECOND), Action::Prove(_)));
+    life.on_proved(now + 5 * SECOND);
+    assert_eq!(life.current().unwrap().id(), "token-2");
+}
+
+#[test]
+fn a_token_made_twice_is_kept_once() {
+    let mut broker = Broker::new(24 * HOUR, 168 * HOUR);
+    let (mut life, now) = (Lifecycle::new(policy()), broker.start);
+    for _ in 0..2 {
+        assert!(life.on_created(now, broker.create(now)));
+    }
+    life.on_proved(now);
+    assert_eq!((life.current().unwrap().id(), life.alive().len()), ("token-2", 2));
+    assert!(matches!(life.poll(now + 60 * SECOND), Action::Expire(token) if token.id() == "token-1"));
+}
+
+#[test]
+fn a_token_that_is_born_dead_is_none() {
+    let mut broker = Broker::new(Duration::ZERO, HOUR);
+    let (mut life, now) = (Lifecycle::new(policy()), broker.start);
+    assert!(!life.on_created(now, broker.create(now)));
+    life.on_failed(now, 0);
+    assert_eq!(life.poll(now), Action::Wait(now + 5 * SECOND));
+}
+
+#[test]
+fn an_adopted_token_is_renewed_by_what_its_session_told() {
+    let mut broker = Broker::new(24 * HOUR, 168 * HOUR);
+    let (mut life, now) = (Lifecycle::new(policy()), broker.start);
+    let token = broker.create(now);
+    // The broker bounds sessions to ten seconds, so no more is known of the token.
+    life.on_adopted(now, Arc::clone(&token), 10 * SECOND, 24 * HOUR);
+    assert!(life.current().unwrap().end().is_none(), "an end from below is none");
+    let due = now + Duration::from_millis(7_500);
+    assert_eq!(life.poll(now), Action::Wait(due));
+    assert_eq!(life.poll(due), Action::Renew(token));
+    life.on_renewed(due, Timestamp::from_millis(broker.at(due) + millis(24 * HOUR)));
+    assert_eq!(life.left(due), Some(24 * HOUR));
+    assert!(life.current().unwrap().end().is_some());
+}
+
+#[test]
+fn a_retirement_that_failed_is_tried_until_the_token_dies_by_itself() {
+    let mut broker = Broker::new(HOUR, HOUR);
+    let mut life = in_use(&mut broker);
+    let now = broker.start + 45 * 60 * SECOND;
+    assert_eq!(life.poll(now), Action::Create);
+    assert!(life.on_created(now, broker.create(now)));
+    life.on_proved(now);
+    let due = now + 60 * SECOND;
+    assert!(matches!(life.poll(due), Action::Expire(_)));
+    life.on_expiry_failed(due, 0);
+    assert_eq!(life.poll(due), Action::Wait(due + 5 * SECOND));
+    assert_eq!(life.alive().len(), 2);
+    life.poll(broker.start + HOUR);
+    assert_eq!(life.alive().len(), 1);
+}

@@ -1,0 +1,276 @@
+//! Whether the brokers take a token: which of them to ask next, and when that is enough.
+//!
+//! A token that was made is unknown to every broker for some time, and a login with it fails as
+//! with a wrong password. A broker that cannot be reached is not waited for longer than the limit.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use crate::cluster::topology::Address;
+
+/// How long all brokers get to learn of a token.
+pub(super) const LIMIT: Duration = Duration::from_secs(20);
+/// The wait before a broker is asked again; it doubles.
+const FIRST: Duration = Duration::from_millis(50);
+const LONGEST: Duration = Duration::from_millis(500);
+
+/// What to do next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Log in there, and ask for the list of brokers if that is wished; then tell how it went by an
+    /// `on_*`. Poll on meanwhile.
+    Probe { address: Address, with_brokers: bool },
+    /// Nothing before this moment but answers.
+    Wait(Instant),
+    /// That is enough.
+    Done(Verdict),
+}
+
+/// What was found out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// Every broker takes the token, but for these, which cannot be reached or, where no time was
+    /// left, do not know it.
+    Ready { absent: Vec<Address> },
+    /// Some brokers take it, and these do not, although there was time enough.
+    Lagging { refusing: Vec<Address> },
+    /// No broker takes it, although there was time enough.
+    Rejected,
+    /// No broker can be reached.
+    Unreachable,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Answer {
+    None,
+    Accepted,
+    Refused,
+    Unreachable,
+}
+
+#[derive(Clone, Debug)]
+struct Place {
+    answer: Answer,
+    asking: bool,
+    again_at: Instant,
+    wait: Duration,
+}
+
+/// The readiness of one token at the brokers of its target.
+#[derive(Debug)]
+pub(super) struct Readiness {
+    deadline: Instant,
+    /// Whether the token is handed out at the deadline even if a broker refuses it: there is no
+    /// other one.
+    urgent: bool,
+    /// Whether the places are all brokers, and not only the addresses to begin with.
+    complete: bool,
+    places: BTreeMap<Address, Place>,
+}
+
+impl Readiness {
+    /// Begins with some addresses of the target. An `urgent` token is used as far as it is taken.
+    pub(super) fn new(
+        now: Instant,
+        limit: Duration,
+        urgent: bool,
+        seeds: impl IntoIterator<Item = Address>,
+    ) -> Self {
+        let places = seeds.into_iter().map(|address| (address, Place::new(now))).collect();
+        Self { deadline: now + limit, urgent, complete: false, places }
+    }
+
+    pub(super) fn poll(&mut self, now: Instant) -> Step {
+        if let Some(verdict) = self.verdict(now) {
+            return Step::Done(verdict);
+        }
+        let with_brokers = !self.complete;
+        let due = self.places.iter_mut().find(|(_, place)| place.is_open() && place.again_at <= now);
+        if let Some((address, place)) = due {
+            place.asking = true;
+            return Step::Probe { address: address.clone(), with_brokers };
+        }
+        let next = self.places.values().filter(|place| place.is_open()).map(|place| place.again_at).min();
+        Step::Wait(next.map_or(self.deadline, |next| next.min(self.deadline)))
+    }
+
+    /// A broker took the token, and named the brokers if it was asked to.
+    pub(super) fn on_accepted(&mut self, now: Instant, address: &Address, brokers: Vec<Address>) {
+        if let Some(place) = self.places.get_mut(address) {
+            place.answered(now, Answer::Accepted);
+        }
+        if self.complete || brokers.is_empty() {
+            return;
+        }
+        self.complete = true;
+        // What is left of the places to begin with are other names of brokers, or none.
+        let mut known = std::mem::take(&mut self.places);
+        let place = |address: Address| {
+            let place = known.remove(&address).unwrap_or_else(|| Place::new(now));
+            (address, place)
+        };
+        self.places = brokers.into_iter().map(place).collect();
+    }
+
+    /// A broker took the token, but not with the life that it has now: it is asked again.
+    pub(super) fn on_outdated(&mut self, now: Instant, address: &Address, brokers: Vec<Address>) {
+        self.on_accepted(now, address, brokers);
+        self.on_refused(now, address);
+    }
+
+    /// A broker did not take the token.
+    pub(super) fn on_refused(&mut self, now: Instant, address: &Address) {
+        if let Some(place) = self.places.get_mut(address) {
+            place.answered(now, Answer::Refused);
+        }
+    }
+
+    /// A broker could not be reached.
+    pub(super) fn on_unreachable(&mut self, now: Instant, address: &Address) {
+        if let Some(place) = self.places.get_mut(address) {
+            place.answered(now, Answer::Unreachable);
+        }
+    }
+
+    fn verdict(&self, now: Instant) -> Option<Verdict> {
+        let with = |answer: Answer| {
+            let places = self.places.iter().filter(move |(_, place)| place.answer == answer);
+            places.map(|(address, _)| address.clone())
+        };
+        let accepted = with(Answer::Accepted).count();
+        if self.complete && accepted == self.places.len() {
+            return Some(Verdict::Ready { absent: Vec::new() });
+        }
+        if now < self.deadline {
+            return None;
+        }
+        let refusing: Vec<Address> = with(Answer::Refused).collect();
+        let absent = with(Answer::Unreachable).chain(with(Answer::None));
+        Some(match (accepted, refusing.is_empty()) {
+            (0, true) => Verdict::Unreachable,
+            (0, false) => Verdict::Rejected,
+            (_, true) => Verdict::Ready { absent: absent.collect() },
+            (_, false) if self.urgent => {
+                Verdict::Ready { absent: refusing.into_iter().chain(absent).collect() }
+            }
+            (_, false) => Verdict::Lagging { refusing },
+        })
+    }
+}
+
+impl Place {
+    fn new(now: Instant) -> Self {
+        Self { answer: Answer::None, asking: false, again_at: now, wait: FIRST }
+    }
+
+    fn is_open(&self) -> bool {
+        !self.asking && self.answer != Answer::Accepted
+    }
+
+    fn answered(&mut self, now: Instant, answer: Answer) {
+        self.asking = false;
+        self.answer = answer;
+        self.again_at = now + self.wait;
+        self.wait = (self.wait * 2).min(LONGEST);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn broker(port: u16) -> Address {
+        Address { host: "b".into(), port }
+    }
+
+    fn probed(step: Step) -> Address {
+        match step {
+            Step::Probe { address, .. } => address,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Two brokers, the first of which took the token.
+    fn half_way(urgent: bool) -> (Readiness, Instant) {
+        let now = crate::time::now();
+        let mut gate = Readiness::new(now, LIMIT, urgent, [broker(1)]);
+        assert_eq!(gate.poll(now), Step::Probe { address: broker(1), with_brokers: true });
+        gate.on_accepted(now, &broker(1), vec![broker(1), broker(2)]);
+        assert_eq!(gate.poll(now), Step::Probe { address: broker(2), with_brokers: false });
+        (gate, now)
+    }
+
+    #[test]
+    fn a_token_is_ready_when_every_broker_takes_it() {
+        let (mut gate, now) = half_way(false);
+        assert_eq!(gate.poll(now), Step::Wait(now + LIMIT));
+        gate.on_accepted(now, &broker(2), Vec::new());
+        assert_eq!(gate.poll(now), Step::Done(Verdict::Ready { absent: Vec::new() }));
+    }
+
+    #[test]
+    fn a_broker_that_does_not_know_it_yet_is_asked_again_ever_more_slowly() {
+        let (mut gate, mut now) = half_way(false);
+        let mut waits = Vec::new();
+        for _ in 0..6 {
+            gate.on_refused(now, &broker(2));
+            let Step::Wait(until) = gate.poll(now) else { panic!() };
+            waits.push((until - now).as_millis());
+            now = until;
+            assert_eq!(probed(gate.poll(now)), broker(2));
+        }
+        assert_eq!(waits, [50, 100, 200, 400, 500, 500]);
+    }
+
+    #[test]
+    fn at_the_limit_a_broker_that_cannot_be_reached_is_named_and_not_waited_for() {
+        let (mut gate, now) = half_way(false);
+        gate.on_unreachable(now, &broker(2));
+        assert!(matches!(gate.poll(now + LIMIT / 2), Step::Probe { .. }));
+        gate.on_unreachable(now + LIMIT / 2, &broker(2));
+        assert_eq!(gate.poll(now + LIMIT), Step::Done(Verdict::Ready { absent: vec![broker(2)] }));
+        let (mut silent, now) = half_way(false);
+        assert_eq!(silent.poll(now + LIMIT), Step::Done(Verdict::Ready { absent: vec![broker(2)] }));
+    }
+
+    #[test]
+    fn at_the_limit_a_broker_that_refuses_holds_the_token_back_unless_it_is_urgent() {
+        let (mut gate, now) = half_way(false);
+        gate.on_refused(now, &broker(2));
+        assert_eq!(gate.poll(now + LIMIT), Step::Done(Verdict::Lagging { refusing: vec![broker(2)] }));
+        let (mut gate, now) = half_way(true);
+        gate.on_refused(now, &broker(2));
+        assert_eq!(gate.poll(now + LIMIT), Step::Done(Verdict::Ready { absent: vec![broker(2)] }));
+    }
+
+    #[test]
+    fn a_token_that_no_broker_takes_is_told_from_brokers_that_are_not_there() {
+        for refused in [true, false] {
+            let now = crate::time::now();
+            let mut gate = Readiness::new(now, LIMIT, true, [broker(1)]);
+            probed(gate.poll(now));
+            let wanted = if refused {
+                gate.on_refused(now, &broker(1));
+                Verdict::Rejected
+            } else {
+                gate.on_unreachable(now, &broker(1));
+                Verdict::Unreachable
+            };
+            assert_eq!(gate.poll(now + LIMIT), Step::Done(wanted));
+        }
+    }
+
+    #[test]
+    fn a_bootstrap_name_that_is_no_broker_is_not_waited_for() {
+        let now = crate::time::now();
+        let mut gate = Readiness::new(now, LIMIT, false, [broker(8), broker(9)]);
+        assert_eq!(probed(gate.poll(now)), broker(8));
+        assert_eq!(probed(gate.poll(now)), broker(9));
+        gate.on_unreachable(now, &broker(8));
+        gate.on_accepted(now, &broker(9), vec![broker(1)]);
+        assert_eq!(probed(gate.poll(now)), broker(1));
+        gate.on_refused(now, &broker(8));
+        gate.on_accepted(now, &broker(1), Vec::new());
+        assert_eq!(gate.poll(now), Step::Done(Verdict::Ready { absent: Vec::new() }));
+    }
+}

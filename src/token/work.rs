@@ -1,0 +1,100 @@
+//! The task of a keeper: waits for what is due next, and for what comes in between.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::errands::Errands;
+use super::gate;
+use super::keeper::AtShutdown;
+use super::lifecycle::Action;
+use super::state::{KeeperStep, Snapshot};
+use crate::cluster::topology::Address;
+use crate::conn::credentials::TokenWriter;
+use crate::error::Error;
+use crate::time;
+
+/// Between two looks at brokers that could not be reached when the token was proved.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
+
+pub(super) struct Work {
+    pub(super) errands: Errands,
+    pub(super) writer: TokenWriter,
+    pub(super) stopped: watch::Receiver<Option<AtShutdown>>,
+    pub(super) snapshot: Arc<Mutex<Snapshot>>,
+}
+
+/// A look at brokers that are missing, under way.
+type Look = JoinHandle<Vec<Address>>;
+
+impl Work {
+    /// Works until it is told to stop.
+    pub(super) async fn run(mut self) -> Result<(), Error> {
+        let mut look: Option<Look> = None;
+        let outcome = loop {
+            self.tell();
+            let stopped = *self.stopped.borrow();
+            if let Some(tokens) = stopped {
+                break self.errands.end(tokens).await;
+            }
+            let due = match self.errands.poll() {
+                Action::Wait(until) => until,
+                action => {
+                    self.errands.carry_out(action).await;
+                    self.hand_out();
+                    continue;
+                }
+            };
+            let again_at = time::now() + LOOK_AGAIN;
+            let missing = look.is_none() && !self.errands.absent.is_empty();
+            tokio::select! {
+                () = sleep(due) => {}
+                refused = self.writer.refused() => self.errands.on_refused(&refused),
+                stop = self.stopped.changed() => if stop.is_err() { return Ok(()) },
+                found = looked(&mut look) => {
+                    look = None;
+                    self.errands.absent.retain(|address| !found.contains(address));
+                }
+                () = sleep(again_at), if missing => {
+                    let (target, absent) = (self.errands.target().clone(), self.errands.absent.clone());
+                    let token = self.writer.current();
+                    look = Some(tokio::spawn(gate::look_again(target, (*token).clone(), absent)));
+                }
+            }
+        };
+        if let Some(look) = look {
+            look.abort();
+        }
+        self.tell();
+        self.snapshot.lock().unwrap_or_else(PoisonError::into_inner).next = KeeperStep::Ended;
+        outcome
+    }
+
+    fn tell(&self) {
+        let snapshot = self.errands.snapshot();
+        snapshot.record();
+        *self.snapshot.lock().unwrap_or_else(PoisonError::into_inner) = snapshot;
+    }
+
+    /// Gives the token in use to its users, if it is another one or has a longer life.
+    fn hand_out(&self) {
+        if let Some(token) = self.errands.newest()
+            && token != *self.writer.current()
+        {
+            self.writer.supersede(token);
+        }
+    }
+}
+
+async fn sleep(until: Instant) {
+    tokio::time::sleep_until(until.into()).await;
+}
+
+async fn looked(look: &mut Option<Look>) -> Vec<Address> {
+    match look {
+        Some(look) => look.await.unwrap_or_default(),
+        None => std::future::pending().await,
+    }
+}

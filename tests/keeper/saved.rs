@@ -1,0 +1,66 @@
+//! A keeper that was started again.
+
+use std::path::PathBuf;
+
+use ottla::AtShutdown;
+
+use super::support::embedded::{builder, keeper};
+use super::support::within;
+use super::{LIMIT, SECOND};
+
+fn path(name: &str) -> PathBuf {
+    std::env::temp_dir().join(format!("ottla-keeper-{name}-{}", std::process::id()))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_of_an_earlier_run_is_adopted_and_nobody_elses() {
+    within(60 * LIMIT, "the test", async {
+        let (brokers, path) = (builder().start_in_memory().unwrap(), path("adopt"));
+        let others = keeper(&brokers).start().await.unwrap();
+        let first = keeper(&brokers).with_saved_state(&path).start().await.unwrap();
+        tokio::time::sleep(20 * LIMIT).await;
+        let (id, epoch) = (first.state().token_id, first.state().epoch.unwrap());
+        drop(first);
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.contains(&id) && text.contains(&epoch.issued.as_millis().to_string()), "{text}");
+        tokio::time::sleep(10 * SECOND).await;
+        let again = keeper(&brokers).with_saved_state(&path).start().await.unwrap();
+        let state = again.state();
+        assert_eq!((state.token_id.as_str(), state.created), (id.as_str(), 0));
+        assert_eq!(state.epoch, Some(epoch));
+        assert_eq!(brokers.counters().tokens_created, 2);
+        tokio::time::sleep(20 * LIMIT).await;
+        let state = again.state();
+        assert_eq!((state.token_id.as_str(), state.created, state.renewed), (id.as_str(), 0, 1));
+        assert_ne!(others.state().token_id, id);
+        again.shutdown(AtShutdown::Expire).await.unwrap();
+        assert_eq!((brokers.tokens().len(), path.exists()), (1, false));
+        others.shutdown(AtShutdown::Expire).await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_saved_state_that_does_not_fit_is_replaced() {
+    within(LIMIT, "the test", async {
+        let (brokers, other, path) = (
+            builder().start_in_memory().unwrap(),
+            builder().seed(7).start_in_memory().unwrap(),
+            path("stray"),
+        );
+        drop(keeper(&other).with_saved_state(&path).start().await.unwrap());
+        let stray = keeper(&brokers).with_saved_state(&path).start().await.unwrap();
+        assert_eq!(stray.state().created, 1, "that of another cluster");
+        brokers.delete_token(&stray.state().token_id).unwrap();
+        drop(stray);
+        let gone = keeper(&brokers).with_saved_state(&path).start().await.unwrap();
+        assert_eq!(gone.state().created, 1, "one that is gone");
+        drop(gone);
+        std::fs::write(&path, "garbage").unwrap();
+        let garbage = keeper(&brokers).with_saved_state(&path).start().await.unwrap();
+        assert_eq!(garbage.state().created, 1);
+        assert!(garbage.state().last_error.is_some(), "it is told");
+        garbage.shutdown(AtShutdown::Expire).await.unwrap();
+    })
+    .await;
+}
