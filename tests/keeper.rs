@@ -1,5 +1,12 @@
 //! A keeper of tokens, on embedded brokers and a paused clock.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "tests"
+)]
 
 #[path = "keeper/saved.rs"]
 mod saved;
