@@ -25,7 +25,7 @@ mod token;
 mod wire;
 
 pub use admin::delegation_token::{DescribedToken, NewToken};
-pub use admin::topics::NewTopic;
+pub use admin::topics::{DescribedPartition, DescribedTopic, NewTopic};
 pub use cluster::client::Cluster;
 pub use cluster::config::{Bootstrap, Config, ConfigWarning, InvalidBootstrap, InvalidProperties, Security};
 pub use conn::counters::Statistics;
@@ -42,7 +42,7 @@ pub use tls::{InvalidTls, Tls, TlsBuilder, TlsProvider};
 pub use token::file::{InvalidTokenFile, TokenFile};
 pub use token::keeper::{AtShutdown, RunningKeeper, TokenKeeper};
 pub use token::state::{KeeperState, KeeperStep};
-pub use token::target::{Target, write_secret_file};
+pub use token::target::{Target, secret_jaas_config, write_secret_file};
 pub use wire::codec::fetch::IsolationLevel;
 pub use wire::codec::list_offsets::OffsetAt;
 

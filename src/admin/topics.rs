@@ -1,15 +1,15 @@
-//! Topics: what partitions there are, create, delete.
+//! Topics: list, describe, create, delete.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cluster::client::{Cluster, Repeat};
 use crate::error::Error;
-use crate::ids::TopicPartition;
+use crate::ids::{BrokerId, TopicPartition};
 use crate::wire::codec::Request;
 use crate::wire::codec::create_topics::{self, CreateTopicsRequest, TopicOutcome};
 use crate::wire::codec::delete_topics::DeleteTopicsRequest;
-use crate::wire::codec::metadata::MetadataRequest;
+use crate::wire::codec::metadata::{MetadataRequest, Partition, Topic};
 use crate::wire::error_code::ErrorCode;
 
 /// Describes a topic to be made.
@@ -50,7 +50,86 @@ impl NewTopic {
     }
 }
 
+/// A topic as one broker knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DescribedTopic {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Whether it is one of Kafka's own, such as `__consumer_offsets`.
+    pub internal: bool,
+    /// Its partitions, in ascending order.
+    pub partitions: Vec<DescribedPartition>,
+}
+
+/// A partition as one broker knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DescribedPartition {
+    /// Its number, from 0.
+    pub partition: i32,
+    /// Its leader; `None` while there is none.
+    pub leader: Option<BrokerId>,
+    /// How many brokers are to have a copy of it.
+    pub replicas: usize,
+    /// How many of them are up to date.
+    pub in_sync: usize,
+}
+
+impl DescribedTopic {
+    fn of(topic: Topic) -> Result<Self, Error> {
+        if topic.error != ErrorCode::NONE {
+            return Err(Error::broker(topic.error).in_api(MetadataRequest::API).about_topic(&topic.name));
+        }
+        let partition = |listed: &Partition| DescribedPartition {
+            partition: listed.partition,
+            leader: listed.leader,
+            replicas: listed.replicas,
+            in_sync: listed.in_sync,
+        };
+        let mut partitions: Vec<_> = topic.partitions.iter().map(partition).collect();
+        partitions.sort_by_key(|partition| partition.partition);
+        Ok(Self { name: topic.name, internal: topic.internal, partitions })
+    }
+}
+
 impl Cluster {
+    /// Tells of all topics that the asker may describe, in the order of their names. Others are
+    /// left out without an error.
+    ///
+    /// # Errors
+    /// What is wrong with the connections, if no broker answers within the deadline.
+    ///
+    /// # Cancel safety
+    /// A dropped call loses the answer only.
+    pub async fn list_topics(&self) -> Result<Vec<DescribedTopic>, Error> {
+        self.described(MetadataRequest { topics: None }).await
+    }
+
+    /// Tells of some topics what one broker knows now: one that was made moments ago may be
+    /// unknown to it. [`Cluster::partitions`] waits for such a one.
+    ///
+    /// # Errors
+    /// The first refusal: `Broker` with `UNKNOWN_TOPIC_OR_PARTITION`,
+    /// `TOPIC_AUTHORIZATION_FAILED` or others.
+    ///
+    /// # Cancel safety
+    /// A dropped call loses the answer only.
+    pub async fn describe_topics(&self, topics: &[Arc<str>]) -> Result<Vec<DescribedTopic>, Error> {
+        self.described(MetadataRequest { topics: Some(topics.to_vec()) }).await
+    }
+
+    async fn described(&self, request: MetadataRequest) -> Result<Vec<DescribedTopic>, Error> {
+        let response = self.ask(Repeat::Harmless, &request).await?;
+        if response.error != ErrorCode::NONE {
+            return Err(Error::broker(response.error).in_api(MetadataRequest::API));
+        }
+        let mut topics: Vec<_> =
+            response.topics.into_iter().map(DescribedTopic::of).collect::<Result<_, _>>()?;
+        topics.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(topics)
+    }
+
     /// Tells which partitions a topic has, in ascending order.
     ///
     /// # Errors

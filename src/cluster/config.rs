@@ -198,11 +198,13 @@ impl Config {
         }
     }
 
-    pub(crate) fn bootstrap(&self) -> &Bootstrap {
+    /// The brokers that are asked first.
+    pub fn bootstrap(&self) -> &Bootstrap {
         &self.bootstrap
     }
 
-    pub(crate) fn security(&self) -> &Security {
+    /// How connections are protected.
+    pub fn security(&self) -> &Security {
         &self.security
     }
 

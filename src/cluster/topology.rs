@@ -153,6 +153,10 @@ mod tests {
     use super::*;
     use crate::wire::codec::metadata::Broker;
 
+    fn topic(error: ErrorCode, partitions: Vec<Partition>) -> Topic {
+        Topic { error, name: "t".into(), internal: false, partitions }
+    }
+
     fn told(leader: i32, epoch: i32) -> MetadataResponse {
         let broker = |id| Broker { id: BrokerId(id), host: format!("b{id}"), port: 9092 };
         let partition = Partition {
@@ -160,12 +164,14 @@ mod tests {
             partition: 0,
             leader: Some(BrokerId(leader)),
             leader_epoch: Some(LeaderEpoch(epoch)),
+            replicas: 1,
+            in_sync: 1,
         };
         MetadataResponse {
             error: ErrorCode::NONE,
             brokers: vec![broker(1), broker(2)],
             controller: Some(BrokerId(1)),
-            topics: vec![Topic { error: ErrorCode::NONE, name: "t".into(), partitions: vec![partition] }],
+            topics: vec![topic(ErrorCode::NONE, vec![partition])],
         }
     }
 
@@ -187,8 +193,7 @@ mod tests {
     fn a_topic_that_is_gone_is_an_error_and_no_partitions() {
         let mut topology = Topology::default();
         topology.update(told(1, 1), crate::time::now());
-        let gone =
-            Topic { error: ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, name: "t".into(), partitions: Vec::new() };
+        let gone = topic(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, Vec::new());
         topology.update(MetadataResponse { topics: vec![gone], ..told(1, 1) }, crate::time::now());
         assert_eq!(topology.partitions("t"), Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION));
         assert!(topology.knows(&["t".into()]) && !topology.knows(&["u".into()]));

@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 use crate::cluster::config::java::{Draft, SCRAM_MODULE};
 use crate::cluster::config::{Bootstrap, Config, InvalidProperties, Security};
 use crate::cluster::jaas;
-use crate::cluster::properties::{self, Properties};
+use crate::cluster::properties::{self, Properties, Value};
 use crate::conn::credentials::{Credentials, TokenSource};
 use crate::conn::token::{Token, TokenLife};
 use crate::ids::Principal;
@@ -138,6 +138,32 @@ impl TokenFile {
         Ok(Self { token, mechanism, draft })
     }
 
+    /// Gives the text of a token file after its token was renewed: the same but for what it says
+    /// of the token's life, which Java does not look at. A file that says nothing of it stays as
+    /// it is.
+    ///
+    /// # Errors
+    /// [`InvalidTokenFile`] as [`TokenFile::parse`].
+    pub fn renewed(text: &[u8], expires: Timestamp) -> Result<Secret, InvalidTokenFile> {
+        let life = Self::parse(text)?.token.life();
+        let renewals = life.map_or(0, |life| life.renewals).saturating_add(1);
+        let said = [("expires", expires.as_millis().to_string()), ("renewals", renewals.to_string())];
+        // All the room at once: a secret that moved would leave a copy behind.
+        let mut renewed = Zeroizing::new(Vec::with_capacity(text.len() + 64));
+        for line in text.split_inclusive(|&byte| byte == b'\n') {
+            let is_of = |key: &str| line.starts_with(format!("# {PREFIX}{key}=").as_bytes());
+            match said.iter().find(|(key, _)| is_of(key)) {
+                Some((key, value)) => {
+                    renewed.extend_from_slice(b"# ");
+                    renewed.extend_from_slice(PREFIX.as_bytes());
+                    properties::write(&mut renewed, key, value);
+                }
+                None => renewed.extend_from_slice(line),
+            }
+        }
+        Ok(Secret::new(renewed.to_vec()))
+    }
+
     /// The token; its life is known if the file was made by this library.
     pub fn token(&self) -> &Token {
         &self.token
@@ -175,10 +201,7 @@ pub(crate) fn write(
         Security::Plaintext => ("SASL_PLAINTEXT", None),
         Security::Tls(tls) => ("SASL_SSL", tls.roots_pem()),
     };
-    let password = token.secret_password();
-    let password = std::str::from_utf8(password.secret_bytes()).unwrap_or_default();
-    let options = [("username", token.id()), ("password", password), ("tokenauth", "true")];
-    let login = jaas::write(SCRAM_MODULE, &options);
+    let login = login(token);
     let bootstrap = bootstrap.to_string();
     let mut entries = vec![
         ("bootstrap.servers", bootstrap.as_str()),
@@ -210,6 +233,13 @@ pub(crate) fn write(
         return Err(Error::TooLarge { max: MAX_BYTES });
     }
     Ok(Secret::new(text.to_vec()))
+}
+
+/// The JAAS line that logs in with `token`.
+pub(crate) fn login(token: &Token) -> Value {
+    let password = token.secret_password();
+    let password = std::str::from_utf8(password.secret_bytes()).unwrap_or_default();
+    jaas::write(SCRAM_MODULE, &[("username", token.id()), ("password", password), ("tokenauth", "true")])
 }
 
 fn remarks(token: &Token) -> Vec<(&'static str, String)> {

@@ -91,6 +91,20 @@ impl Target {
     }
 }
 
+/// Makes the line with which Java's tools log in with `token`, for `sasl.jaas.config`. It holds the
+/// token's HMAC. Every value is quoted the way Java reads it.
+///
+/// # Examples
+/// ```
+/// # fn example(token: &ottla::Token) {
+/// let line = ottla::secret_jaas_config(token);
+/// assert!(line.secret_bytes().ends_with(b"tokenauth=\"true\";"));
+/// # }
+/// ```
+pub fn secret_jaas_config(token: &Token) -> Secret {
+    Secret::from(file::login(token).secret_text())
+}
+
 /// Replaces the file at `path` by a secret `text`, readable by its owner alone (mode 0600).
 /// Whoever reads at any moment finds the whole old text or the whole new one. Blocks.
 ///

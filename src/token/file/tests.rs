@@ -42,6 +42,28 @@ sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule require
 }
 
 #[test]
+fn tells_the_new_life_of_a_renewed_token_and_keeps_the_rest() {
+    let text = text(&token(), &Security::Plaintext) + "client.id=added by hand\n";
+    let renewed = TokenFile::renewed(text.as_bytes(), Timestamp::from_millis(1_700_090_000_000)).unwrap();
+    let expected = text.replace("1700086400000", "1700090000000").replace("renewals=3", "renewals=4");
+    assert_eq!(std::str::from_utf8(renewed.secret_bytes()), Ok(expected.as_str()));
+    let life = TokenFile::parse(renewed.secret_bytes()).unwrap().token.life().unwrap();
+    assert_eq!((life.expires.as_millis(), life.renewals), (1_700_090_000_000, 4));
+    let bare: String =
+        text.lines().filter(|line| !line.starts_with('#')).map(|line| format!("{line}\n")).collect();
+    let same = TokenFile::renewed(bare.as_bytes(), Timestamp::from_millis(1)).unwrap();
+    assert_eq!(same, Secret::from(bare.as_str()));
+}
+
+#[test]
+fn writes_the_line_for_javas_tools() {
+    let line = crate::secret_jaas_config(&token());
+    let expected =
+        format!(r#"{SCRAM_MODULE} required username="the-id" password="+//+AQ==" tokenauth="true";"#);
+    assert_eq!(line, Secret::from(expected));
+}
+
+#[test]
 fn brings_the_roots_of_trust_along() {
     let root = Authority::new(1).root;
     let security = Security::Tls(Tls::builder().with_roots_pem(root.clone()).build().unwrap());

@@ -43,6 +43,8 @@ pub(crate) struct Broker {
 pub(crate) struct Topic {
     pub(crate) error: ErrorCode,
     pub(crate) name: Arc<str>,
+    /// Kafka's own, such as `__consumer_offsets`.
+    pub(crate) internal: bool,
     pub(crate) partitions: Vec<Partition>,
 }
 
@@ -55,6 +57,9 @@ pub(crate) struct Partition {
     pub(crate) leader: Option<BrokerId>,
     /// `None` below version 7.
     pub(crate) leader_epoch: Option<LeaderEpoch>,
+    /// How many brokers are to have it, and how many of them are up to date.
+    pub(crate) replicas: usize,
+    pub(crate) in_sync: usize,
 }
 
 impl Request for MetadataRequest {
@@ -105,6 +110,7 @@ fn topic(listed: response::MetadataResponseTopic) -> Option<Topic> {
     Some(Topic {
         error: ErrorCode(listed.error_code),
         name: Arc::from(listed.name?.as_str()),
+        internal: listed.is_internal,
         partitions: listed.partitions.iter().map(partition).collect(),
     })
 }
@@ -115,5 +121,7 @@ fn partition(listed: &response::MetadataResponsePartition) -> Partition {
         partition: listed.partition_index,
         leader: present(listed.leader_id.0).map(BrokerId),
         leader_epoch: present(listed.leader_epoch).map(LeaderEpoch),
+        replicas: listed.replica_nodes.len(),
+        in_sync: listed.isr_nodes.len(),
     }
 }

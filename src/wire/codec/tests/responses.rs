@@ -59,12 +59,20 @@ fn reads_brokers_topics_and_leaders() {
     assert_eq!(response.error, ErrorCode::NONE);
     assert_eq!(response.brokers, [Broker { id: BrokerId(2), host: "h".to_owned(), port: 9093 }]);
     assert_eq!(response.controller, None);
-    let partition = |partition, error, leader| Partition { error, partition, leader, leader_epoch: None };
+    let partition = |partition, error, leader, replicas| Partition {
+        error,
+        partition,
+        leader,
+        leader_epoch: None,
+        replicas,
+        in_sync: 0,
+    };
     let partitions = vec![
-        partition(0, ErrorCode::NONE, Some(BrokerId(2))),
-        partition(1, ErrorCode::LEADER_NOT_AVAILABLE, None),
+        partition(0, ErrorCode::NONE, Some(BrokerId(2)), 1),
+        partition(1, ErrorCode::LEADER_NOT_AVAILABLE, None, 0),
     ];
-    assert_eq!(response.topics, [Topic { error: ErrorCode::NONE, name: "t".into(), partitions }]);
+    let topic = Topic { error: ErrorCode::NONE, name: "t".into(), internal: false, partitions };
+    assert_eq!(response.topics, [topic]);
 }
 
 #[test]

@@ -1,0 +1,66 @@
+//! From the arguments to a client that is logged in.
+
+use std::path::Path;
+
+use ottla::{Cluster, Config, TcpConnector, TokenFile, TokenSource};
+
+use crate::arguments::Access;
+use crate::failure::{Failure, say};
+use crate::input;
+
+const TOKENS_MAKE_NO_TOKENS: &str = "connections that logged in with a token may not make, list, renew or expire \
+     tokens, by Kafka's rules: give the owner's client.properties with --config";
+
+/// The configuration that `--config` or `--token-file` names.
+pub(crate) fn config(access: &Access) -> Result<Config, Failure> {
+    match (&access.config, &access.token_file) {
+        (Some(file), None) => from_properties(access, file),
+        (None, Some(file)) => from_token_file(access, file),
+        (Some(_), Some(_)) => Err(Failure::usage("--config and --token-file exclude each other")),
+        (None, None) => {
+            Err(Failure::usage("give a client.properties with --config, or a token with --token-file"))
+        }
+    }
+}
+
+/// The configuration of somebody who may call token APIs.
+pub(crate) fn config_for_tokens(access: &Access) -> Result<Config, Failure> {
+    match (&access.config, &access.token_file) {
+        (_, Some(_)) => Err(Failure::usage(format!("--token-file: {TOKENS_MAKE_NO_TOKENS}"))),
+        (Some(file), None) => from_properties(access, file),
+        (None, None) => Err(Failure::usage("give the client.properties of the token's owner with --config")),
+    }
+}
+
+/// A client of the cluster, logged in.
+pub(crate) async fn cluster(access: &Access) -> Result<Cluster, Failure> {
+    Ok(Cluster::connect(config(access)?).await?)
+}
+
+/// Sets what the command line says about connections.
+pub(crate) fn with_access(config: Config, access: &Access) -> Config {
+    let names = access.resolve.iter().cloned();
+    let connector = names.fold(TcpConnector::new(), |all, (name, address)| all.with_name(name, address));
+    let config = config.with_connector(connector);
+    match access.timeout {
+        Some(timeout) => config.with_deadline(timeout),
+        None => config,
+    }
+}
+
+fn from_properties(access: &Access, file: &Path) -> Result<Config, Failure> {
+    let text = input::read(file)?;
+    let (config, warnings) = Config::from_properties(&text)
+        .map_err(|error| Failure::usage(error.to_string()).while_at(file.display()))?;
+    for warning in warnings {
+        say(&format!("{}: {warning}", file.display()));
+    }
+    Ok(with_access(config, access))
+}
+
+fn from_token_file(access: &Access, file: &Path) -> Result<Config, Failure> {
+    let wrong = |error: ottla::InvalidTokenFile| Failure::usage(error.to_string()).while_at(file.display());
+    let token_file = TokenFile::parse(&input::read_secret(file)?).map_err(wrong)?;
+    let source = TokenSource::fixed(token_file.token().clone());
+    Ok(with_access(token_file.into_config(source).map_err(wrong)?, access))
+}

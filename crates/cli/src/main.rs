@@ -1,0 +1,59 @@
+//! `ottla`: Kafka from a shell, with delegation tokens.
+//!
+//! ```text
+//!   arguments ──► input (files, checked) ──► login (Config, Cluster) ──► token · read · topics
+//!                                                                            │
+//!   exit code ◄── failure ◄──────────────────────────────────────────────────┴──► output
+//! ```
+//! No command prints a secret unless it was asked to, and none takes one as an argument.
+#![forbid(unsafe_code)]
+
+mod arguments;
+mod completions;
+mod failure;
+mod input;
+mod login;
+mod moment;
+mod output;
+mod read;
+mod token;
+mod topics;
+
+use std::process::ExitCode;
+
+use arguments::{Arguments, Command};
+use clap::Parser;
+use failure::Failure;
+
+fn main() -> ExitCode {
+    // Asked for help or wrong, clap prints, and ends with 0 or 2.
+    let arguments = Arguments::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return Failure::failed(format!("cannot start threads: {error}")).report(),
+    };
+    let outcome = runtime.block_on(run(arguments));
+    // A thread that is stuck in a pipe nobody reads must not hold the end up.
+    runtime.shutdown_background();
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+async fn run(Arguments { access, command }: Arguments) -> Result<(), Failure> {
+    match command {
+        // Ends what it reads by itself, so that what was read is not lost.
+        Command::Read(options) => read::run(&access, options).await,
+        Command::Token(command) => interruptible(token::run(&access, command)).await,
+        Command::Topics(command) => interruptible(topics::run(&access, command)).await,
+        Command::Completions { shell } => completions::print(shell),
+    }
+}
+
+async fn interruptible(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    tokio::select! {
+        outcome = work => outcome,
+        _ = tokio::signal::ctrl_c() => Err(Failure::interrupted()),
+    }
+}

@@ -1,0 +1,114 @@
+//! `ottla token ..`: as the owner, or whoever may.
+
+mod create;
+mod ready;
+mod show;
+
+use std::path::Path;
+
+use ottla::secret::Secret;
+use ottla::{Cluster, InvalidTokenFile, Token, TokenFile, write_secret_file};
+use serde_json::json;
+use zeroize::Zeroizing;
+
+use crate::arguments::Access;
+use crate::arguments::token::{DescribeOptions, ExpireOptions, RenewOptions, TokenCommand, Which};
+use crate::failure::Failure;
+use crate::{input, login, moment, output};
+
+pub(crate) async fn run(access: &Access, command: TokenCommand) -> Result<(), Failure> {
+    match command {
+        TokenCommand::Create(options) => create::run(access, &options).await,
+        TokenCommand::Describe(options) => describe(access, &options).await,
+        TokenCommand::Renew(options) => renew(access, &options).await,
+        TokenCommand::Expire(options) => expire(access, &options).await,
+    }
+}
+
+async fn describe(access: &Access, options: &DescribeOptions) -> Result<(), Failure> {
+    let cluster = Cluster::connect(login::config_for_tokens(access)?).await?;
+    let owners = Some(options.owner.as_slice()).filter(|owners| !owners.is_empty());
+    let mut tokens = cluster.describe_delegation_tokens(owners).await?;
+    if let Some(id) = &options.id {
+        tokens.retain(|described| described.token.id() == id);
+        if tokens.is_empty() {
+            return Err(invisible(id));
+        }
+    }
+    show::print(options, &mut tokens)
+}
+
+async fn renew(access: &Access, options: &RenewOptions) -> Result<(), Failure> {
+    let config = login::config_for_tokens(access)?;
+    let file = Named::read(&options.which)?;
+    let cluster = Cluster::connect(config).await?;
+    let token = file.token(&cluster).await?;
+    let expires = cluster.renew_delegation_token(&token, options.period).await?;
+    file.note_expiry(expires)?;
+    output::print_json(&json!({ "id": token.id(), "expires": moment::written(expires) }))
+}
+
+async fn expire(access: &Access, options: &ExpireOptions) -> Result<(), Failure> {
+    let config = login::config_for_tokens(access)?;
+    let file = Named::read(&options.which)?;
+    let cluster = Cluster::connect(config).await?;
+    let token = file.token(&cluster).await?;
+    let expires = cluster.expire_delegation_token(&token, options.after).await?;
+    if options.after.is_some() {
+        file.note_expiry(expires)?;
+    }
+    output::print_json(&json!({ "id": token.id(), "expires": moment::written(expires) }))
+}
+
+/// The token that a command names.
+enum Named<'a> {
+    Id(&'a str),
+    File { path: &'a Path, text: Zeroizing<Vec<u8>>, token: Box<Token> },
+}
+
+impl<'a> Named<'a> {
+    fn read(which: &'a Which) -> Result<Self, Failure> {
+        match (&which.file, &which.id) {
+            (Some(path), _) => {
+                let text = input::read_secret(path)?;
+                let token = TokenFile::parse(&text).map_err(|error| wrong(path, &error))?.token().clone();
+                Ok(Self::File { path, text, token: Box::new(token) })
+            }
+            (None, Some(id)) => Ok(Self::Id(id)),
+            (None, None) => Err(Failure::usage("name the token by its file or by --id")),
+        }
+    }
+
+    /// The token with its secret, which is asked for where only the id is known.
+    async fn token(&self, cluster: &Cluster) -> Result<Token, Failure> {
+        match self {
+            Self::File { token, .. } => Ok(Token::clone(token)),
+            Self::Id(id) => {
+                let visible = cluster.describe_delegation_tokens(None).await?;
+                let found = visible.into_iter().find(|described| described.token.id() == *id);
+                found.map(|described| described.token).ok_or_else(|| invisible(id))
+            }
+        }
+    }
+
+    /// Has the file tell when the token expires now.
+    fn note_expiry(&self, expires: ottla::time::Timestamp) -> Result<(), Failure> {
+        let Self::File { path, text, .. } = self else { return Ok(()) };
+        let renewed: Secret = TokenFile::renewed(text, expires).map_err(|error| wrong(path, &error))?;
+        if path.as_os_str() == "-" {
+            return Ok(());
+        }
+        write_secret_file(path, &renewed)
+            .map_err(|error| Failure::failed(format!("{}: cannot be written: {error}", path.display())))
+    }
+}
+
+fn wrong(path: &Path, error: &InvalidTokenFile) -> Failure {
+    Failure::usage(error.to_string()).while_at(path.display())
+}
+
+fn invisible(id: &str) -> Failure {
+    Failure::failed(format!("there is no token {id} that this login may see")).with_hint(
+        "tokens are shown to their owner, requester and renewers, and to who has the ACL DescribeTokens",
+    )
+}

@@ -1,0 +1,115 @@
+//! `ottla token create`: the token, its file, and the wait for the brokers.
+
+use std::path::Path;
+
+use ottla::secret::Secret;
+use ottla::{Cluster, Config, NewToken, Security, Target, Tls, Token, secret_jaas_config, write_secret_file};
+
+use super::{ready, show};
+use crate::arguments::Access;
+use crate::arguments::token::{CreateFormat, CreateOptions, TargetProtocol};
+use crate::failure::{Failure, explained, say};
+use crate::{login, output};
+
+pub(super) async fn run(access: &Access, options: &CreateOptions) -> Result<(), Failure> {
+    if options.format != CreateFormat::Json && !options.show_secret {
+        return Err(Failure::usage(
+            "--format properties and --format jaas print the secret: add --show-secret",
+        ));
+    }
+    if let Some(out) = &options.out {
+        check_place(out)?;
+    }
+    let config = login::config_for_tokens(access)?;
+    let target = target(&config, options)?;
+    let brokers = options.target_bootstrap.as_ref().unwrap_or(config.bootstrap()).clone();
+    let cluster = Cluster::connect(config.clone()).await?;
+    let token = cluster.create_delegation_token(new_token(options)).await?;
+    if let Err(failure) = store(options, &target, &token) {
+        // A token that nobody has should not live on.
+        if let Err(error) = cluster.expire_delegation_token(&token, None).await {
+            say(&format!("token {} is left behind: {}", token.id(), explained(&error)));
+        }
+        return Err(failure);
+    }
+    let accepted = match options.no_wait {
+        true => Ok(()),
+        false => ready::wait(access, &target, &brokers, &token).await,
+    };
+    // It is there, accepted or not, and its maker has to know it.
+    print(options, &target, &token)?;
+    accepted
+}
+
+/// Finds out before there is a token whether its file can be written where it shall be.
+fn check_place(out: &Path) -> Result<(), Failure> {
+    let wrong = |why: &str| Err(Failure::usage(format!("--out {}: {why}", out.display())));
+    if out.metadata().is_ok_and(|it| !it.is_file()) {
+        return wrong("it is no file that could be replaced; --show-secret prints on standard output");
+    }
+    let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty());
+    match folder.unwrap_or(Path::new(".")).is_dir() && out.file_name().is_some() {
+        true => Ok(()),
+        false => wrong("there is no such directory"),
+    }
+}
+
+fn target(config: &Config, options: &CreateOptions) -> Result<Target, Failure> {
+    let mut target = Target::of(config).with_mechanism(options.mechanism);
+    if let Some(bootstrap) = &options.target_bootstrap {
+        target = target.with_bootstrap(bootstrap.clone());
+    }
+    if let Some(ca) = &options.target_ca {
+        let tls = Tls::builder().with_roots_file(ca).build();
+        let tls = tls.map_err(|error| Failure::usage(error.to_string()).while_at("--target-ca"))?;
+        target = target.with_security(Security::Tls(tls));
+    }
+    match (options.target_protocol, config.security()) {
+        (Some(TargetProtocol::SaslPlaintext), _) => Ok(target.with_security(Security::Plaintext)),
+        (Some(TargetProtocol::SaslSsl), Security::Plaintext) if options.target_ca.is_none() => {
+            Err(Failure::usage("--target-protocol SASL_SSL needs roots to trust: give them with --target-ca"))
+        }
+        _ => Ok(target),
+    }
+}
+
+fn new_token(options: &CreateOptions) -> NewToken {
+    let mut new = NewToken::new();
+    if let Some(owner) = &options.owner {
+        new = new.with_owner(owner.clone());
+    }
+    if let Some(requester) = &options.requester {
+        new = new.with_requester(requester.clone());
+    }
+    if let Some(lifetime) = options.max_lifetime {
+        new = new.with_max_lifetime(lifetime);
+    }
+    options.renewer.iter().cloned().fold(new, NewToken::with_renewer)
+}
+
+fn store(options: &CreateOptions, target: &Target, token: &Token) -> Result<(), Failure> {
+    let Some(out) = &options.out else { return Ok(()) };
+    let text = text(target, token)?;
+    write_secret_file(out, &text)
+        .map_err(|error| Failure::failed(format!("--out {}: cannot be written: {error}", out.display())))
+}
+
+fn text(target: &Target, token: &Token) -> Result<Secret, Failure> {
+    target.token_file(token).map_err(|error| Failure::failed(error.to_string()))
+}
+
+fn print(options: &CreateOptions, target: &Target, token: &Token) -> Result<(), Failure> {
+    let secret = match options.format {
+        CreateFormat::Json => {
+            let mut shown = show::in_json(token, options.show_secret);
+            if let (Some(out), serde_json::Value::Object(fields)) = (&options.out, &mut shown) {
+                fields.insert("file".to_owned(), out.display().to_string().into());
+            }
+            return output::print_json(&shown);
+        }
+        CreateFormat::Properties => text(target, token)?,
+        CreateFormat::Jaas => secret_jaas_config(token),
+    };
+    output::print(secret.secret_bytes())?;
+    if options.format == CreateFormat::Jaas { output::print(b"\n") } else { Ok(()) }
+}

@@ -1,0 +1,149 @@
+//! `ottla token ..`: the whole life of a token from a shell.
+
+mod support;
+
+use std::fs;
+
+use support::{Kafka, mode, names_in, ottla, ottla_with_input};
+
+#[test]
+fn a_token_is_made_used_renewed_listed_and_ended() {
+    let kafka = Kafka::start();
+    kafka.topic("orders", 10);
+    let (config, out) = (kafka.config("alice"), kafka.path("job.token"));
+    let file = out.display().to_string();
+    let created = ottla(["token", "create", "--config", &config, "--out", &file]);
+    assert_eq!((created.code, created.stderr.as_str()), (Some(0), ""), "{created:?}");
+    let line = &created.json()[0];
+    let id = line["id"].as_str().unwrap().to_owned();
+    assert_eq!((line["owner"].as_str(), line["file"].as_str()), (Some("User:alice"), Some(file.as_str())));
+    assert!(line.get("hmac").is_none());
+    assert_eq!(mode(&out), 0o600);
+
+    let read = ottla(["read", "--token-file", &file, "--topic", "orders", "--format", "count"]);
+    assert_eq!(read.json()[0]["records"], 20, "{read:?}");
+
+    let before = fs::read_to_string(&out).unwrap();
+    let renewed = ottla(["token", "renew", &file, "--config", &config, "--period", "2h"]);
+    assert_eq!(renewed.json()[0]["id"].as_str(), Some(id.as_str()), "{renewed:?}");
+    let after = fs::read_to_string(&out).unwrap();
+    assert!(before.contains("# ottla.renewals=0\n") && after.contains("# ottla.renewals=1\n"), "{after}");
+    assert_eq!(mode(&out), 0o600);
+
+    let listed = ottla(["token", "describe", "--config", &config, "--format", "json"]);
+    let listed = &listed.json()[0];
+    assert_eq!(
+        (listed["id"].as_str(), &listed["expires"]),
+        (Some(id.as_str()), &renewed.json()[0]["expires"])
+    );
+    let table = ottla(["token", "describe", "--config", &config]).succeeded();
+    assert!(table.starts_with("ID ") && table.contains(&id) && !table.contains("HMAC"), "{table}");
+
+    ottla(["token", "expire", &file, "--config", &config]).succeeded();
+    assert_eq!(kafka.cluster.tokens(), []);
+    let refused = ottla(["read", "--token-file", &file, "--topic", "orders"]).failed(3);
+    assert!(refused.contains("hint: the broker does not know this user or token"), "{refused}");
+    let gone = ottla(["token", "renew", &file, "--config", &config]).failed(1);
+    assert!(gone.contains("DELEGATION_TOKEN_NOT_FOUND"), "{gone}");
+    assert_eq!(names_in(kafka.dir.path()), ["alice.properties", "job.token"]);
+}
+
+#[test]
+fn a_token_is_renewed_and_ended_by_its_id_alone() {
+    let kafka = Kafka::start();
+    let (config, file) = (kafka.config("alice"), kafka.token("job.token"));
+    let id = kafka.cluster.tokens()[0].id.clone();
+    fs::remove_file(&file).unwrap();
+    ottla(["token", "renew", "--id", &id, "--config", &config]).succeeded();
+    let soon = ottla(["token", "expire", "--id", &id, "--after", "1h", "--config", &config]);
+    assert_eq!(soon.json()[0]["id"].as_str(), Some(id.as_str()));
+    assert_eq!(kafka.cluster.tokens().len(), 1);
+    ottla(["token", "expire", "--id", &id, "--config", &config]).succeeded();
+    let gone = ottla(["token", "expire", "--id", &id, "--config", &config]).failed(1);
+    assert!(gone.contains(&format!("there is no token {id}")), "{gone}");
+    // Somebody else's does not show.
+    let (file, bob) = (kafka.token("other.token"), kafka.config("bob"));
+    let id = kafka.cluster.tokens()[0].id.clone();
+    let hidden = ottla(["token", "renew", "--id", &id, "--config", &bob]).failed(1);
+    assert!(hidden.contains("there is no token"), "{hidden}");
+    let foreign = ottla(["token", "renew", &file, "--config", &bob]).failed(1);
+    assert!(
+        foreign.contains("DELEGATION_TOKEN_OWNER_MISMATCH") && foreign.contains("--renewer"),
+        "{foreign}"
+    );
+}
+
+#[test]
+fn the_secret_is_printed_when_asked_for_and_in_the_form_asked_for() {
+    let kafka = Kafka::start();
+    kafka.topic("orders", 3);
+    let config = kafka.config("alice");
+    let create =
+        |format| ottla(["token", "create", "--config", &config, "--show-secret", "--format", format]);
+    let (json, jaas) = (create("json"), create("jaas").succeeded());
+    let hmac = json.json()[0]["hmac"].as_str().unwrap().to_owned();
+    assert!(hmac.len() > 40 && !jaas.contains(&hmac));
+    assert!(
+        jaas.contains("ScramLoginModule required username=\"") && jaas.ends_with("tokenauth=\"true\";\n"),
+        "{jaas}"
+    );
+    let text = create("properties").succeeded();
+    let read = ["read", "--token-file", "-", "--topic", "orders", "--format", "raw"];
+    assert_eq!(ottla_with_input(read, text.as_bytes()).succeeded().lines().count(), 6);
+    let shown = ottla(["token", "describe", "--config", &config, "--show-secret"]).succeeded();
+    assert!(shown.contains(&hmac), "{shown}");
+    for format in ["properties", "jaas"] {
+        let out = kafka.path("t").display().to_string();
+        let told =
+            ottla(["token", "create", "--config", &config, "--out", &out, "--format", format]).failed(2);
+        assert!(told.contains("--show-secret"), "{told}");
+    }
+    assert_eq!(kafka.cluster.tokens().len(), 3);
+}
+
+#[test]
+fn a_token_for_somebody_else_names_its_requester_among_the_renewers() {
+    let kafka = Kafka::start();
+    kafka.cluster.allow(
+        ottla_testkit::Principal::user("alice"),
+        ottla_testkit::TokenRight::CreateFor(ottla_testkit::Principal::user("bob")),
+    );
+    let (config, out) = (kafka.config("alice"), kafka.path("bob.token").display().to_string());
+    let created = ottla(["token", "create", "--config", &config, "--owner", "User:bob", "--out", &out]);
+    let line = &created.json()[0];
+    assert_eq!((line["owner"].as_str(), line["requester"].as_str()), (Some("User:bob"), Some("User:alice")));
+    ottla(["token", "renew", &out, "--config", &config]).succeeded();
+    let listed = ottla(["token", "describe", "--config", &config, "--owner", "User:bob", "--format", "json"]);
+    assert_eq!(listed.json()[0]["renewers"][0], "User:alice");
+    let refused =
+        ottla(["token", "create", "--config", &kafka.config("bob"), "--owner", "User:alice", "--out", &out]);
+    let refused = refused.failed(1);
+    assert!(refused.contains("AUTHORIZATION_FAILED") && refused.contains("CreateTokens"), "{refused}");
+}
+
+#[test]
+fn token_connections_may_not_call_token_requests_and_are_told_before_they_try() {
+    let kafka = Kafka::start();
+    let file = kafka.token("job.token");
+    for command in
+        [["create", "--show-secret"], ["describe", "--show-secret"], ["renew", &file], ["expire", &file]]
+    {
+        let [word, argument] = command;
+        let told = ottla(["token", word, argument, "--token-file", &file]).failed(2);
+        assert!(told.contains("--token-file: connections that logged in with a token may not"), "{told}");
+    }
+}
+
+#[test]
+fn create_waits_until_every_broker_knows_the_token() {
+    let kafka = Kafka::start();
+    kafka.cluster.set_token_propagation(None, std::time::Duration::from_millis(1500));
+    kafka.topic("orders", 1);
+    let file = kafka.token("job.token");
+    let id = kafka.cluster.tokens()[0].id.clone();
+    for broker in [1, 2] {
+        let known = kafka.cluster.tokens_on(ottla_testkit::BrokerId(broker));
+        assert!(known.iter().any(|token| token.id == id), "broker {broker}");
+    }
+    ottla(["read", "--token-file", &file, "--topic", "orders"]).succeeded();
+}
