@@ -57,7 +57,7 @@ fn tells_the_new_life_of_a_renewed_token_and_keeps_the_rest() {
 
 #[test]
 fn writes_the_line_for_javas_tools() {
-    let line = crate::secret_jaas_config(&token());
+    let line = crate::token::target::secret_jaas_config(&token());
     let expected =
         format!(r#"{SCRAM_MODULE} required username="the-id" password="+//+AQ==" tokenauth="true";"#);
     assert_eq!(line, Secret::from(expected));
