@@ -12,6 +12,7 @@ import java.nio.file.StandardCopyOption;
 import javax.management.JMException;
 import javax.management.MBeanServer;
 import javax.management.ObjectName;
+import org.apache.kafka.common.utils.AppInfoParser;
 
 /**
  * A Kafka node that answers questions about its metrics on a loopback port of its own.
@@ -27,7 +28,25 @@ public final class Node {
         Thread thread = new Thread(() -> answer(questions), "lab-metrics");
         thread.setDaemon(true);
         thread.start();
+        if (Boolean.getBoolean("lab.ends-with-input")) {
+            Thread end = new Thread(Node::endWithInput, "lab-end");
+            end.setDaemon(true);
+            end.start();
+        }
+        System.err.println("Kafka version: " + AppInfoParser.getVersion());
         kafka.Kafka.main(new String[] {args[0]});
+    }
+
+    /** A node in a container is no child of the lab: the pipe to it is what ties the two together. */
+    private static void endWithInput() {
+        try {
+            while (System.in.read() >= 0) {
+                continue; // nobody writes
+            }
+        } catch (IOException e) {
+            System.err.println("lab-end: " + e);
+        }
+        Runtime.getRuntime().halt(1);
     }
 
     private static void answer(ServerSocket questions) {

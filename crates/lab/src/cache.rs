@@ -8,6 +8,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::command::{bound_to_this_thread, require_programs, run_well};
+use crate::containers::Image;
 use crate::deadline::Deadline;
 use crate::error::{Context, Error, Result};
 use crate::jvms::Jvms;
@@ -33,12 +34,8 @@ impl Kit {
     /// Makes what is missing. One process at a time: others wait for it up to ten minutes.
     pub(crate) fn prepare(version: Version, profile: Profile, jvms: &Jvms) -> Result<Self> {
         require_programs()?;
-        let dir = layout::cache_dir()?.join(format!("kafka-{}", version.kafka));
-        fs::create_dir_all(&dir).context(|| format!("create {}", dir.display()))?;
-        let _guard = lock(&dir.join("lock"))?;
-        let libs = dir.join("libs");
-        once(&libs, |part| download(version, part))?;
-        let jars = jars_of(&libs)?;
+        let (dir, _guard) = locked_dir(version)?;
+        let jars = jars_of(&downloaded(version, &dir)?)?;
         let fingerprint = java::fingerprint()?;
         let programs = dir.join(format!("programs-{fingerprint:016x}.jar"));
         once(&programs, |part| java::compile(&jars, part))?;
@@ -60,6 +57,39 @@ impl Kit {
         flags.extend(["-cp".to_owned(), class_path(self.jars.iter().chain([&self.programs]))]);
         flags
     }
+
+    /// The same for a JVM in a container, which ends with its standard input besides.
+    pub(crate) fn container_flags(&self) -> Vec<String> {
+        let mut flags: Vec<String> = JVM_FLAGS.map(str::to_owned).to_vec();
+        flags.push("-Dlab.ends-with-input=true".to_owned());
+        flags.extend(["-cp".to_owned(), Image::class_path(&self.programs)]);
+        flags
+    }
+}
+
+/// The directory of Kafka's jars, downloaded if need be.
+///
+/// # Errors
+/// An unknown version, a missing program or a failed download.
+pub fn jars(kafka: &str) -> Result<PathBuf> {
+    let version = Version::named(kafka)?;
+    require_programs()?;
+    let (dir, _guard) = locked_dir(version)?;
+    downloaded(version, &dir)
+}
+
+fn downloaded(version: Version, dir: &Path) -> Result<PathBuf> {
+    let libs = dir.join("libs");
+    once(&libs, |part| download(version, part))?;
+    Ok(libs)
+}
+
+/// Where everything of a version is kept, for as long as the lock is held.
+fn locked_dir(version: Version) -> Result<(PathBuf, File)> {
+    let dir = layout::cache_dir()?.join(format!("kafka-{}", version.kafka));
+    fs::create_dir_all(&dir).context(|| format!("create {}", dir.display()))?;
+    let guard = lock(&dir.join("lock"))?;
+    Ok((dir, guard))
 }
 
 /// Messages of the JVM go to standard error: on standard output our programs answer.

@@ -65,6 +65,12 @@ impl Cluster {
         self.description.value("cluster.id").unwrap_or_default()
     }
 
+    /// The image in whose containers the nodes run, unless they are processes of this machine. The
+    /// containers are named `ottla-lab-` [`id`](Self::id) `-` and the node's id.
+    pub fn image(&self) -> Option<&str> {
+        self.description.value("image").ok()
+    }
+
     /// The Kerberos realms.
     ///
     /// # Errors

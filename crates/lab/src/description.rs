@@ -32,6 +32,9 @@ impl Description {
             plan.dir.display(),
             plan.certs.display()
         );
+        if let Some(image) = &plan.image {
+            let _ = writeln!(text, "image={}", image.name());
+        }
         for node in nodes.iter().filter(|node| node.role != Role::Controller) {
             for (listener, port) in Listener::ALL.iter().zip(&node.ports) {
                 let _ = writeln!(text, "broker.{}.{}={port}", node.id, listener.name());

@@ -62,8 +62,13 @@ pub(crate) fn archive(kit: &Kit, file: &Path, jvms: &Jvms) -> Result<()> {
     certs::write_all(&dir.join("certs"))?;
     let archiving =
         Kit { archive_flag: format!("-XX:ArchiveClassesAtExit={}", file.display()), ..kit.clone() };
-    let plan =
-        Plan { profile: Profile::Default, brokers: 1, dir: dir.join("cluster"), certs: dir.join("certs") };
+    let plan = Plan {
+        profile: Profile::Default,
+        brokers: 1,
+        dir: dir.join("cluster"),
+        certs: dir.join("certs"),
+        image: None,
+    };
     let running = Running::start(archiving, plan, jvms.clone())?;
     running.stop_all()?;
     fs::remove_dir_all(&dir).context(|| format!("remove {}", dir.display()))

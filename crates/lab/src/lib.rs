@@ -19,6 +19,7 @@ mod client;
 mod client_properties;
 mod cluster;
 mod command;
+mod containers;
 mod deadline;
 mod description;
 mod error;
@@ -35,6 +36,7 @@ mod server;
 mod tally;
 mod versions;
 
+pub use cache::jars;
 pub use client::{cluster, cluster_of_version, own_cluster, own_cluster_of_version};
 pub use client_properties::Login;
 pub use cluster::{Broker, Cluster, OwnCluster};

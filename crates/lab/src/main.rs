@@ -3,7 +3,7 @@
 
 use std::process::ExitCode;
 
-use ottla_lab::{Profile, default_version, serve, versions};
+use ottla_lab::{Profile, default_version, jars, serve, versions};
 
 fn help() -> String {
     let profiles = Profile::ALL.map(Profile::name).join(", ");
@@ -15,6 +15,8 @@ fn help() -> String {
   ottla-lab serve
       Prints its directory and then starts clusters as tests ask for them through the socket
       in it (set OTTLA_LAB to the directory). Ends when its standard input ends.
+  ottla-lab jars [--kafka V]
+      Downloads Kafka's jars unless they are there, and prints their directory.
 
   profiles: {profiles}
   versions: {}
@@ -22,6 +24,8 @@ fn help() -> String {
 Users alice, bob, admin with passwords alice-secret and so on, over PLAIN, SCRAM-SHA-256 and
 SCRAM-SHA-512; client certificates for alice and bob. admin and anonymous may do everything, all
 others what an ACL allows. A lab ends itself after an hour, and every JVM ends with its lab.
+With OTTLA_LAB_IMAGE=NAME every node runs in a container of that image, which has Kafka in
+/opt/kafka as apache/kafka has; {{version}} in the name stands for V.
 Jars and archives are kept in OTTLA_LAB_CACHE (~/.cache/ottla-lab). Needs java, javac, mvn, setpriv;
 the profile kerberos also krb5kdc, kadmin.local and kdb5_util.
 ",
@@ -42,6 +46,10 @@ fn run(arguments: &[&str]) -> ottla_lab::Result<()> {
     }
     match *command {
         "serve" if options.is_empty() => serve(None),
+        "jars" => {
+            println!("{}", jars(&version)?.display());
+            Ok(())
+        }
         "up" => serve(Some((profile, &version))),
         "--help" | "-h" | "help" => {
             print!("{}", help());

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::cache::Kit;
 use crate::command::bound_to_this_thread;
+use crate::containers::Image;
 use crate::deadline::Deadline;
 use crate::description::Description;
 use crate::error::{Context, Error, Result};
@@ -28,12 +29,16 @@ pub(crate) struct Plan {
     pub(crate) brokers: u16,
     pub(crate) dir: PathBuf,
     pub(crate) certs: PathBuf,
+    /// What the nodes run in, unless they are processes of this machine.
+    pub(crate) image: Option<Image>,
 }
 
 /// The nodes of a cluster and their processes.
 #[derive(Debug)]
 pub(crate) struct Running {
     plan: Plan,
+    kit: Kit,
+    cluster_id: String,
     nodes: Vec<Node>,
     jvms: Jvms,
     pids: Mutex<BTreeMap<u16, u32>>,
@@ -79,7 +84,7 @@ impl Running {
         Description::write(&plan, kit.version.kafka, &cluster_id, &nodes)?;
         // Brokers log in at their KDC when they start.
         let realms = realms.map(|dir| Realms::start(&dir, &jvms)).transpose()?;
-        let running = Self { plan, nodes, jvms, pids: Mutex::default(), realms };
+        let running = Self { plan, kit, cluster_id, nodes, jvms, pids: Mutex::default(), realms };
         if let Err(error) = running.start_all() {
             running.kill_all();
             return Err(error);
@@ -102,7 +107,13 @@ impl Running {
 
     /// `kill -9`: the others find out when the node's session ends, 6 s later.
     pub(crate) fn kill_node(&self, id: u16) -> Result<()> {
-        self.jvms.kill(self.pid(id)?)
+        let pid = self.pid(id)?;
+        if let Some(image) = &self.plan.image {
+            image.kill(&self.container(id))?;
+            // The engine takes the name back first, so that the node can be started again.
+            Deadline::after(START).wait_for(|| self.jvms.has_ended(pid).then_some(()));
+        }
+        self.jvms.kill(pid)
     }
 
     /// A controlled shutdown.
@@ -155,14 +166,30 @@ impl Running {
         let log = log.context(|| format!("open {}", path.display()))?;
         let old_length = log.metadata().context(|| format!("look at {}", path.display()))?.len();
         let errors = log.try_clone().context(|| format!("open {} twice", path.display()))?;
-        let mut command = bound_to_this_thread("java");
-        command.arg(format!("@{}", java_args(&self.plan.dir).display())).arg("Node");
-        command.arg(dir.join("server.properties")).arg(dir.join("metrics.port"));
+        let mut command = match &self.plan.image {
+            None => {
+                let mut command = bound_to_this_thread("java");
+                command.arg(format!("@{}", java_args(&self.plan.dir).display()));
+                command
+            }
+            Some(image) => {
+                let mounts = [&self.plan.dir, &self.plan.certs, &self.kit.programs].map(Clone::clone);
+                let mut command = image.command(&self.container(id), &mounts);
+                command.arg(format!("@{}", container_args(&self.plan.dir).display()));
+                command
+            }
+        };
+        command.arg("Node").arg(dir.join("server.properties")).arg(dir.join("metrics.port"));
         command.stdout(log).stderr(errors).current_dir(&dir);
         let pid = self.jvms.spawn(command)?;
         self.pids.lock().unwrap_or_else(PoisonError::into_inner).insert(id, pid);
         write(&dir.join("pid"), &pid.to_string())?;
         Ok(Starting { id, pid, old_length })
+    }
+
+    /// The name of a node's container.
+    fn container(&self, id: u16) -> String {
+        format!("ottla-lab-{}-{id}", self.cluster_id)
     }
 
     /// Ready is what the node itself says; it says so after the controller has unfenced it.
@@ -182,8 +209,20 @@ impl Running {
             let ended = self.jvms.has_ended(pid);
             ended.then(|| Err(Error::with_log(&format!("node {id} ended while it started"), &log)))
         });
-        outcome
-            .unwrap_or_else(|| Err(Error::with_log(&format!("node {id} was not ready in {START:?}"), &log)))
+        outcome.unwrap_or_else(|| {
+            Err(Error::with_log(&format!("node {id} was not ready in {START:?}"), &log))
+        })?;
+        self.check_version(id)
+    }
+
+    /// An image may have another version than its name says.
+    fn check_version(&self, id: u16) -> Result<()> {
+        let said = format!("Kafka version: {}\n", self.kit.version.kafka);
+        let log = fs::read(self.log(id)).context(|| format!("read the log of node {id}"))?;
+        if String::from_utf8_lossy(&log).contains(&said) {
+            return Ok(());
+        }
+        Err(Error::with_log(&format!("node {id} did not say {said:?}"), &self.log(id)))
     }
 }
 
@@ -205,6 +244,11 @@ pub(crate) fn node_dir(cluster: &Path, id: u16) -> PathBuf {
     cluster.join(format!("node-{id}"))
 }
 
+/// The file with the arguments that the JVMs in containers get.
+fn container_args(cluster: &Path) -> PathBuf {
+    cluster.join("container.args")
+}
+
 /// The file with the arguments that every JVM of a cluster gets.
 pub(crate) fn java_args(cluster: &Path) -> PathBuf {
     cluster.join("java.args")
@@ -218,17 +262,20 @@ fn write_shared_files(kit: &Kit, plan: &Plan) -> Result<()> {
     let (log4j, log4j2) = (plan.dir.join("log4j.properties"), plan.dir.join("log4j2.properties"));
     write(&log4j, LOG4J)?;
     write(&log4j2, LOG4J2)?;
-    let mut flags = kit.jvm_flags();
-    flags.push(format!("-Djdk.net.hosts.file={}", hosts.display()));
+    let mut flags = vec![format!("-Djdk.net.hosts.file={}", hosts.display())];
     if plan.profile.has_realms() {
         let krb5_conf = realms::krb5_conf(&realms::dir_in(&plan.dir));
         flags.push(format!("-Djava.security.krb5.conf={}", krb5_conf.display()));
     }
     flags.push(format!("-Dlog4j2.configurationFile={}", log4j2.display()));
     flags.push(format!("-Dlog4j.configuration=file:{}", log4j.display()));
-    let quoted =
-        flags.iter().map(|flag| format!("\"{}\"\n", flag.replace('\\', "\\\\").replace('"', "\\\"")));
-    write(&java_args(&plan.dir), &quoted.collect::<String>())
+    write(&java_args(&plan.dir), &quoted(kit.jvm_flags().iter().chain(&flags)))?;
+    write(&container_args(&plan.dir), &quoted(kit.container_flags().iter().chain(&flags)))
+}
+
+/// A file of arguments for `java`, one a line.
+fn quoted<'a>(flags: impl Iterator<Item = &'a String>) -> String {
+    flags.map(|flag| format!("\"{}\"\n", flag.replace('\\', "\\\\").replace('"', "\\\""))).collect()
 }
 
 fn write(path: &Path, text: &str) -> Result<()> {

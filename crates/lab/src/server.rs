@@ -13,6 +13,8 @@ use std::time::Duration;
 
 use crate::cache::Kit;
 use crate::certs;
+use crate::containers::Image;
+use crate::deadline::Deadline;
 use crate::description::Description;
 use crate::error::{Context, Error, Result};
 use crate::jvms::Jvms;
@@ -23,6 +25,9 @@ use crate::versions::Version;
 
 /// A lab that nobody ended ends itself.
 const LONGEST_LIFE: Duration = Duration::from_secs(3600);
+
+/// How long a node may live after the end of its input.
+const LAST_WRITES: Duration = Duration::from_secs(10);
 
 type Started = std::result::Result<Arc<Running>, String>;
 type Slot = Arc<Mutex<Option<Started>>>;
@@ -70,7 +75,11 @@ pub fn serve(up: Option<(Profile, &str)>) -> Result<()> {
     });
     let _ = end.recv_timeout(LONGEST_LIFE);
     let _nothing_starts = lab.jvms.kill_all_for_good();
-    fs::remove_dir_all(&lab.dir).context(|| format!("remove {}", lab.dir.display()))
+    // Nodes in containers end a moment later, and may still write.
+    let removed = Deadline::after(LAST_WRITES).wait_for(|| fs::remove_dir_all(&lab.dir).ok());
+    removed
+        .map_or_else(|| fs::remove_dir_all(&lab.dir), Ok)
+        .context(|| format!("remove {}", lab.dir.display()))
 }
 
 impl Lab {
@@ -158,7 +167,8 @@ impl Lab {
 
     fn start(&self, version: Version, profile: Profile, brokers: u16, dir: PathBuf) -> Result<Running> {
         let kit = Kit::prepare(version, profile, &self.jvms)?;
-        Running::start(kit, Plan { profile, brokers, dir, certs: self.dir.join("certs") }, self.jvms.clone())
+        let (certs, image) = (self.dir.join("certs"), Image::of(version.kafka));
+        Running::start(kit, Plan { profile, brokers, dir, certs, image }, self.jvms.clone())
     }
 }
 
