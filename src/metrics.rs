@@ -9,6 +9,8 @@ pub(crate) const DIAL_FAILURES: &str = "ottla_dial_failures_total";
 pub(crate) const KDC_REQUESTS: &str = "ottla_kdc_requests_total";
 /// First logins that a broker accepted.
 pub(crate) const LOGINS: &str = "ottla_logins_total";
+/// Connections that are logged in with a token that has a successor.
+pub(crate) const OUTDATED_CONNECTIONS: &str = "ottla_outdated_connections";
 /// Logins on a connection that was logged in before (KIP-368).
 pub(crate) const REAUTHENTICATIONS: &str = "ottla_reauthentications_total";
 /// Requests that were sent, with the label `api`.

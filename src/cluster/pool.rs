@@ -1,16 +1,17 @@
 //! The connections of one client: at most one for each broker and purpose.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Mutex as AsyncMutex, Semaphore};
+use tokio::task::JoinHandle;
 
 use super::config::Backoff;
 use super::topology::Address;
 use crate::conn;
 use crate::conn::counters::Statistics;
-use crate::conn::credentials::Credentials;
+use crate::conn::credentials::{Credentials, TokenSource};
 use crate::conn::dial::Dialler;
 use crate::conn::handle::Connection;
 use crate::conn::token::Token;
@@ -43,19 +44,27 @@ pub(crate) struct Pool {
     dialler: Dialler,
     backoff: Backoff,
     dials: Semaphore,
-    slots: Mutex<HashMap<(Address, Purpose), Arc<Slot>>>,
+    slots: Arc<Slots>,
+    /// The task that tells connections of new tokens.
+    follower: Option<JoinHandle<()>>,
 }
 
-/// The place of one connection. Whoever holds the lock may dial; the others wait for the outcome.
+type Slots = Mutex<HashMap<(Address, Purpose), Arc<Slot>>>;
+
+/// The place of one connection.
 #[derive(Default)]
-struct Slot(AsyncMutex<State>);
+struct Slot {
+    live: Mutex<Option<Live>>,
+    /// Whoever holds the lock may dial; the others wait for the outcome.
+    dialling: AsyncMutex<State>,
+}
 
 #[derive(Default)]
 struct State {
-    live: Option<Live>,
     failure: Option<Failure>,
 }
 
+#[derive(Clone)]
 struct Live {
     connection: Connection,
     since: Instant,
@@ -71,36 +80,42 @@ struct Failure {
 }
 
 impl Pool {
+    /// Must be called on a runtime: connections are to follow their tokens.
     pub(crate) fn new(dialler: Dialler, backoff: Backoff) -> Self {
-        Self { dialler, backoff, dials: Semaphore::new(DIALS), slots: Mutex::default() }
+        let slots = Arc::<Slots>::default();
+        let follower = match &dialler.credentials {
+            Credentials::Token { source, .. } if source.may_change() => {
+                Some(tokio::spawn(follow(Arc::downgrade(&slots), source.clone())))
+            }
+            _ => None,
+        };
+        Self { dialler, backoff, dials: Semaphore::new(DIALS), slots, follower }
     }
 
     /// Gives the connection to a broker, made now if there is none. Within the wait after a
     /// failed dial it gives the failure again, without dialling; but a token that has come
-    /// meanwhile is tried at once.
+    /// meanwhile is tried at once. With a token that is known to be dead nobody is dialled.
     ///
     /// # Cancel safety
     /// A dropped call leaves a dial that it had begun to the next one.
     pub(crate) async fn connection(&self, address: &Address, purpose: Purpose) -> Result<Connection, Error> {
         let slot = self.slot(address, purpose);
-        let mut state = slot.0.lock().await;
-        if let Some(live) = state.live.as_ref().filter(|live| live.connection.is_open()) {
-            return Ok(live.connection.clone());
+        self.refuse_dead_token(address)?;
+        if let Some(connection) = slot.open() {
+            return Ok(connection);
+        }
+        let mut state = slot.dialling.lock().await;
+        if let Some(connection) = slot.open() {
+            return Ok(connection);
         }
         let (now, token) = (time::now(), self.dialler.credentials.token());
-        match state.live.take() {
+        match slot.live().take() {
             Some(ended) if now < ended.since + SHORT_LIFE => {
                 let error = Error::dial(conn::error::Error::Closed).at_broker(&address.to_string());
                 state.fail(error, self.backoff, ended.since, token.clone());
             }
             Some(_) => state.failure = None,
             None => {}
-        }
-        if token.as_ref().is_some_and(|token| token.is_dead(now)) {
-            // What a broker would make of it is known: a session that is over at once.
-            let error = Error::dial(conn::error::Error::TokenExpired).at_broker(&address.to_string());
-            self.report_refused(&error, token.as_ref());
-            return Err(error);
         }
         let recent = |failure: &&Failure| now < failure.again_at && failure.token == token;
         if let Some(failure) = state.failure.as_ref().filter(recent) {
@@ -109,8 +124,7 @@ impl Pool {
         let _permit = self.dials.acquire().await;
         match self.dialler.dial(&address.host, address.port).await {
             Ok(connection) => {
-                let live = Live { connection: connection.clone(), since: time::now() };
-                state.live = Some(live);
+                *slot.live() = Some(Live { connection: connection.clone(), since: time::now() });
                 Ok(connection)
             }
             Err(error) => {
@@ -120,6 +134,17 @@ impl Pool {
                 Err(error)
             }
         }
+    }
+
+    /// What a broker would make of a dead token is known: a session that is over at once.
+    fn refuse_dead_token(&self, address: &Address) -> Result<(), Error> {
+        let token = self.dialler.credentials.token();
+        if !token.as_ref().is_some_and(|token| token.is_dead(time::now())) {
+            return Ok(());
+        }
+        let error = Error::dial(conn::error::Error::TokenExpired).at_broker(&address.to_string());
+        self.report_refused(&error, token.as_ref());
+        Err(error)
     }
 
     /// Tells whoever makes the tokens that one is not taken.
@@ -133,9 +158,7 @@ impl Pool {
 
     /// Whether there is a connection to a broker that can be used at once.
     pub(crate) fn is_connected(&self, address: &Address) -> bool {
-        let slot = self.slot(address, Purpose::Prompt);
-        let state = slot.0.try_lock();
-        state.is_ok_and(|state| state.live.as_ref().is_some_and(|live| live.connection.is_open()))
+        self.slot(address, Purpose::Prompt).open().is_some()
     }
 
     /// The dialler's counts.
@@ -146,6 +169,40 @@ impl Pool {
     fn slot(&self, address: &Address, purpose: Purpose) -> Arc<Slot> {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(slots.entry((address.clone(), purpose)).or_default())
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        if let Some(follower) = self.follower.take() {
+            follower.abort();
+        }
+    }
+}
+
+impl Slot {
+    fn live(&self) -> MutexGuard<'_, Option<Live>> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn open(&self) -> Option<Connection> {
+        let live = self.live();
+        live.as_ref().map(|live| &live.connection).filter(|connection| connection.is_open()).cloned()
+    }
+}
+
+/// Has every live connection log in with each new token, spread over time.
+async fn follow(slots: Weak<Slots>, mut source: TokenSource) {
+    let mut old = source.current();
+    loop {
+        let new = source.changed().await;
+        let Some(slots) = slots.upgrade() else { return };
+        let slots: Vec<_> = slots.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
+        let left = old.end().map(|end| end.saturating_duration_since(time::now()));
+        for connection in slots.iter().filter_map(|slot| slot.open()) {
+            connection.follow_token(source.turn(time::now(), &new, left));
+        }
+        old = new;
     }
 }
 

@@ -59,6 +59,12 @@ impl Counters {
         ::metrics::counter!(name).increment(1);
     }
 
+    /// One connection more, or less, is logged in with a token that has a successor.
+    pub(crate) fn count_outdated(more: bool) {
+        let gauge = ::metrics::gauge!(metrics::OUTDATED_CONNECTIONS);
+        if more { gauge.increment(1.0) } else { gauge.decrement(1.0) }
+    }
+
     pub(crate) fn count_request(&self, api: ApiKey) {
         let place = ApiKey::ALL.iter().position(|known| *known == api);
         if let Some(counter) = place.and_then(|place| self.requests.get(place)) {

@@ -1,10 +1,12 @@
 //! What a client proves who it is with, and where connections find the newest token.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
 use super::token::Token;
+use super::turns::Turns;
 use crate::sasl::{MechanismFactory, ScramMechanism};
 use crate::secret::Secret;
 
@@ -45,6 +47,14 @@ pub enum Credentials {
 }
 
 impl Credentials {
+    /// The turns of the connections that log in with newer tokens as they come.
+    pub(crate) fn turns(&self) -> Option<&Arc<Turns>> {
+        match self {
+            Self::Token { source, .. } => source.turns(),
+            _ => None,
+        }
+    }
+
     /// The newest token, where it is by a token that one logs in.
     pub(crate) fn token(&self) -> Option<Arc<Token>> {
         match self {
@@ -63,7 +73,11 @@ pub struct TokenSource(Source);
 #[derive(Clone, Debug)]
 enum Source {
     Fixed(Arc<Token>),
-    Watched { reader: watch::Receiver<Arc<Token>>, refusals: watch::Sender<Option<Arc<Token>>> },
+    Watched {
+        reader: watch::Receiver<Arc<Token>>,
+        refusals: watch::Sender<Option<Arc<Token>>>,
+        turns: Arc<Turns>,
+    },
 }
 
 impl TokenSource {
@@ -76,12 +90,25 @@ impl TokenSource {
     pub fn watched(first: Token) -> (TokenWriter, Self) {
         let (writer, reader) = watch::channel(Arc::new(first));
         let (refusals, refused) = watch::channel(None);
-        (TokenWriter { writer, refused }, Self(Source::Watched { reader, refusals }))
+        (TokenWriter { writer, refused }, Self(Source::Watched { reader, refusals, turns: Arc::default() }))
     }
 
     /// Whether a newer token can come.
     pub(crate) fn may_change(&self) -> bool {
         matches!(&self.0, Source::Watched { reader, .. } if reader.has_changed().is_ok())
+    }
+
+    /// In how long a connection may log in with `token`, the newest one.
+    pub(crate) fn turn(&self, now: Instant, token: &Arc<Token>, left: Option<Duration>) -> Duration {
+        self.turns().map_or(Duration::ZERO, |turns| turns.take(now, token, left))
+    }
+
+    /// The turns of the connections that follow, if there is anything to follow.
+    pub(crate) fn turns(&self) -> Option<&Arc<Turns>> {
+        match &self.0 {
+            Source::Fixed(_) => None,
+            Source::Watched { turns, .. } => Some(turns),
+        }
     }
 
     /// Tells the writer that a broker refused a login with `token`, if it is still the newest.
@@ -171,8 +198,6 @@ impl TokenWriter {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use tokio::time::timeout;
 
     use super::*;

@@ -18,7 +18,7 @@ use tokio_rustls::rustls::ClientConfig;
 
 use super::counters::Counters;
 use super::credentials::Credentials;
-use super::error::Error;
+use super::error::{Error, LoginStep};
 use super::handle::{Connection, Facts};
 use super::keys::Keys;
 use super::login::Logins;
@@ -146,7 +146,20 @@ impl Dialler {
 
     #[cfg(not(feature = "kerberos"))]
     async fn connect(&self, host: &str, port: u16) -> Result<Connection, Error> {
-        self.connect_as(&self.credentials, host, port).await
+        self.connect_without_ticket(host, port).await
+    }
+
+    /// A token that is renewed gets other salts. A login that is in the middle of it then fails at
+    /// the proof, and is worth one more try.
+    async fn connect_without_ticket(&self, host: &str, port: u16) -> Result<Connection, Error> {
+        let dialled = self.connect_as(&self.credentials, host, port).await;
+        match (&dialled, &self.credentials) {
+            (Err(Error::LoginRefused { step: LoginStep::Later, .. }), Credentials::Token { .. }) => {
+                tracing::debug!(host, port, "the token's proof is refused: trying once more");
+                self.connect_as(&self.credentials, host, port).await
+            }
+            _ => dialled,
+        }
     }
 
     /// A broker whose keys were replaced refuses tickets that are sealed with the old ones, and
@@ -154,7 +167,7 @@ impl Dialler {
     #[cfg(feature = "kerberos")]
     async fn connect(&self, host: &str, port: u16) -> Result<Connection, Error> {
         let Credentials::Kerberos(kerberos) = &self.credentials else {
-            return self.connect_as(&self.credentials, host, port).await;
+            return self.connect_without_ticket(host, port).await;
         };
         let kerberos = kerberos.for_one_dial(host)?;
         let credentials = Credentials::Kerberos(kerberos.clone());
@@ -204,6 +217,7 @@ impl Dialler {
             keys: Arc::clone(&self.keys),
             limit: self.limit,
             mechanism: None,
+            used: None,
         };
         let task = Task::new(Parts {
             stream,

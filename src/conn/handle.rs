@@ -78,6 +78,16 @@ impl Connection {
         self.start(request, timeout).await?.response().await
     }
 
+    /// Has the connection log in with the newest token, so much later. Nobody's request is lost.
+    pub(crate) fn follow_token(&self, after: Duration) {
+        let command = Command::NewToken { after };
+        if let Err(mpsc::error::TrySendError::Full(command)) = self.commands.try_send(command) {
+            // Callers wait for their turn: so does this.
+            let commands = self.commands.clone();
+            tokio::spawn(async move { commands.send(command).await });
+        }
+    }
+
     /// Hands a request over, behind those that were handed over before, without waiting for its
     /// response.
     ///

@@ -30,6 +30,7 @@ impl RenewalPoint {
 /// The life of the present session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Lifetime {
+    began: Instant,
     due: Instant,
     end: Instant,
     postponed: bool,
@@ -40,7 +41,7 @@ impl Lifetime {
     /// later moment, so this end never lies after the true one.
     pub(crate) fn new(began: Instant, life: Duration, point: RenewalPoint) -> Self {
         let due = point.of(life).max(MIN_BETWEEN_LOGINS);
-        Self { due: began + due.min(life), end: began + life, postponed: false }
+        Self { began, due: began + due.min(life), end: began + life, postponed: false }
     }
 
     /// When the next login should start.
@@ -56,6 +57,11 @@ impl Lifetime {
     /// Whether the broker no longer serves anything but a login.
     pub(crate) fn is_over(&self, now: Instant) -> bool {
         now >= self.end
+    }
+
+    /// Moves the next login to `at`, if it was due later: there is a newer credential.
+    pub(crate) fn bring_forward(&mut self, at: Instant) {
+        self.due = self.due.min(at.max(self.began + MIN_BETWEEN_LOGINS));
     }
 
     /// Puts the next login off: the broker said that it is too early. That may be past the end of
@@ -90,6 +96,19 @@ mod tests {
         let due = |millis| Lifetime::new(began, Duration::from_millis(millis), point).due() - began;
         assert_eq!(due(1_100), Duration::from_secs(1));
         assert_eq!(due(300), Duration::from_millis(300));
+    }
+
+    #[test]
+    fn a_newer_credential_brings_the_next_login_forward_but_not_within_a_second_of_the_last() {
+        let began = crate::time::now();
+        let second = Duration::from_secs(1);
+        let mut life = Lifetime::new(began, 100 * second, RenewalPoint::from_random(0));
+        life.bring_forward(began + 99 * second);
+        assert_eq!(life.due(), began + 85 * second);
+        life.bring_forward(began + 10 * second);
+        assert_eq!(life.due(), began + 10 * second);
+        life.bring_forward(began);
+        assert_eq!(life.due(), began + second);
     }
 
     #[test]

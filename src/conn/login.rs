@@ -10,6 +10,7 @@ use super::credentials::Credentials;
 use super::error::Error;
 use super::keys::Keys;
 use super::lifetime::RenewalPoint;
+use super::token::Token;
 use crate::entropy;
 use crate::sasl::{Derivation, Exchange, SaltedPassword, ScramCredentials};
 #[cfg(feature = "kerberos")]
@@ -38,6 +39,19 @@ pub(crate) struct Logins {
     pub(crate) limit: Duration,
     /// The mechanism of the first login, to which the connection is bound.
     pub(crate) mechanism: Option<Box<str>>,
+    /// The token of the last login, if it was by one.
+    pub(crate) used: Option<Arc<Token>>,
+}
+
+/// What a newer token means for a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// Nothing: it is in use already.
+    None,
+    /// The connection can log in with it.
+    Login,
+    /// It acts for somebody else, for whom there has to be another connection.
+    Owner,
 }
 
 impl Logins {
@@ -46,8 +60,30 @@ impl Logins {
         matches!(self.credentials, Credentials::None)
     }
 
+    /// What the newest token is to the one that the connection is logged in with.
+    pub(crate) fn change(&self) -> Change {
+        let newest = self.credentials.token();
+        match (&self.used, &newest) {
+            (Some(used), Some(newest)) if used == newest => Change::None,
+            (Some(used), Some(newest)) => match (used.owner(), newest.owner()) {
+                (Some(before), Some(owner)) if before != owner => Change::Owner,
+                _ => Change::Login,
+            },
+            _ => Change::None,
+        }
+    }
+
+    /// Whether a login makes no sense before there is a newer token.
+    pub(crate) fn awaits_token(&self, now: Instant) -> bool {
+        match &self.credentials {
+            Credentials::Token { source, .. } => source.may_change() && source.current().is_dead(now),
+            _ => false,
+        }
+    }
+
     /// Prepares a login with the credential that is the newest now.
-    pub(crate) fn attempt(&self, now: Instant) -> Errand {
+    pub(crate) fn attempt(&mut self, now: Instant) -> Errand {
+        self.used = self.credentials.token();
         #[cfg(feature = "kerberos")]
         if let Credentials::Kerberos(kerberos) = &self.credentials {
             return self.with_ticket(kerberos.clone());
@@ -87,12 +123,19 @@ impl Logins {
 
     /// What an error means on a connection that was logged in before. A service ticket that was
     /// good then and is refused now has to be fetched anew, which the next dial does: nobody's
-    /// credential is wrong.
+    /// credential is wrong. Whether a token that is refused now is wrong the next dial finds out:
+    /// a renewal in the middle of a login changes the salts.
     pub(crate) fn after_reauthentication(&self, error: Error) -> Error {
         #[cfg(feature = "kerberos")]
         if let Credentials::Kerberos(kerberos) = &self.credentials
             && kerberos.is_worth_another(&error)
         {
+            return Error::Closed;
+        }
+        if let (Credentials::Token { source, .. }, Some(used)) = (&self.credentials, &self.used)
+            && matches!(error, Error::LoginRefused { .. } | Error::TokenExpired | Error::ClosedInLogin)
+        {
+            source.report_refused(used);
             return Error::Closed;
         }
         error
@@ -122,7 +165,7 @@ impl Logins {
                 token_auth: false,
             },
             Credentials::Token { mechanism, source } => {
-                let token = source.current();
+                let token = self.used.clone().unwrap_or_else(|| source.current());
                 ScramCredentials {
                     mechanism: *mechanism,
                     user: token.id().to_owned(),

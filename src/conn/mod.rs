@@ -23,3 +23,4 @@ mod lowat;
 pub(crate) mod session;
 pub(crate) mod task;
 pub(crate) mod token;
+pub(crate) mod turns;

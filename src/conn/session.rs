@@ -149,6 +149,14 @@ impl Session {
         }
     }
 
+    /// Wishes for [`Event::CredentialWanted`] at `at` if the session's life does not ask for it
+    /// earlier.
+    pub(crate) fn want_login(&mut self, at: Instant) {
+        if let Some(life) = &mut self.lifetime {
+            life.bring_forward(at);
+        }
+    }
+
     /// Answers [`Event::DeriveKey`].
     pub(crate) fn key_derived(&mut self, now: Instant, key: SaltedPassword) -> Result<(), Error> {
         match std::mem::replace(&mut self.stage, Stage::Open) {

@@ -19,7 +19,7 @@ use super::counters::Counters;
 use super::error::{Error, PeerText};
 use super::handle::Failure;
 use super::inflight::{RequestId, Written};
-use super::login::{Errand, Finding, Logins};
+use super::login::{Change, Errand, Finding, Logins};
 use super::lowat::{LowWater, Source};
 use super::session::{Event, Session};
 use crate::time;
@@ -34,6 +34,8 @@ pub(crate) enum Command {
     Submit { request: Encoded, deadline: Instant, reply: oneshot::Sender<Result<Bytes, Failure>> },
     /// Close at once: a response was wrong.
     Break(Error),
+    /// There is a newer token: log in with it, so much later.
+    NewToken { after: Duration },
 }
 
 /// What is known of a connection once requests can flow.
@@ -61,6 +63,10 @@ pub(crate) struct Task<S> {
     timer: Pin<Box<Sleep>>,
     idle_after: Duration,
     busy_until: Instant,
+    /// The session waits for a token that is alive.
+    parked: bool,
+    /// The connection is logged in with a token that has a successor.
+    outdated: bool,
 }
 
 struct Writing {
@@ -108,6 +114,8 @@ impl<S: AsyncRead + AsyncWrite + Source + Unpin> Task<S> {
             timer: Box::pin(tokio::time::sleep_until(now.into())),
             idle_after: parts.idle_after,
             busy_until: now,
+            parked: false,
+            outdated: false,
         }
     }
 
@@ -145,9 +153,7 @@ impl<S: AsyncRead + AsyncWrite + Source + Unpin> Task<S> {
         while let Some(event) = self.session.poll_event() {
             match event {
                 Event::VersionsKnown if self.logins.is_anonymous() => self.session.open(),
-                Event::VersionsKnown | Event::CredentialWanted => {
-                    self.errand = Some(self.logins.attempt(time::now()));
-                }
+                Event::VersionsKnown | Event::CredentialWanted => self.log_in(),
                 Event::DeriveKey(derivation) => self.errand = Some(self.logins.key(derivation)),
                 Event::Opened { login } => self.handle_opened(login),
                 Event::Response { id, frame } => self.reply(id, Ok(frame)),
@@ -157,12 +163,51 @@ impl<S: AsyncRead + AsyncWrite + Source + Unpin> Task<S> {
         Ok(())
     }
 
+    fn log_in(&mut self) {
+        let now = time::now();
+        self.parked = self.opened.is_none() && self.logins.awaits_token(now);
+        if !self.parked {
+            self.errand = Some(self.logins.attempt(now));
+        }
+    }
+
+    /// Moves on to the newest token: in place if it acts for the same owner, else this connection
+    /// finishes what it has and another takes over.
+    fn handle_new_token(&mut self, after: Duration) -> Result<(), Error> {
+        match self.logins.change() {
+            Change::None => {}
+            Change::Owner => return self.handle_command(None),
+            Change::Login if self.parked => self.log_in(),
+            Change::Login => {
+                self.set_outdated(true);
+                self.session.want_login(time::now() + after);
+            }
+        }
+        Ok(())
+    }
+
+    fn set_outdated(&mut self, outdated: bool) {
+        if outdated != self.outdated {
+            self.outdated = outdated;
+            Counters::count_outdated(outdated);
+        }
+    }
+
     fn handle_opened(&mut self, login: bool) {
+        // The token may have got a successor while the login ran.
+        let outdated = self.logins.change() != Change::None;
+        self.set_outdated(outdated);
+        if outdated {
+            self.session.want_login(time::now());
+        }
         let opened = self.opened.take();
         if login {
             self.counters.count_login(opened.is_some());
         }
         if let Some(opened) = opened {
+            if let Some(turns) = self.logins.credentials.turns() {
+                turns.join();
+            }
             let versions = self.session.versions().clone();
             let _ = opened.send(Ok(Opened { versions, session_end: self.session.end() }));
         }
@@ -181,6 +226,7 @@ impl<S: AsyncRead + AsyncWrite + Source + Unpin> Task<S> {
                 self.replies.insert(id, reply);
             }
             Some(Command::Break(error)) => return Err(error),
+            Some(Command::NewToken { after }) => return self.handle_new_token(after),
             None => {
                 self.draining = true;
                 self.commands.close();
@@ -293,6 +339,10 @@ impl<S: AsyncRead + AsyncWrite + Source + Unpin> Task<S> {
 
     fn end(mut self, error: Error) {
         tracing::debug!(?error, "connection ended");
+        self.set_outdated(false);
+        if let (None, Some(turns)) = (&self.opened, self.logins.credentials.turns()) {
+            turns.leave();
+        }
         if let Some(opened) = self.opened.take() {
             let _ = opened.send(Err(error.clone()));
         }

@@ -157,7 +157,6 @@ impl Token {
     }
 
     /// When the token ends, if this process knows.
-    #[cfg(test)]
     pub(crate) fn end(&self) -> Option<Instant> {
         self.here.end
     }

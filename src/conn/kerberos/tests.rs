@@ -167,13 +167,14 @@ async fn a_connection_that_is_logged_in_waits_for_a_kdc_that_is_down() {
     let path = file("waits.conf", b"[realms]\n DOWN = {\n kdc = 127.0.0.1:1\n }\n");
     let kerberos = Kerberos::password("job@DOWN", Secret::from("sesame")).with_krb5_conf(&path);
     let attempt = |mechanism: Option<&str>| {
-        let logins = Logins {
+        let mut logins = Logins {
             credentials: Credentials::Kerberos(kerberos.clone()),
             host: "b1".into(),
             port: 1,
             keys: Arc::new(Keys::new()),
             limit: Duration::from_secs(10),
             mechanism: mechanism.map(Into::into),
+            used: None,
         };
         tokio::time::timeout(Duration::from_millis(300), logins.attempt(crate::time::now()))
     };
