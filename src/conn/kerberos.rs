@@ -8,7 +8,7 @@
 
 mod fault;
 mod identity;
-mod kdc_sockets;
+mod kdc_route;
 mod service;
 
 use std::collections::HashMap;
@@ -28,11 +28,13 @@ use zeroize::Zeroizing;
 
 pub(crate) use self::fault::{Fault, Side};
 use self::identity::Identity;
-use self::kdc_sockets::CountedSockets;
+use self::kdc_route::{KdcClock, KdcRoute};
+use super::dial::Connect;
 use super::error::Error;
 use crate::entropy;
 use crate::sasl::Exchange;
 use crate::secret::Secret;
+use crate::time::{Clock, SystemClock};
 use crate::wire::error_code::ErrorCode;
 
 /// A Kerberos identity for SASL GSSAPI, in pure Rust: no libkrb5 is needed.
@@ -82,6 +84,8 @@ struct Given {
 struct Login {
     identity: Identity,
     krb5_conf: Option<PathBuf>,
+    route: KdcRoute,
+    clock: KdcClock,
     /// Locked while the login is prepared.
     opened: tokio::sync::Mutex<Option<Opened>>,
     /// The newest ticket for each service that somebody used, to tell cached ones from fresh ones.
@@ -133,11 +137,7 @@ impl Kerberos {
     }
 
     fn of(identity: Identity) -> Self {
-        Self {
-            login: Arc::new(Login::new(identity, None)),
-            service_name: "kafka".into(),
-            given: Arc::default(),
-        }
+        Self { login: Arc::new(Login::new(identity)), service_name: "kafka".into(), given: Arc::default() }
     }
 
     /// Sets the first part of the brokers' principals, which the brokers call
@@ -153,8 +153,35 @@ impl Kerberos {
     /// clones that were made before.
     #[must_use]
     pub fn with_krb5_conf(self, path: impl Into<PathBuf>) -> Self {
-        let login = Arc::new(Login::new(self.login.identity.clone(), Some(path.into())));
-        Self { login, given: Arc::default(), ..self }
+        self.anew(|login| login.krb5_conf = Some(path.into()))
+    }
+
+    /// Reaches KDCs through this connector, by the hosts and ports that krb5.conf names, and never by
+    /// datagrams. Default: the machine's sockets. The result shares no login with clones that were
+    /// made before.
+    #[must_use]
+    pub fn with_kdc_connector(self, connector: impl Connect + 'static) -> Self {
+        self.anew(|login| login.route = KdcRoute::Through(Arc::new(connector)))
+    }
+
+    /// Takes the wall time of tickets from this clock. Default: the machine's. The result shares no
+    /// login with clones that were made before.
+    #[must_use]
+    pub fn with_clock(self, clock: impl Clock + 'static) -> Self {
+        self.anew(|login| login.clock = KdcClock(Arc::new(clock)))
+    }
+
+    /// A login of its own, set up otherwise.
+    fn anew(self, change: impl FnOnce(&mut Login)) -> Self {
+        let Login { identity, krb5_conf, route, clock, .. } = self.login.as_ref();
+        let mut login = Login {
+            krb5_conf: krb5_conf.clone(),
+            route: route.clone(),
+            clock: clock.clone(),
+            ..Login::new(identity.clone())
+        };
+        change(&mut login);
+        Self { login: Arc::new(login), given: Arc::default(), ..self }
     }
 
     /// A clone that remembers the ticket which it gives. The host is checked before anything is
@@ -224,8 +251,15 @@ fn is_hang_up(error: &Error) -> bool {
 }
 
 impl Login {
-    fn new(identity: Identity, krb5_conf: Option<PathBuf>) -> Self {
-        Self { identity, krb5_conf, opened: tokio::sync::Mutex::default(), seen: Mutex::default() }
+    fn new(identity: Identity) -> Self {
+        Self {
+            identity,
+            krb5_conf: None,
+            route: KdcRoute::Sockets,
+            clock: KdcClock(Arc::new(SystemClock)),
+            opened: tokio::sync::Mutex::default(),
+            seen: Mutex::default(),
+        }
     }
 
     /// Gives a ticket for a service, another one than `refused`, and tells whether an earlier
@@ -267,7 +301,8 @@ impl Login {
         };
         let realm = realm.map(|principal| principal.realm.clone());
         let mut config = SessionConfig::new(source, Arc::clone(&conf));
-        config.connect = Arc::new(CountedSockets);
+        config.connect = Arc::new(self.route.clone());
+        config.clock = Arc::new(self.clock.clone());
         let opened = Opened { session: Session::start(config), conf, realm };
         *slot = Some(opened.clone());
         Ok(opened)

@@ -9,6 +9,8 @@ use tokio::sync::watch;
 
 use crate::clock::Clock;
 use crate::cluster::Cluster;
+#[cfg(feature = "kerberos")]
+use crate::kerberos::Gssapi;
 use crate::random::Random;
 use crate::serve::{Door, Shared};
 use crate::state::{Access, Node, Settings, State, TokenSettings, Tokens};
@@ -25,6 +27,8 @@ pub struct ClusterBuilder {
     wall_clock: Option<SystemTime>,
     settings: Settings,
     tokens: TokenSettings,
+    #[cfg(feature = "kerberos")]
+    kerberos: Option<Gssapi>,
 }
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -41,7 +45,7 @@ impl Default for ClusterBuilder {
             settings: Settings {
                 version: KafkaVersion::default(),
                 cluster_id: String::new(),
-                mechanisms: Mechanism::ALL.to_vec(),
+                mechanisms: Mechanism::OF_PASSWORDS.to_vec(),
                 max_reauth: None,
                 failure_delay: Duration::from_millis(100),
                 auto_create: None,
@@ -55,6 +59,8 @@ impl Default for ClusterBuilder {
                 sweep_every: Duration::from_secs(3600),
                 propagation: Duration::ZERO,
             },
+            #[cfg(feature = "kerberos")]
+            kerberos: None,
         }
     }
 }
@@ -74,7 +80,8 @@ impl ClusterBuilder {
         self
     }
 
-    /// The SASL mechanisms that are enabled. Default: all of them.
+    /// The SASL mechanisms that are enabled. Default: PLAIN and SCRAM, and GSSAPI after
+    /// [`kerberos`](Self::kerberos).
     #[must_use]
     pub fn mechanisms(mut self, mechanisms: impl IntoIterator<Item = Mechanism>) -> Self {
         self.settings.mechanisms = mechanisms.into_iter().collect();
@@ -85,6 +92,18 @@ impl ClusterBuilder {
     #[must_use]
     pub fn user(mut self, name: impl Into<String>, password: impl Into<String>) -> Self {
         self.users.push((name.into(), password.into()));
+        self
+    }
+
+    /// Enables GSSAPI: each broker is the service `kafka/HOST` of `realm`, with a key in this KDC. A
+    /// client is the user of its principal's first part if it is of that realm; others are refused, as
+    /// by Kafka's default rules. Started by [`start_tcp`](Self::start_tcp), brokers advertise
+    /// `localhost`, for IP addresses have no principals.
+    #[cfg(feature = "kerberos")]
+    #[must_use]
+    pub fn kerberos(mut self, kdc: &crate::kdc::Kdc, realm: impl Into<String>) -> Self {
+        self.kerberos = Some(Gssapi::new(kdc, realm.into()));
+        self.settings.mechanisms.push(Mechanism::Gssapi);
         self
     }
 
@@ -212,7 +231,7 @@ impl ClusterBuilder {
         for (broker, protocol) in self.places() {
             let socket = TcpListener::bind("127.0.0.1:0").await?;
             let port = socket.local_addr()?.port();
-            addresses.insert((broker, protocol), ("127.0.0.1".to_owned(), port));
+            addresses.insert((broker, protocol), (self.host_of_sockets().to_owned(), port));
             sockets.insert((broker, protocol), socket);
         }
         let mut cluster = self.start(&addresses)?;
@@ -233,6 +252,16 @@ impl ClusterBuilder {
             .map(|(broker, protocol)| ((broker, protocol), (broker.host(), port_in_memory(protocol))))
             .collect();
         self.start(&addresses)
+    }
+
+    #[cfg(feature = "kerberos")]
+    fn host_of_sockets(&self) -> &'static str {
+        if self.kerberos.is_some() { "localhost" } else { "127.0.0.1" }
+    }
+
+    #[cfg(not(feature = "kerberos"))]
+    fn host_of_sockets(&self) -> &'static str {
+        "127.0.0.1"
     }
 
     fn places(&self) -> Vec<(BrokerId, Protocol)> {
@@ -261,6 +290,11 @@ impl ClusterBuilder {
         let for_tokens = Random::seeded(random.next());
         #[cfg(feature = "tls")]
         let for_tls = Random::seeded(random.next());
+        #[cfg(feature = "kerberos")]
+        let acceptors = match &self.kerberos {
+            Some(gssapi) => gssapi.acceptors(&nodes)?,
+            None => Default::default(),
+        };
         let now = clock.now().instant;
         let state = State {
             settings: self.settings,
@@ -273,6 +307,8 @@ impl ClusterBuilder {
             faults: Default::default(),
             counters: Default::default(),
             random,
+            #[cfg(feature = "kerberos")]
+            acceptors,
         };
         let shared = Arc::new(Shared::new(clock, state));
         #[cfg(feature = "tls")]

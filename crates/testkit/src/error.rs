@@ -32,6 +32,9 @@ pub enum Error {
     InvalidBatch,
     /// No transaction of that producer is open in the partition.
     NoTransaction,
+    /// The KDC does not know the realm of the brokers.
+    #[cfg(feature = "kerberos")]
+    Kdc(crate::kdc::KdcError),
     /// A certificate or a TLS configuration could not be made.
     Tls(String),
 }
@@ -48,6 +51,8 @@ impl fmt::Display for Error {
             Self::Compressed => f.write_str("the batch is compressed"),
             Self::InvalidBatch => f.write_str("not a record batch of format 2"),
             Self::NoTransaction => f.write_str("no open transaction of that producer"),
+            #[cfg(feature = "kerberos")]
+            Self::Kdc(error) => write!(f, "the KDC refused: {error}"),
             Self::Tls(reason) => write!(f, "TLS could not be set up: {reason}"),
         }
     }
@@ -57,6 +62,8 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Io(error) => Some(error),
+            #[cfg(feature = "kerberos")]
+            Self::Kdc(error) => Some(error),
             _ => None,
         }
     }

@@ -31,7 +31,7 @@
 //!   ([`ClusterBuilder::token_propagation`]), each with salts of its own that change at every renewal;
 //!   an expired token logs in until it is swept, and its session is over at once; a request after the
 //!   end of a session closes the connection, a new login by the same owner revives it.
-//! - Logins by PLAIN and SCRAM, re-authentication (KIP-368), mutual TLS.
+//! - Logins by PLAIN, SCRAM and Kerberos ([`kdc`], [`ClusterBuilder::kerberos`]), re-authentication (KIP-368), mutual TLS.
 //! - Reading and writing: fetches cut at the byte limits as brokers cut them, idempotent producers,
 //!   aborted and open transactions, compaction, retention, lost log ends, topics made anew.
 //! - Faults ([`Fault`]) for a broker, an API, a connection, at a given time or by a seeded chance.
@@ -40,7 +40,7 @@
 //!
 //! # What is not
 //! Consumer groups with members, transactions from the client's side, quotas, ACLs on topics,
-//! Kerberos, replication as such: all replicas of a partition share one log. Nothing is written to
+//! replication as such: all replicas of a partition share one log. Nothing is written to
 //! disk. A seed decides everything random, and no secret is one.
 //!
 //! # Paused clock
@@ -49,6 +49,8 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "kerberos")]
+pub mod acceptor;
 mod api;
 mod broker;
 mod builder;
@@ -58,6 +60,12 @@ mod connector;
 mod counters;
 mod error;
 mod fault;
+#[cfg(feature = "kerberos")]
+pub mod kdc;
+#[cfg(feature = "kerberos")]
+mod kerberos;
+#[cfg(feature = "kerberos")]
+mod krb;
 mod listener;
 mod log;
 mod principal;

@@ -46,10 +46,14 @@ pub enum Mechanism {
     ScramSha256,
     /// The same with SHA-512; takes delegation tokens.
     ScramSha512,
+    /// RFC 4752 with Kerberos; needs [`ClusterBuilder::kerberos`](crate::ClusterBuilder::kerberos).
+    #[cfg(feature = "kerberos")]
+    Gssapi,
 }
 
 impl Mechanism {
-    pub(crate) const ALL: [Self; 3] = [Self::Plain, Self::ScramSha256, Self::ScramSha512];
+    /// Those that need nothing but a password.
+    pub(crate) const OF_PASSWORDS: [Self; 3] = [Self::Plain, Self::ScramSha256, Self::ScramSha512];
 
     /// The name on the wire.
     #[must_use]
@@ -58,6 +62,8 @@ impl Mechanism {
             Self::Plain => "PLAIN",
             Self::ScramSha256 => "SCRAM-SHA-256",
             Self::ScramSha512 => "SCRAM-SHA-512",
+            #[cfg(feature = "kerberos")]
+            Self::Gssapi => "GSSAPI",
         }
     }
 }

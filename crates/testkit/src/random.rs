@@ -20,6 +20,12 @@ impl Random {
         z ^ (z >> 31)
     }
 
+    /// Another source, which goes its own way from here.
+    #[cfg(feature = "kerberos")]
+    pub(crate) fn fork(&mut self) -> Self {
+        Self::seeded(self.next())
+    }
+
     /// A number below `bound`; 0 if there is none.
     pub(crate) fn below(&mut self, bound: u64) -> u64 {
         self.next().checked_rem(bound).unwrap_or(0)

@@ -52,11 +52,7 @@ impl Mit {
     /// Starts the KDCs with `extra` sections in the krb5.conf that they and the tools read, such
     /// as `[domain_realm]`.
     pub(crate) fn start_with(realms: &[&str], extra: &str) -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("mit-{}-{number}", std::process::id()));
-        fs::create_dir_all(&dir).unwrap();
-        let mut mit = Self { dir, kdcs: Vec::new(), extra: extra.to_owned() };
+        let mut mit = Self { dir: new_dir(), kdcs: Vec::new(), extra: extra.to_owned() };
         for realm in realms {
             mit.start_kdc(realm);
         }
@@ -127,6 +123,13 @@ impl Mit {
         stdout(&output)
     }
 
+    /// A directory and the tools, for the KDCs of somebody else that `krb5_conf` names.
+    pub(crate) fn without_kdc(krb5_conf: &str) -> Self {
+        let mit = Self { dir: new_dir(), kdcs: Vec::new(), extra: String::new() };
+        fs::write(mit.krb5_conf(), krb5_conf).unwrap();
+        mit
+    }
+
     /// A command that sees our krb5.conf, English messages and UTC, and is ended after 60 s.
     pub(crate) fn command(&self, program: &str) -> Command {
         let mut command = Command::new("timeout");
@@ -192,6 +195,14 @@ impl Kdc {
         }
         false
     }
+}
+
+fn new_dir() -> PathBuf {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("mit-{}-{number}", std::process::id()));
+    fs::create_dir_all(&dir).unwrap();
+    dir
 }
 
 fn kdc_conf(dir: &Path, realm: &str, port: u16) -> String {

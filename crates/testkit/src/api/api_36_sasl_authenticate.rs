@@ -1,4 +1,4 @@
-//! SaslAuthenticate, versions 0 to 2: PLAIN, SCRAM and SCRAM with delegation tokens.
+//! SaslAuthenticate, versions 0 to 2: PLAIN, SCRAM, SCRAM with delegation tokens, and GSSAPI.
 //!
 //! - Any failure is 58, the reply comes after `connection.failed.authentication.delay.ms`, and the
 //!   connection is closed. SCRAM's text never tells why. What tells an unknown or deleted token id
@@ -8,8 +8,13 @@
 //!   is what this broker has learned so far.
 //! - Session lifetime = min(token's expiry - now, `connections.max.reauth.ms` if set), not below 0;
 //!   without either 0, and no end (KIP-368).
+//! - GSSAPI: where the JDK calls Kerberos' error transient (21, 33, 34) the broker closes the connection
+//!   without a reply.
 //! - Re-authentication must be of the same principal; a token and a password may take turns.
 //! - Without a handshake before: 34.
+
+#[cfg(feature = "kerberos")]
+mod gssapi;
 
 use std::time::Duration;
 
@@ -48,7 +53,9 @@ impl Api for SaslAuthenticate {
             Ok(Progress { message, lifetime }) => {
                 Answer::Reply(response.with_auth_bytes(message).with_session_lifetime_ms(lifetime))
             }
-            Err(text) => Answer::Last(
+            #[cfg(feature = "kerberos")]
+            Err(Failure::Silent) => Answer::Close(delay),
+            Err(Failure::Said(text)) => Answer::Last(
                 delay,
                 response
                     .with_error_code(ResponseError::SaslAuthenticationFailed.code())
@@ -84,9 +91,21 @@ struct Progress {
     lifetime: i64,
 }
 
-/// Takes a step of the mechanism, or tells the text of the failure.
-fn step(exchange: Exchange, message: &[u8], call: &mut Call<'_>) -> Result<Progress, String> {
+/// How a failure looks to the client.
+enum Failure {
+    Said(String),
+    /// The connection is closed, and nothing is said.
+    #[cfg(feature = "kerberos")]
+    Silent,
+}
+
+/// Takes a step of the mechanism.
+fn step(exchange: Exchange, message: &[u8], call: &mut Call<'_>) -> Result<Progress, Failure> {
     let mechanism = exchange.mechanism;
+    #[cfg(feature = "kerberos")]
+    if mechanism == Mechanism::Gssapi {
+        return gssapi::step(exchange, message, call).inspect_err(|_| call.state.counters.failed_logins += 1);
+    }
     let taken = match (exchange.step, hash_of(mechanism)) {
         (Step::First, None) => plain(message, call),
         (Step::First, Some(hash)) => client_first(exchange.raw, hash, mechanism, message, call),
@@ -94,10 +113,13 @@ fn step(exchange: Exchange, message: &[u8], call: &mut Call<'_>) -> Result<Progr
             Some(last) => complete(mechanism, principal, token_ends, last.into(), call),
             None => Err(None),
         },
+        #[cfg(feature = "kerberos")]
+        (Step::Kerberos(_), _) => Err(None),
     };
     taken.map_err(|text| {
         call.state.counters.failed_logins += 1;
-        text.unwrap_or_else(|| invalid_credentials(mechanism, call.session.is_authenticated()))
+        let plain = || invalid_credentials(mechanism, call.session.is_authenticated());
+        Failure::Said(text.unwrap_or_else(plain))
     })
 }
 
@@ -106,6 +128,8 @@ fn hash_of(mechanism: Mechanism) -> Option<ScramHash> {
         Mechanism::Plain => None,
         Mechanism::ScramSha256 => Some(ScramHash::Sha256),
         Mechanism::ScramSha512 => Some(ScramHash::Sha512),
+        #[cfg(feature = "kerberos")]
+        Mechanism::Gssapi => None,
     }
 }
 

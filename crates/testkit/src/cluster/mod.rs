@@ -99,6 +99,17 @@ impl Cluster {
         Faults { shared: &self.shared }
     }
 
+    /// Gives a broker the newest keys of its service, and takes the old ones away: tickets for those are
+    /// refused from then on. See [`Kdc::rotate`](crate::kdc::Kdc::rotate).
+    ///
+    /// # Errors
+    /// [`Error::UnknownBroker`] if there is none, or it takes no Kerberos logins.
+    #[cfg(feature = "kerberos")]
+    pub fn reload_keytab(&self, broker: BrokerId) -> Result<(), Error> {
+        let (mut state, _) = self.shared.lock();
+        state.acceptors.get_mut(&broker).ok_or(Error::UnknownBroker(broker))?.reload()
+    }
+
     /// What the brokers have counted so far.
     #[must_use]
     pub fn counters(&self) -> Counters {

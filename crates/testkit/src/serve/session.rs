@@ -44,7 +44,13 @@ pub(crate) struct Exchange {
 #[derive(Debug)]
 pub(crate) enum Step {
     First,
-    ScramFinal { state: ExpectClientFinal, principal: Principal, token_ends: Option<i64> },
+    #[cfg(feature = "kerberos")]
+    Kerberos(Box<crate::acceptor::Login>),
+    ScramFinal {
+        state: ExpectClientFinal,
+        principal: Principal,
+        token_ends: Option<i64>,
+    },
 }
 
 #[derive(Debug)]

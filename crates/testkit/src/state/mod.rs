@@ -53,6 +53,9 @@ pub(crate) struct State {
     pub(crate) faults: FaultList,
     pub(crate) counters: Counters,
     pub(crate) random: Random,
+    /// What each broker accepts Kerberos logins with.
+    #[cfg(feature = "kerberos")]
+    pub(crate) acceptors: BTreeMap<BrokerId, crate::kerberos::BrokerAcceptor>,
 }
 
 impl State {
