@@ -1,6 +1,7 @@
-//! Names, places, ports and random values of a cluster.
+//! Names, places and random values of a cluster.
 
-use std::net::{Ipv4Addr, TcpListener};
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Context, Error, Result};
@@ -30,20 +31,12 @@ pub(crate) fn kafka_id() -> Result<String> {
     Ok(format!("{bits:021x}A"))
 }
 
-/// Finds free ports below the range from which the kernel serves outgoing connections: a broker
-/// that is down keeps its port, since no connection of anyone else's is ever given it.
-pub(crate) fn free_ports(count: usize) -> Result<Vec<u16>> {
-    let mut held = Vec::new();
-    for _ in 0..count * 100 {
-        let port = 10_240 + u16::from_be_bytes(random()?) % 20_000;
-        if let Ok(listener) = TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
-            held.push((port, listener));
-        }
-        if held.len() == count {
-            return Ok(held.into_iter().map(|(port, _)| port).collect());
-        }
-    }
-    Err(Error::new(format!("found no {count} free ports on 127.0.0.1 between 10240 and 30240")))
+/// What all labs of a user share, for this user's eyes only: their directories, and locks.
+pub(crate) fn base_dir() -> Result<PathBuf> {
+    let base = std::env::temp_dir().join(format!("ottla-lab-{}", rustix::process::getuid().as_raw()));
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(&base);
+    made.context(|| format!("create {}", base.display()))?;
+    Ok(base)
 }
 
 /// The directory with jars, archives and formatted storage, kept between runs:
@@ -70,15 +63,5 @@ mod tests {
         let id = kafka_id().unwrap();
         assert_eq!((id.len(), id.ends_with('A')), (22, true), "{id}");
         assert_ne!(id, kafka_id().unwrap());
-    }
-
-    #[test]
-    fn free_ports_are_distinct_and_can_be_bound() {
-        let ports = free_ports(20).unwrap();
-        for &port in &ports {
-            TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap();
-        }
-        let distinct: std::collections::HashSet<_> = ports.iter().collect();
-        assert_eq!(distinct.len(), 20);
     }
 }

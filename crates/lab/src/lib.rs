@@ -29,6 +29,7 @@ mod jvms;
 mod kerberos;
 mod layout;
 mod node_properties;
+mod ports;
 mod profile;
 mod realms;
 mod running;

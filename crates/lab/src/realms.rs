@@ -10,7 +10,8 @@ use crate::command::{bound_to_this_thread, find_program, run_well_with_input};
 use crate::deadline::Deadline;
 use crate::error::{Context, Error, Result};
 use crate::jvms::Jvms;
-use crate::layout::{MAX_BROKERS, broker_name, free_ports};
+use crate::layout::{MAX_BROKERS, broker_name};
+use crate::ports::Ports;
 
 /// The realm of the brokers and of most users, the default realm.
 pub(crate) const HOME: &str = "EXAMPLE.TEST";
@@ -28,14 +29,16 @@ const PATIENCE: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(crate) struct Realms {
     pids: Vec<u32>,
+    _ports: Ports,
 }
 
 impl Realms {
     /// Makes the databases and the keytabs in `dir` and starts the KDCs.
     pub(crate) fn start(dir: &Path, jvms: &Jvms) -> Result<Self> {
         fs::create_dir_all(dir).context(|| format!("create {}", dir.display()))?;
-        let ports = free_ports(2)?;
-        let realms: Vec<(&str, u16)> = [HOME, OTHER].into_iter().zip(ports).collect();
+        let ports = Ports::reserve(2)?;
+        let realms: Vec<(&str, u16)> =
+            [HOME, OTHER].into_iter().zip(ports.numbers().iter().copied()).collect();
         write(&krb5_conf(dir), &krb5_conf_text(&realms))?;
         let mut pids = Vec::new();
         for &(realm, port) in &realms {
@@ -56,7 +59,7 @@ impl Realms {
                 ));
             }
         }
-        Ok(Self { pids })
+        Ok(Self { pids, _ports: ports })
     }
 
     /// The processes, to end with the cluster.

@@ -16,6 +16,7 @@ use crate::format::copy_formatted;
 use crate::jvms::Jvms;
 use crate::layout::{self, MAX_BROKERS, broker_name};
 use crate::node_properties::{CONTROLLER_ID, Node, Role, Shared};
+use crate::ports::Ports;
 use crate::profile::{Listener, Profile};
 use crate::realms::{self, Realms};
 
@@ -43,6 +44,7 @@ pub(crate) struct Running {
     jvms: Jvms,
     pids: Mutex<BTreeMap<u16, u32>>,
     realms: Option<Realms>,
+    _ports: Ports,
 }
 
 impl Running {
@@ -54,11 +56,12 @@ impl Running {
                 plan.brokers
             )));
         }
-        let mut ports = layout::free_ports(1 + usize::from(plan.brokers) * Listener::ALL.len())?;
-        let controller_port = ports.pop().unwrap_or_default();
+        let ports = Ports::reserve(1 + usize::from(plan.brokers) * Listener::ALL.len())?;
+        let (controller_port, broker_ports) =
+            ports.numbers().split_first().map_or((0, [].as_slice()), |(&one, all)| (one, all));
         let role = if plan.brokers == 1 { Role::Combined } else { Role::Broker };
         let mut nodes: Vec<Node> = (1..=plan.brokers)
-            .zip(ports.chunks(Listener::ALL.len()))
+            .zip(broker_ports.chunks(Listener::ALL.len()))
             .map(|(id, ports)| Node { id, role, ports: ports.to_vec() })
             .collect();
         if role == Role::Broker {
@@ -84,7 +87,8 @@ impl Running {
         Description::write(&plan, kit.version.kafka, &cluster_id, &nodes)?;
         // Brokers log in at their KDC when they start.
         let realms = realms.map(|dir| Realms::start(&dir, &jvms)).transpose()?;
-        let running = Self { plan, kit, cluster_id, nodes, jvms, pids: Mutex::default(), realms };
+        let running =
+            Self { plan, kit, cluster_id, nodes, jvms, pids: Mutex::default(), realms, _ports: ports };
         if let Err(error) = running.start_all() {
             running.kill_all();
             return Err(error);

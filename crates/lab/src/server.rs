@@ -5,7 +5,7 @@ use std::fs::{self, DirBuilder, File};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -174,9 +174,7 @@ impl Lab {
 
 /// Makes the lab's directory, for this user's eyes only, and removes those of labs that are dead.
 fn fresh_dir() -> Result<(PathBuf, File)> {
-    let base = std::env::temp_dir().join(format!("ottla-lab-{}", rustix::process::getuid().as_raw()));
-    let private = |path: &Path| DirBuilder::new().recursive(true).mode(0o700).create(path);
-    private(&base).context(|| format!("create {}", base.display()))?;
+    let base = layout::base_dir()?;
     // Held while directories come and go: nobody sees one that has no lock yet.
     let path = base.join("lock");
     let guard = File::create(&path).context(|| format!("create {}", path.display()))?;
@@ -189,7 +187,8 @@ fn fresh_dir() -> Result<(PathBuf, File)> {
         }
     }
     let dir = base.join(layout::kafka_id()?);
-    private(&dir).context(|| format!("create {}", dir.display()))?;
+    let made = DirBuilder::new().mode(0o700).create(&dir);
+    made.context(|| format!("create {}", dir.display()))?;
     let lock = File::create(dir.join("lock")).context(|| format!("lock {}", dir.display()))?;
     lock.lock().context(|| format!("lock {}", dir.display()))?;
     Ok((dir, lock))
