@@ -30,9 +30,13 @@ pub(crate) fn now() -> Instant {
     Instant::now()
 }
 
+/// Bytes both ways: a socket, or TLS over one.
+pub(crate) trait Wire: Read + Write + Send {}
+impl<W: Read + Write + Send> Wire for W {}
+
 /// One connection.
 pub(crate) struct Raw {
-    stream: TcpStream,
+    stream: Box<dyn Wire>,
     correlation_id: i32,
     sasl_version: i16,
 }
@@ -48,6 +52,8 @@ pub(crate) struct Login {
     pub(crate) lifetime: Duration,
     pub(crate) salt: String,
     pub(crate) iterations: String,
+    /// The whole nonce, the client's part in front.
+    pub(crate) nonce: String,
 }
 
 /// What one logs in with.
@@ -78,10 +84,12 @@ impl Raw {
     pub(crate) fn connect(lab: &ottla_lab::Cluster, broker: u16, listener: Listener) -> Self {
         let address = lab.address(broker, listener).expect("a broker of the cluster");
         let port = address.rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
-        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("a broker that listens");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a time limit");
-        stream.set_nodelay(true).expect("a TCP socket");
-        Self { stream, correlation_id: 0, sasl_version: 2 }
+        Self::over(dial(port))
+    }
+
+    /// A connection that is made, not logged in.
+    pub(crate) fn over(stream: impl Wire + 'static) -> Self {
+        Self { stream: Box::new(stream), correlation_id: 0, sasl_version: 2 }
     }
 
     /// A connection on SASL_PLAINTEXT that is logged in.
@@ -112,6 +120,12 @@ impl Raw {
         let response = R::Response::decode(&mut answer, version).expect("a response");
         assert_eq!(answer.remaining(), 0, "bytes after the response");
         Some(response)
+    }
+
+    /// Sends bytes as they are and gives the next frame; `None` if the broker closes the connection.
+    pub(crate) fn exchange(&mut self, bytes: &[u8]) -> Option<Bytes> {
+        let written = self.stream.write_all(bytes);
+        written.and_then(|()| self.frame()).map_or_else(closed, Some)
     }
 
     fn frame(&mut self) -> io::Result<Bytes> {
@@ -190,8 +204,13 @@ impl Raw {
 
     /// SCRAM with a `client_first_bare` of the caller's making.
     pub(crate) fn scram_with_first(&mut self, who: Who<'_>, first_bare: &str) -> Login {
+        self.scram_with_header(who, "n,,", first_bare)
+    }
+
+    /// SCRAM with a `gs2_header` of the caller's making, too.
+    pub(crate) fn scram_with_header(&mut self, who: Who<'_>, gs2_header: &str, first_bare: &str) -> Login {
         let mut login = Login::default();
-        let Some(answer) = self.authenticate(format!("n,,{first_bare}")) else { return login };
+        let Some(answer) = self.authenticate(format!("{gs2_header}{first_bare}")) else { return login };
         login.take(&answer);
         if login.code != 0 {
             return login;
@@ -202,17 +221,24 @@ impl Raw {
             all.find_map(|it| it.strip_prefix(name)?.strip_prefix('=')).expect("an attribute").to_owned()
         };
         (login.salt, login.iterations) = (attribute('s'), attribute('i'));
-        let without_proof = format!("c=biws,r={}", attribute('r'));
+        login.nonce = attribute('r');
+        let binding = Base64::encode_string(gs2_header.as_bytes());
+        let without_proof = format!("c={binding},r={}", login.nonce);
         let auth_message = format!("{first_bare},{server_first},{without_proof}");
         let salt = Base64::decode_vec(&login.salt).expect("base64");
         let count = login.iterations.parse().expect("a number");
-        let proof = match who.mechanism {
+        let (proof, signature) = match who.mechanism {
             "SCRAM-SHA-256" => proof::<Sha256, 32>(who.password, &salt, count, &auth_message),
             _ => proof::<Sha512, 64>(who.password, &salt, count, &auth_message),
         };
         let client_final = format!("{without_proof},p={}", Base64::encode_string(&proof));
         match self.authenticate(client_final) {
-            Some(answer) => login.take(&answer),
+            Some(answer) => {
+                login.take(&answer);
+                if login.code == 0 {
+                    assert_eq!(answer.auth_bytes, format!("v={}", Base64::encode_string(&signature)));
+                }
+            }
             None => login.step = 0,
         }
         login
@@ -281,19 +307,27 @@ pub(crate) fn renewer(name: &str) -> CreatableRenewers {
         .with_principal_name(StrBytes::from_string(name.to_owned()))
 }
 
+/// A socket to a port on loopback.
+pub(crate) fn dial(port: u16) -> TcpStream {
+    let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("a broker that listens");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a time limit");
+    stream.set_nodelay(true).expect("a TCP socket");
+    stream
+}
+
 fn closed(error: io::Error) -> Option<Bytes> {
     let kinds = [io::ErrorKind::UnexpectedEof, io::ErrorKind::ConnectionReset, io::ErrorKind::BrokenPipe];
     assert!(kinds.contains(&error.kind()), "{error}");
     None
 }
 
-/// RFC 5802 section 3.
+/// RFC 5802 section 3: the client's proof and the server's signature.
 fn proof<D: EagerHash + Digest, const N: usize>(
     password: &str,
     salt: &[u8],
     iterations: u32,
     auth_message: &str,
-) -> Vec<u8> {
+) -> (Vec<u8>, Vec<u8>) {
     let hmac = |key: &[u8], text: &[u8]| {
         let mut mac = <Hmac<D> as KeyInit>::new_from_slice(key).expect("any length of key");
         mac.update(text);
@@ -303,5 +337,7 @@ fn proof<D: EagerHash + Digest, const N: usize>(
     let client_key = hmac(&salted, b"Client Key");
     let stored_key = D::digest(&client_key);
     let signature = hmac(&stored_key, auth_message.as_bytes());
-    client_key.iter().zip(signature).map(|(a, b)| a ^ b).collect()
+    let server_key = hmac(&salted, b"Server Key");
+    let proof = client_key.iter().zip(signature).map(|(a, b)| a ^ b).collect();
+    (proof, hmac(&server_key, auth_message.as_bytes()))
 }
