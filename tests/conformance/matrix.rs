@@ -40,7 +40,7 @@ pub(crate) fn keep(target: &str, column: &Column) {
 }
 
 /// Prints all columns that are there, and beside each cell that differs the answers.
-pub(crate) fn print(facts: &[Fact], fresh: &BTreeMap<String, Column>) {
+pub(crate) fn print(facts: &[&Fact], fresh: &BTreeMap<String, Column>) {
     let mut columns: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
     for entry in fs::read_dir(directory()).unwrap().flatten() {
         let text = fs::read_to_string(entry.path()).unwrap();

@@ -1,5 +1,7 @@
 //! Real Apache Kafka as a target: the clusters of the lab.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
 use std::fs;
 use std::sync::Arc;
 

@@ -18,13 +18,16 @@ const SIDE_BY_SIDE: usize = 8;
 /// No fact may take longer.
 const LIMIT: Duration = Duration::from_secs(300);
 
+/// A target and what it is asked.
+type Asked<'a> = (&'a dyn Target, &'static Fact);
+
 /// Runs what the command line asks for: words are parts of names, as with cargo's tests.
 pub(crate) fn main(targets: &[&dyn Target]) {
     let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
     let all = facts::all();
-    let asked: Vec<(&dyn Target, &Fact)> = targets
+    let asked: Vec<Asked<'_>> = targets
         .iter()
-        .flat_map(|target| all.iter().map(move |fact| (*target, fact)))
+        .flat_map(|target| all.iter().map(move |&fact| (*target, fact)))
         .filter(|(target, fact)| words.is_empty() || words.iter().any(|w| name(*target, fact).contains(w)))
         .collect();
     if std::env::args().any(|word| word == "--list") {
@@ -79,7 +82,7 @@ fn ask(target: &dyn Target, fact: &Fact) -> Cell {
     }
 }
 
-fn report(all: &[Fact], asked: &[(&dyn Target, &Fact)], columns: &BTreeMap<String, Column>, whole: bool) {
+fn report(all: &[&Fact], asked: &[Asked<'_>], columns: &BTreeMap<String, Column>, whole: bool) {
     let (mut passed, mut failed) = (0, 0);
     for (target, fact) in asked {
         let cell = columns.get(&target.name()).and_then(|column| column.get(fact.says));

@@ -32,16 +32,16 @@ impl Fact {
     }
 }
 
-pub(crate) fn all() -> Vec<Fact> {
+pub(crate) fn all() -> Vec<&'static Fact> {
     let groups = [
-        who::facts(),
-        times::facts(),
-        seen::facts(),
-        login::facts(),
-        refused::facts(),
-        again::facts(),
-        end::facts(),
-        versions::facts(),
+        who::FACTS,
+        times::FACTS,
+        seen::FACTS,
+        login::FACTS,
+        refused::FACTS,
+        again::FACTS,
+        end::FACTS,
+        versions::FACTS,
     ];
-    groups.into_iter().flatten().collect()
+    groups.into_iter().flatten().copied().flatten().collect()
 }
