@@ -27,25 +27,32 @@ fn row(table: &str, name: &str) -> (Option<u64>, u64) {
     let line = table.lines().find_map(|line| line.strip_prefix(name));
     let mut words = line.unwrap_or_else(|| panic!("no row {name} in {table}")).split_whitespace();
     let (driver, executors) = (words.next().unwrap(), words.next().unwrap());
-    (driver.parse().ok(), executors.parse().unwrap())
+    (driver.parse().ok(), executors.parse().unwrap_or(0))
 }
 
 #[test]
 fn every_record_is_read_once_by_executors_that_never_ask_a_kdc() {
-    let output = quickstart(&["--records", "120001", "--seconds", "3"]).output().unwrap();
+    let output = quickstart(&["--records", "120001", "--seconds", "10"]).output().unwrap();
     let (table, errors) = text(&output);
     assert!(output.status.success() && errors.is_empty(), "{table}{errors}");
     assert_eq!(row(&table, "records read once"), (None, 120_001));
     assert_eq!(row(&table, "records missing"), (None, 0));
     assert_eq!(row(&table, "records read again"), (None, 0));
     assert_eq!(row(&table, "requests to the KDC").1, 0);
-    assert_eq!(row(&table, "logins").0, Some(1));
-    // Eight executors, three brokers: one connection for each pair at most.
-    let (_, connections) = row(&table, "connections");
-    assert!((8..=24).contains(&connections), "{table}");
+    // Eight executors, three brokers: one connection for each pair. On a busy machine a session may
+    // end before the next token is there; then there is one more, and no record less.
+    let ((_, connections), (_, reconnects)) = (row(&table, "connections"), row(&table, "reconnects"));
+    assert!(connections - reconnects <= 24 && connections >= 8, "{table}");
     assert_eq!(row(&table, "logins").1, connections);
-    assert_eq!(row(&table, "reconnects"), (Some(0), 0));
-    assert!(table.contains("token     deleted"), "{table}");
+    // Tokens of 4 s, which live at most 8: renewed and replaced under live connections.
+    assert!(row(&table, "tokens made").0 >= Some(2), "{table}");
+    assert!(row(&table, "renewals of tokens").0 >= Some(1), "{table}");
+    assert!(row(&table, "re-authentications").1 >= 8, "{table}");
+    for event in
+        ["is made", "every broker takes it", "renewed", "takes the place of", "logged in again", "deleted"]
+    {
+        assert!(table.contains(event), "{event}: {table}");
+    }
     assert!(!table.contains('\x1b'), "colours without a terminal: {table}");
 }
 
@@ -54,7 +61,7 @@ fn ctrl_c_deletes_the_token_and_ends_the_brokers() {
     let mut child = quickstart(&["--seconds", "600"]).stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap());
     let mut text = String::new();
-    while !text.contains("executors get it") {
+    while !text.contains("begin to read") {
         assert_ne!(lines.read_line(&mut text).unwrap(), 0, "{text}");
     }
     kill_process(Pid::from_child(&child), Signal::INT).unwrap();

@@ -1,4 +1,4 @@
-//! The driver: it logs in, makes the token, hands it out, and adds up what came back.
+//! The driver: it logs in, has a keeper make tokens, hands them out, and adds up what came back.
 #![expect(clippy::disallowed_methods, reason = "a program of its own, with a clock of its own")]
 
 use std::error::Error;
@@ -6,23 +6,29 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ottla::ids::TopicPartition;
-use ottla::{Cluster, IsolationLevel, NewToken, OffsetAt, OffsetRange, Token, TokenSource};
+use ottla::{
+    AtShutdown, Cluster, IsolationLevel, OffsetAt, OffsetRange, RunningKeeper, TokenKeeper, TokenSource,
+};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, timeout};
 
 use crate::arguments::Arguments;
 use crate::executor::{Done, Executor};
 use crate::ledger::Ledger;
+use crate::life::{self, Clients};
 use crate::show::Show;
-use crate::stage::{Stage, TOKEN_EXPIRY, TOKEN_MAX};
+use crate::stage::Stage;
 use crate::table::{Table, Work};
 
 type Failure = Box<dyn Error + Send + Sync>;
 
-/// How long the brokers may take to learn of a new token.
-const READINESS: Duration = Duration::from_secs(20);
-/// How long the deletion of the token may take after Ctrl-C.
+/// How long the deletion of the tokens may take at the end.
 const FAREWELL: Duration = Duration::from_secs(5);
+/// When to renew or replace, as a part of a token's life. The default, three quarters, suits a life
+/// of a day; of four seconds it leaves less than a busy machine may need.
+const RENEW_AT: f64 = 0.5;
+/// How long a token is left alone after another has taken its place.
+const GRACE: Duration = Duration::from_secs(1);
 /// Into how many ranges each partition is cut, so that executors have equal shares.
 const CUTS: i64 = 2;
 
@@ -37,113 +43,104 @@ pub(crate) enum Ending {
 
 pub(crate) async fn run(arguments: &Arguments) -> Result<Ending, Failure> {
     let show = Arc::new(Show::start());
-    let stage = tokio::select! {
-        stage = Stage::set(arguments, &show) => stage?,
+    let prepared = async {
+        let stage = Stage::set(arguments, &show).await?;
+        let driver = Cluster::connect(stage.driver.clone()).await?;
+        show.event("driver", stage.login);
+        let ranges = ranges(&driver, &stage.topic).await?;
+        let mut keeper = TokenKeeper::new(stage.driver.clone(), stage.target.clone());
+        if stage.embedded.is_some() {
+            keeper = keeper.with_grace(GRACE).with_renewal_ratio(RENEW_AT);
+        }
+        Ok::<_, Failure>((stage, driver, ranges, keeper.start().await?))
+    };
+    let (stage, _driver, ranges, keeper) = tokio::select! {
+        prepared = prepared => prepared?,
         _ = tokio::signal::ctrl_c() => return Ok(Ending::Interrupted),
     };
-    let driver = Cluster::connect(stage.driver.clone()).await?;
-    if stage.embedded.is_some() {
-        show.event("driver", "logged in as alice by SCRAM: by keytab once the embedded KDC is there");
-    } else {
-        show.event("driver", "logged in");
-    }
-    let token = driver.create_delegation_token(NewToken::new()).await?;
-    show.event("token", &made(&token));
-    if stage.embedded.is_some() {
-        let (expiry, max) = (TOKEN_EXPIRY.as_secs(), TOKEN_MAX.as_secs());
-        show.event("token", &format!("expires after {expiry} s, at most {max} s: nobody renews it yet"));
-    }
+    let clients = Clients::default();
     let table = tokio::select! {
-        table = fan_out(arguments, &stage, &token, &show) => Some(table),
+        table = fan_out(arguments, &stage, &ranges, keeper.source(), &clients, &show) => Some(table),
+        () = life::tell(&keeper, clients.clone(), &show) => None,
         _ = tokio::signal::ctrl_c() => None,
     };
     show.close();
-    if timeout(FAREWELL, driver.expire_delegation_token(&token, None)).await.is_ok_and(|done| done.is_ok()) {
-        show.event("token", "deleted");
-    } else {
-        show.event("token", "could not be deleted: it lives until it expires");
-    }
+    let state = keeper.state();
+    give_back(keeper, &show).await;
     let Some(table) = table else { return Ok(Ending::Interrupted) };
     let mut table = table?;
-    let statistics = driver.statistics();
-    table.driver.connections = statistics.connections;
-    table.driver.logins = statistics.logins;
-    table.driver.reauthentications = statistics.reauthentications;
+    (table.tokens_made, table.tokens_renewed) = (state.created, state.renewed);
+    table.driver = stage.embedded.as_ref().map(|brokers| rest(&brokers.counters(), &table.executors));
     show.line(&format!("\n{table}"));
     Ok(if table.is_complete() { Ending::Complete } else { Ending::Incomplete })
+}
+
+async fn give_back(keeper: RunningKeeper, show: &Show) {
+    match timeout(FAREWELL, keeper.shutdown(AtShutdown::Expire)).await {
+        Ok(Ok(())) => show.event("token", "deleted: nothing is left behind"),
+        Ok(Err(error)) => show.event("token", &format!("lives until it expires: {error}")),
+        Err(_) => show.event("token", "could not be deleted in time: it lives until it expires"),
+    }
+}
+
+/// What the brokers counted and no executor did: driver and keeper.
+fn rest(all: &ottla_testkit::Counters, executors: &Work) -> Work {
+    Work {
+        kdc_requests: 0,
+        connections: all.connections - executors.connections,
+        logins: all.logins - executors.logins,
+        reauthentications: all.reauthentications - executors.reauthentications,
+        reconnects: 0,
+    }
 }
 
 async fn fan_out(
     arguments: &Arguments,
     stage: &Stage,
-    token: &Token,
+    ranges: &[OffsetRange],
+    source: TokenSource,
+    clients: &Clients,
     show: &Arc<Show>,
 ) -> Result<Table, Failure> {
-    let ranges = ready(stage, token).await?;
-    show.event("token", "known to the brokers: executors get it");
-    let ledger = Arc::new(Ledger::new(&ranges));
-    let bars: Vec<(String, u64)> = ranges
-        .iter()
-        .map(|range| {
-            (range.topic_partition.to_string(), u64::try_from(range.until - range.from).unwrap_or(0))
-        })
-        .collect();
-    show.open_bars(&bars);
-    let places = ranges.iter().map(|range| range.topic_partition.clone()).zip(0..).collect();
-    let places = Arc::new(places);
+    let ledger = Arc::new(Ledger::new(ranges));
+    let bar = |range: &OffsetRange| {
+        (range.topic_partition.to_string(), u64::try_from(range.until - range.from).unwrap_or(0))
+    };
+    show.open_bars(&ranges.iter().map(bar).collect::<Vec<_>>());
+    let places = Arc::new(ranges.iter().map(|range| range.topic_partition.clone()).zip(0..).collect());
     let shares: Vec<OffsetRange> = ranges.iter().flat_map(cut).collect();
     let started = Instant::now();
     let mut running = JoinSet::new();
     for n in 0..arguments.executors {
         let executor = Executor {
-            config: stage.target.config(TokenSource::fixed(token.clone())),
+            config: stage.target.config(source.clone()),
             ranges: shares.iter().skip(n).step_by(arguments.executors).cloned().collect(),
             pace: arguments.pace,
             ledger: Arc::clone(&ledger),
             show: Arc::clone(show),
+            clients: clients.clone(),
             bars: Arc::clone(&places),
         };
         running.spawn(executor.run());
     }
-    let (mut executors, mut bytes) = (Work::default(), 0);
+    show.event("executors", &format!("{} begin to read, each with the token alone", arguments.executors));
+    let mut table = Table::default();
     while let Some(done) = running.join_next().await {
-        let Done { work, bytes: more } = done??;
-        executors.add(&work);
-        bytes += more;
+        let Done { work, bytes } = done??;
+        table.executors.add(&work);
+        table.bytes += bytes;
     }
-    let took = started.elapsed();
+    (table.sum, table.took) = (ledger.sum(), started.elapsed());
     show.event("executors", "have read everything");
-    Ok(Table { sum: ledger.sum(), executors, driver: Work::default(), bytes, took })
+    Ok(table)
 }
 
-fn made(token: &Token) -> String {
-    let owner = token.owner().map_or_else(|| "an unknown owner".to_owned(), ToString::to_string);
-    format!("{} made, acts as {owner}", token.id())
-}
-
-/// Waits until the token is known where it is used, and finds the ranges to read, with the token.
-async fn ready(stage: &Stage, token: &Token) -> Result<Vec<OffsetRange>, Failure> {
-    let deadline = Instant::now() + READINESS;
-    loop {
-        match ranges(stage, token).await {
-            Ok(ranges) => return Ok(ranges),
-            // A token that is not known yet is refused as a wrong password is.
-            Err(error) if error.needs_new_credentials() && Instant::now() < deadline => {
-                sleep(Duration::from_millis(50)).await;
-            }
-            Err(error) => return Err(error.into()),
-        }
-    }
-}
-
-/// The partitions from their first record to their last. Every leader is asked, so every leader
-/// knows the token when this has succeeded.
-async fn ranges(stage: &Stage, token: &Token) -> Result<Vec<OffsetRange>, ottla::Error> {
-    let cluster = Cluster::connect(stage.target.config(TokenSource::fixed(token.clone()))).await?;
-    let partitions = cluster.partitions(stage.topic.as_str()).await?;
+/// The partitions from their first record to their last.
+async fn ranges(driver: &Cluster, topic: &str) -> Result<Vec<OffsetRange>, ottla::Error> {
+    let partitions = driver.partitions(topic).await?;
     let isolation = IsolationLevel::ReadUncommitted;
-    let from = cluster.list_offsets(&partitions, OffsetAt::Earliest, isolation).await?;
-    let until = cluster.list_offsets(&partitions, OffsetAt::Latest, isolation).await?;
+    let from = driver.list_offsets(&partitions, OffsetAt::Earliest, isolation).await?;
+    let until = driver.list_offsets(&partitions, OffsetAt::Latest, isolation).await?;
     let range = |topic_partition: TopicPartition| {
         let (from, until) = (*from.get(&topic_partition)?, *until.get(&topic_partition)?);
         Some(OffsetRange::new(topic_partition, from, until))

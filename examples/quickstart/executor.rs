@@ -10,6 +10,7 @@ use ottla::{Cluster, Config, Decoder, Error, OffsetRange, ReadOptions};
 use tokio::time::{Instant, sleep_until};
 
 use crate::ledger::Ledger;
+use crate::life::Clients;
 use crate::show::Show;
 use crate::table::Work;
 
@@ -20,6 +21,7 @@ pub(crate) struct Executor {
     pub(crate) pace: Duration,
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) show: Arc<Show>,
+    pub(crate) clients: Clients,
     /// The places of the partitions among the bars.
     pub(crate) bars: Arc<BTreeMap<TopicPartition, usize>>,
 }
@@ -35,6 +37,7 @@ impl Executor {
     /// Logs in with the token and reads the ranges to their ends.
     pub(crate) async fn run(self) -> Result<Done, Error> {
         let cluster = Cluster::connect(self.config.clone()).await?;
+        self.clients.add(&cluster);
         let mut unseen: BTreeSet<usize> = (0..self.ranges.len()).collect();
         let total: i64 = self.ranges.iter().map(|range| range.until - range.from).sum();
         // Small bites, so that there is something to fetch up to the end.

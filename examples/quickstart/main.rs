@@ -8,6 +8,7 @@ mod arguments;
 mod driver;
 mod executor;
 mod ledger;
+mod life;
 mod show;
 mod stage;
 mod table;

@@ -17,6 +17,8 @@ pub(crate) struct Stage {
     /// Where executors use the token.
     pub(crate) target: Target,
     pub(crate) topic: String,
+    /// How the driver has logged in, in words.
+    pub(crate) login: &'static str,
     /// The brokers, if they are in this process. They end with it.
     pub(crate) embedded: Option<ottla_testkit::Cluster>,
 }
@@ -27,8 +29,9 @@ const VALUE: usize = 100;
 /// Records of one batch, as a producer in a hurry makes them.
 const BATCH: u32 = 250;
 
-pub(crate) const TOKEN_EXPIRY: Duration = Duration::from_secs(30);
-pub(crate) const TOKEN_MAX: Duration = Duration::from_secs(60);
+/// Short enough to see a token renewed, replaced and deleted within the run.
+const TOKEN_EXPIRY: Duration = Duration::from_secs(4);
+const TOKEN_MAX: Duration = Duration::from_secs(8);
 
 impl Stage {
     pub(crate) async fn set(arguments: &Arguments, show: &Show) -> Result<Self, Failure> {
@@ -62,7 +65,8 @@ impl Stage {
         };
         let driver = Config::new(bootstrap.parse()?, Security::Tls(tls), alice);
         let target = Target::of(&driver);
-        Ok(Self { driver, target, topic, embedded: Some(cluster) })
+        let login = "logged in as alice by SCRAM (by keytab once there is an embedded KDC)";
+        Ok(Self { driver, target, topic, login, embedded: Some(cluster) })
     }
 
     fn elsewhere(elsewhere: &Elsewhere, show: &Show) -> Result<Self, Failure> {
@@ -74,7 +78,8 @@ impl Stage {
             show.event("driver", &format!("{}: {warning}", elsewhere.config.display()));
         }
         let target = Target::of(&driver);
-        Ok(Self { driver, target, topic: elsewhere.topic.clone(), embedded: None })
+        let topic = elsewhere.topic.clone();
+        Ok(Self { driver, target, topic, login: "logged in", embedded: None })
     }
 }
 

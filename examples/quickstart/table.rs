@@ -6,10 +6,14 @@ use std::time::Duration;
 use crate::ledger::Sum;
 
 /// What the run came to.
+#[derive(Default)]
 pub(crate) struct Table {
     pub(crate) sum: Sum,
     pub(crate) executors: Work,
-    pub(crate) driver: Work,
+    /// Nothing where it cannot be counted: the keeper's connections are its own.
+    pub(crate) driver: Option<Work>,
+    pub(crate) tokens_made: u64,
+    pub(crate) tokens_renewed: u64,
     pub(crate) bytes: u64,
     pub(crate) took: Duration,
 }
@@ -43,20 +47,24 @@ impl Table {
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Sum { expected, once, again } = self.sum;
-        let (driver, executors) = (&self.driver, &self.executors);
+        let (driver, executors) =
+            (|count: fn(&Work) -> u64| self.driver.as_ref().map(count), &self.executors);
         let rows = [
-            ("records read once", None, once - again.min(once)),
-            ("records missing", None, expected.saturating_sub(once)),
-            ("records read again", None, again),
-            ("requests to the KDC", Some(driver.kdc_requests), executors.kdc_requests),
-            ("connections", Some(driver.connections), executors.connections),
-            ("logins", Some(driver.logins), executors.logins),
-            ("re-authentications", Some(driver.reauthentications), executors.reauthentications),
-            ("reconnects", Some(driver.reconnects), executors.reconnects),
+            ("records read once", None, Some(once - again.min(once))),
+            ("records missing", None, Some(expected.saturating_sub(once))),
+            ("records read again", None, Some(again)),
+            ("tokens made", Some(self.tokens_made), None),
+            ("renewals of tokens", Some(self.tokens_renewed), None),
+            ("requests to the KDC", driver(|work| work.kdc_requests), Some(executors.kdc_requests)),
+            ("connections", driver(|work| work.connections), Some(executors.connections)),
+            ("logins", driver(|work| work.logins), Some(executors.logins)),
+            ("re-authentications", driver(|work| work.reauthentications), Some(executors.reauthentications)),
+            ("reconnects", None, Some(executors.reconnects)),
         ];
         writeln!(f, "{:24}{:>10}{:>12}", "", "driver", "executors")?;
         for (what, driver, executors) in rows {
-            let driver = driver.map_or_else(|| "-".to_owned(), |count| count.to_string());
+            let [driver, executors] = [driver, executors]
+                .map(|count| count.map_or_else(|| "-".to_owned(), |count| count.to_string()));
             writeln!(f, "{what:24}{driver:>10}{executors:>12}")?;
         }
         let seconds = self.took.as_secs_f64().max(0.001);
