@@ -32,7 +32,7 @@ pub use conn::counters::Statistics;
 pub use conn::credentials::{Credentials, TokenSource, TokenWriter};
 pub use conn::dial::{Connect, Connecting, Stream, TcpConnector};
 #[cfg(feature = "kerberos")]
-pub use conn::kerberos::Kerberos;
+pub use conn::kerberos::{Kerberos, KerberosDiagnosis};
 pub use conn::token::{NotAToken, Token, TokenEpoch, TokenLife};
 pub use error::{BrokerError, Error, ErrorKind};
 pub use partition::reader::Reader;

@@ -208,7 +208,8 @@ impl Config {
         &self.security
     }
 
-    pub(crate) fn credentials(&self) -> &Credentials {
+    /// What the client logs in with.
+    pub fn credentials(&self) -> &Credentials {
         &self.credentials
     }
 

@@ -6,6 +6,7 @@
 //!    └─ for_one_dial ──► exchange ──► broker ─ refuses ─► is_worth_another ──► exchange, fresh ticket
 //! ```
 
+mod diagnosis;
 mod fault;
 mod identity;
 mod kdc_route;
@@ -26,6 +27,7 @@ use ottla_kerberos::principal::{PrincipalName, Realm};
 use ottla_kerberos::ticket::Grant;
 use zeroize::Zeroizing;
 
+pub use self::diagnosis::KerberosDiagnosis;
 pub(crate) use self::fault::{Fault, Side};
 use self::identity::Identity;
 use self::kdc_route::{KdcClock, KdcRoute};

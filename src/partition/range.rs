@@ -2,6 +2,8 @@
 
 use std::ops;
 
+use crate::cluster::config::InvalidProperties;
+use crate::cluster::config::java::{Fault, bytes, with_keys};
 use crate::ids::TopicPartition;
 use crate::wire::codec::fetch::IsolationLevel;
 
@@ -74,11 +76,35 @@ impl ReadOptions {
         Self::default()
     }
 
+    /// Reads the keys of a Java `client.properties` that say how to read: `isolation.level` and
+    /// `fetch.max.bytes` (see [`with_response_bytes`](Self::with_response_bytes)). All others are
+    /// left to [`Config::from_properties`](crate::Config::from_properties).
+    ///
+    /// # Errors
+    /// [`InvalidProperties`](crate::InvalidProperties) names the line and the key, never the value.
+    pub fn from_properties(text: &[u8]) -> Result<Self, InvalidProperties> {
+        with_keys(text, |keys| {
+            let mut options = Self::default();
+            if let Some(level) = keys.read("isolation.level", isolation_level)? {
+                options.isolation_level = level;
+            }
+            Ok(match keys.read("fetch.max.bytes", bytes)? {
+                Some(bytes) => options.with_response_bytes(bytes),
+                None => options,
+            })
+        })
+    }
+
     /// Sets which records are seen. Default [`IsolationLevel::ReadUncommitted`].
     #[must_use]
     pub fn with_isolation_level(mut self, isolation_level: IsolationLevel) -> Self {
         self.isolation_level = isolation_level;
         self
+    }
+
+    /// Which records are seen.
+    pub fn isolation_level(&self) -> IsolationLevel {
+        self.isolation_level
     }
 
     /// Sets what to do about records that are lost. Default [`OnDataLoss::Fail`].
@@ -109,5 +135,37 @@ impl ReadOptions {
     pub fn with_response_bytes(mut self, bytes: usize) -> Self {
         self.response_bytes = bytes.clamp(16 << 10, 64 << 20);
         self
+    }
+}
+
+fn isolation_level(name: &str) -> Result<IsolationLevel, Fault> {
+    match name.to_ascii_lowercase().as_str() {
+        "read_uncommitted" => Ok(IsolationLevel::ReadUncommitted),
+        "read_committed" => Ok(IsolationLevel::ReadCommitted),
+        _ => Err(Fault::NotOneOf { allowed: "read_uncommitted and read_committed" }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_javas_keys_of_consumers() {
+        let options =
+            ReadOptions::from_properties(b"isolation.level=read_committed\nfetch.max.bytes=2097152\n")
+                .unwrap();
+        assert_eq!(
+            (options.isolation_level, options.response_bytes),
+            (IsolationLevel::ReadCommitted, 2 << 20)
+        );
+        let defaults = ReadOptions::from_properties(b"bootstrap.servers=\n").unwrap();
+        assert_eq!(defaults.response_bytes, ReadOptions::default().response_bytes);
+        let error = |text: &[u8]| ReadOptions::from_properties(text).unwrap_err().to_string();
+        assert_eq!(
+            error(b"\nisolation.level=dirty"),
+            "line 2, isolation.level: it is one of read_uncommitted and read_committed"
+        );
+        assert_eq!(error(b"fetch.max.bytes=1m"), "line 1, fetch.max.bytes: it is a number of bytes");
     }
 }

@@ -8,6 +8,7 @@ use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{ClientConfig, Error as RustlsError, RootCertStore};
 
 use super::Tls;
+use super::any_name::AnyName;
 use super::error::{Error, InvalidTls, Origin, Part};
 use super::pem::Pem;
 use super::provider::TlsProvider;
@@ -22,6 +23,7 @@ pub struct TlsBuilder {
     roots: Vec<Pem>,
     identity: Option<(Pem, Pem)>,
     provider: Option<TlsProvider>,
+    any_name: bool,
 }
 
 impl TlsBuilder {
@@ -63,6 +65,15 @@ impl TlsBuilder {
         self
     }
 
+    /// Takes a server's certificate whatever name it has, as Java does with an empty
+    /// `ssl.endpoint.identification.algorithm`. Whoever has any certificate of the roots, be it a
+    /// client's, can then pose as a broker: give the certificates the right names instead.
+    #[must_use]
+    pub fn without_name_verification(mut self) -> Self {
+        self.any_name = true;
+        self
+    }
+
     /// Reads what there is to read and checks it all. Blocks while it reads files, each of at
     /// most 1 MiB.
     ///
@@ -80,10 +91,16 @@ impl TlsBuilder {
             let added = store.add(certificate.clone());
             added.map_err(|_| Error::BadCertificate { origin: origin.clone() })?;
         }
-        let config = ClientConfig::builder_with_provider(provider)
+        let config = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(&[&TLS13, &TLS12])
-            .map_err(|_| Error::NoProvider)?
-            .with_root_certificates(store);
+            .map_err(|_| Error::NoProvider)?;
+        let config = match self.any_name {
+            true => {
+                let verifier = AnyName::new(store, provider).ok_or(Error::NoRoots)?;
+                config.dangerous().with_custom_certificate_verifier(Arc::new(verifier))
+            }
+            false => config.with_root_certificates(store),
+        };
         let config = match &self.identity {
             None => config.with_no_client_auth(),
             Some((chain, key)) => {
@@ -100,7 +117,7 @@ impl TlsBuilder {
             }
         };
         let roots = roots.into_iter().map(|(certificate, _)| certificate).collect();
-        Ok(Tls { config: Arc::new(config), roots: Some(roots) })
+        Ok(Tls { config: Arc::new(config), roots: Some(roots), any_name: self.any_name })
     }
 }
 

@@ -1,9 +1,10 @@
 //! TLS: roots of trust, client identities, crypto providers.
 //!
 //! [`TlsBuilder`] turns PEM text into the one thing that a connection needs, a checked
-//! `rustls::ClientConfig`. Names of servers are always verified; there is no way to switch that
-//! off short of a `ClientConfig` of one's own. No connection is made here.
+//! `rustls::ClientConfig`. Names of servers are verified unless somebody asks by name for the
+//! opposite. No connection is made here.
 
+mod any_name;
 mod builder;
 mod error;
 mod pem;
@@ -34,6 +35,7 @@ pub struct Tls {
     config: Arc<ClientConfig>,
     /// The roots as they were given, unless the configuration is somebody's own.
     roots: Option<Arc<[CertificateDer<'static>]>>,
+    any_name: bool,
 }
 
 impl Tls {
@@ -44,12 +46,17 @@ impl Tls {
 
     /// Takes a `ClientConfig` as it is: whatever it verifies, or does not, is its maker's choice.
     pub fn with_client_config(config: Arc<ClientConfig>) -> Self {
-        Self { config, roots: None }
+        Self { config, roots: None, any_name: false }
     }
 
     /// What `tokio_rustls::TlsConnector` takes.
     pub(crate) fn client_config(&self) -> Arc<ClientConfig> {
         Arc::clone(&self.config)
+    }
+
+    /// Whether servers may have any name.
+    pub(crate) fn takes_any_name(&self) -> bool {
+        self.any_name
     }
 
     /// The roots of trust as a PEM text, if they are known: others who shall reach the same

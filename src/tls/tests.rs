@@ -101,6 +101,19 @@ async fn refuses_a_server_of_another_name() {
 }
 
 #[tokio::test]
+async fn takes_any_name_only_if_told_to_and_still_only_of_its_roots() {
+    let any_name = with_root().without_name_verification().build().unwrap();
+    for version in [&version::TLS13, &version::TLS12] {
+        let identity = Authority::new(1).sign(&["b2.test"], 2);
+        let pong = ping(&any_name, "b1.test", server(&identity, None, &[version])).await;
+        assert_eq!(pong.unwrap(), *b"ping");
+        let stranger = Authority::new(9).sign(&["b1.test"], 2);
+        let why = refusal(&any_name, "b1.test", server(&stranger, None, &[version])).await;
+        assert!(why.contains("UnknownIssuer"), "{why}");
+    }
+}
+
+#[tokio::test]
 async fn refuses_a_server_of_an_unknown_ca() {
     let identity = Authority::new(9).sign(&["b1.test"], 2);
     let tls = with_root().build().unwrap();

@@ -213,6 +213,9 @@ pub(crate) fn write(
         entries.push(("ssl.truststore.type", "PEM"));
         entries.push(("ssl.truststore.certificates", roots));
     }
+    if matches!(security, Security::Tls(tls) if tls.takes_any_name()) {
+        entries.push(("ssl.endpoint.identification.algorithm", ""));
+    }
     let remarks = remarks(token);
     // All the room at once: a secret that moved would leave a copy behind.
     let room = |key: &str, value: &str| 2 + PREFIX.len() + properties::written_len(key, value);

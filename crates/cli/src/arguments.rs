@@ -1,5 +1,6 @@
 //! The command line.
 
+pub(crate) mod kerberos;
 pub(crate) mod read;
 pub(crate) mod token;
 pub(crate) mod topics;
@@ -63,6 +64,9 @@ pub(crate) enum Command {
     /// List, create and delete topics
     #[command(subcommand)]
     Topics(topics::TopicsCommand),
+    /// Log in by Kerberos, list tickets, find out why a login fails
+    #[command(subcommand)]
+    Kerberos(kerberos::KerberosCommand),
     /// Print the completions of a shell
     #[command(after_help = "Example:\n  ottla completions bash > /etc/bash_completion.d/ottla")]
     Completions {

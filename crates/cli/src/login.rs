@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use ottla::{Cluster, Config, TcpConnector, TokenFile, TokenSource};
+use zeroize::Zeroizing;
 
 use crate::arguments::Access;
 use crate::failure::{Failure, say};
@@ -11,8 +12,19 @@ use crate::input;
 const TOKENS_MAKE_NO_TOKENS: &str = "connections that logged in with a token may not make, list, renew or expire \
      tokens, by Kafka's rules: give the owner's client.properties with --config";
 
+/// A configuration, and the text that it came from, which may have more.
+pub(crate) struct Opened {
+    pub(crate) config: Config,
+    pub(crate) text: Zeroizing<Vec<u8>>,
+}
+
 /// The configuration that `--config` or `--token-file` names.
 pub(crate) fn config(access: &Access) -> Result<Config, Failure> {
+    Ok(open(access)?.config)
+}
+
+/// As [`config`], with its text.
+pub(crate) fn open(access: &Access) -> Result<Opened, Failure> {
     match (&access.config, &access.token_file) {
         (Some(file), None) => from_properties(access, file),
         (None, Some(file)) => from_token_file(access, file),
@@ -27,7 +39,7 @@ pub(crate) fn config(access: &Access) -> Result<Config, Failure> {
 pub(crate) fn config_for_tokens(access: &Access) -> Result<Config, Failure> {
     match (&access.config, &access.token_file) {
         (_, Some(_)) => Err(Failure::usage(format!("--token-file: {TOKENS_MAKE_NO_TOKENS}"))),
-        (Some(file), None) => from_properties(access, file),
+        (Some(file), None) => Ok(from_properties(access, file)?.config),
         (None, None) => Err(Failure::usage("give the client.properties of the token's owner with --config")),
     }
 }
@@ -48,19 +60,21 @@ pub(crate) fn with_access(config: Config, access: &Access) -> Config {
     }
 }
 
-fn from_properties(access: &Access, file: &Path) -> Result<Config, Failure> {
+fn from_properties(access: &Access, file: &Path) -> Result<Opened, Failure> {
     let text = input::read(file)?;
     let (config, warnings) = Config::from_properties(&text)
         .map_err(|error| Failure::usage(error.to_string()).while_at(file.display()))?;
     for warning in warnings {
         say(&format!("{}: {warning}", file.display()));
     }
-    Ok(with_access(config, access))
+    Ok(Opened { config: with_access(config, access), text })
 }
 
-fn from_token_file(access: &Access, file: &Path) -> Result<Config, Failure> {
+fn from_token_file(access: &Access, file: &Path) -> Result<Opened, Failure> {
     let wrong = |error: ottla::InvalidTokenFile| Failure::usage(error.to_string()).while_at(file.display());
-    let token_file = TokenFile::parse(&input::read_secret(file)?).map_err(wrong)?;
+    let text = input::read_secret(file)?;
+    let token_file = TokenFile::parse(&text).map_err(wrong)?;
     let source = TokenSource::fixed(token_file.token().clone());
-    Ok(with_access(token_file.into_config(source).map_err(wrong)?, access))
+    let config = with_access(token_file.into_config(source).map_err(wrong)?, access);
+    Ok(Opened { config, text })
 }

@@ -1,7 +1,7 @@
 //! `ottla`: Kafka from a shell, with delegation tokens.
 //!
 //! ```text
-//!   arguments ──► input (files, checked) ──► login (Config, Cluster) ──► token · read · topics
+//!   arguments ──► input (files, checked) ──► login (Config, Cluster) ──► token · read · topics · kerberos
 //!                                                                            │
 //!   exit code ◄── failure ◄──────────────────────────────────────────────────┴──► output
 //! ```
@@ -12,6 +12,7 @@ mod arguments;
 mod completions;
 mod failure;
 mod input;
+mod kerberos;
 mod login;
 mod moment;
 mod output;
@@ -47,6 +48,7 @@ async fn run(Arguments { access, command }: Arguments) -> Result<(), Failure> {
         Command::Read(options) => read::run(&access, options).await,
         Command::Token(command) => interruptible(token::run(&access, command)).await,
         Command::Topics(command) => interruptible(topics::run(&access, command)).await,
+        Command::Kerberos(command) => interruptible(kerberos::run(&access, command)).await,
         Command::Completions { shell } => completions::print(shell),
     }
 }

@@ -59,14 +59,15 @@ async fn read(
     sum: &Arc<Sum>,
     sink: Sink,
 ) -> Result<Vec<Loss>, Failure> {
-    let config = login::config(access)?;
+    let login::Opened { config, text } = login::open(access)?;
+    let how = how(options, &text)?;
     let cluster = Cluster::connect(config.clone()).await?;
-    let ranges = plan::ranges(&cluster, options).await?;
+    let ranges = plan::ranges(&cluster, options, how.isolation_level()).await?;
     let _progress = Progress::begin(options, &ranges, sum);
     let mut readers = JoinSet::new();
     for (n, ranges) in plan::shares(ranges, options.executors.into()).into_iter().enumerate() {
         let cluster = if n == 0 { Ok(cluster.clone()) } else { Err(config.clone()) };
-        let share = Share { ranges, options: library_options(options), lines: Lines::new(options.format) };
+        let share = Share { ranges, options: how.clone(), lines: Lines::new(options.format) };
         let (sum, sink) = (Arc::clone(sum), sink.clone());
         readers.spawn(async move {
             let cluster = match cluster {
@@ -106,16 +107,16 @@ impl Share {
     }
 }
 
-fn library_options(options: &ReadOptions) -> ottla::ReadOptions {
+/// How to read: as the configuration says, unless the command line says something else.
+fn how(options: &ReadOptions, text: &[u8]) -> Result<ottla::ReadOptions, Failure> {
+    let configured = ottla::ReadOptions::from_properties(text).map_err(ottla::Error::from)?;
     let on_data_loss = if options.skip_lost { OnDataLoss::Skip } else { OnDataLoss::Fail };
-    ottla::ReadOptions::new().with_isolation_level(isolation(options)).with_data_loss(on_data_loss)
-}
-
-fn isolation(options: &ReadOptions) -> IsolationLevel {
-    match options.isolation {
-        Isolation::ReadUncommitted => IsolationLevel::ReadUncommitted,
-        Isolation::ReadCommitted => IsolationLevel::ReadCommitted,
-    }
+    let how = configured.with_data_loss(on_data_loss);
+    Ok(match options.isolation {
+        None => how,
+        Some(Isolation::ReadUncommitted) => how.with_isolation_level(IsolationLevel::ReadUncommitted),
+        Some(Isolation::ReadCommitted) => how.with_isolation_level(IsolationLevel::ReadCommitted),
+    })
 }
 
 /// Tells of every loss; one is enough for an exit code of its own.

@@ -140,6 +140,9 @@ fn every_command_teaches_by_example() {
         "topics list",
         "topics create",
         "topics delete",
+        "kerberos login",
+        "kerberos list",
+        "kerberos doctor",
         "completions",
     ] {
         let help = run(command().args(words.split_whitespace()).arg("--help"), b"").succeeded();

@@ -144,6 +144,10 @@ fn uncommitted_records_are_seen_only_if_asked_for() {
     };
     assert_eq!(read("read-uncommitted"), "plain\naborted\n");
     assert_eq!(read("read-committed"), "plain\n");
+    let text = std::fs::read_to_string(&config).unwrap() + "isolation.level=read_committed\n";
+    let committed = kafka.file("committed.properties", text);
+    let by_file = ottla(["read", "--config", &committed, "--topic", "t", "--format", "raw"]);
+    assert_eq!((by_file.stderr.as_str(), by_file.stdout.as_str()), ("", "plain\n"));
 }
 
 #[test]

@@ -7,6 +7,7 @@
 mod error;
 #[cfg(feature = "kerberos")]
 mod kerberos;
+mod keys;
 mod login;
 mod pem_lines;
 mod stores;
@@ -15,9 +16,11 @@ use std::fmt;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
-use std::time::Duration;
 
-use self::error::{Error, Fault};
+use self::error::Error;
+pub(crate) use self::error::Fault;
+use self::keys::{Keys, Use};
+pub(crate) use self::keys::{bytes, with_keys};
 use super::{Config, Security};
 use crate::cluster::properties::{MAX_BYTES, Properties};
 use crate::conn::credentials::Credentials;
@@ -34,6 +37,8 @@ impl Config {
     /// `sasl.jaas.config`, with a delegation token too (`tokenauth="true"`), with the keytab or
     /// the ticket cache of Java's `Krb5LoginModule`, `sasl.kerberos.service.name`, `client.id` and
     /// the common time-outs. Keys that are not, or that have no effect, come back as warnings.
+    /// Those of readers are left to
+    /// [`ReadOptions::from_properties`](crate::ReadOptions::from_properties).
     ///
     /// The text is UTF-8 (Java takes it for ISO 8859-1: with other characters than ASCII, write
     /// `\uXXXX`). Files that it names are read, which blocks; their paths count from the working
@@ -62,21 +67,37 @@ impl Config {
     }
 }
 
-/// Tells of an entry of a `client.properties` that was passed over.
+/// Tells of an entry of a `client.properties` that does something else than people may expect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigWarning {
     line: usize,
     key: String,
-    unknown: bool,
+    concern: Concern,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Concern {
+    Unknown,
+    /// It means something with another `security.protocol`.
+    OtherProtocol,
+    /// Java's clients know it, and here there is nothing that it could change.
+    JavaOnly,
+    /// Server names are not verified.
+    AnyName,
 }
 
 impl fmt::Display for ConfigWarning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { line, key, unknown } = self;
-        match unknown {
-            true => write!(f, "line {line}: {key:?} is not a key that this client knows"),
-            false => write!(f, "line {line}: {key:?} has no effect with this security.protocol"),
-        }
+        let Self { line, key, concern } = self;
+        write!(f, "line {line}: {key:?} ")?;
+        f.write_str(match concern {
+            Concern::Unknown => "is not a key that this client knows",
+            Concern::OtherProtocol => "has no effect with this security.protocol",
+            Concern::JavaOnly => "steers Java's clients and has no effect here",
+            Concern::AnyName => {
+                "is empty, so server names are not verified: whoever has a certificate of these roots can pose as a broker"
+            }
+        })
     }
 }
 
@@ -88,60 +109,6 @@ pub(crate) struct Draft {
     pub(crate) tls: Option<TlsBuilder>,
     warnings: Vec<ConfigWarning>,
 }
-
-/// What is done with a key.
-enum Use {
-    /// It is read whatever the others say.
-    Always,
-    /// It is read where `security.protocol` has TLS, or SASL.
-    Tls,
-    Sasl,
-    /// It sets one thing.
-    Set(fn(Config, &str) -> Result<Config, Fault>),
-}
-
-/// All keys that are understood, one a row.
-const KEYS: &[(&str, Use)] = &[
-    ("bootstrap.servers", Use::Always),
-    ("client.id", Use::Set(|config, id| Ok(config.with_client_id(id)))),
-    ("connections.max.idle.ms", Use::Set(|config, ms| Ok(config.with_idle_close(millis_or_never(ms)?)))),
-    ("default.api.timeout.ms", Use::Set(|config, ms| Ok(config.with_deadline(millis(ms)?)))),
-    ("metadata.max.age.ms", Use::Set(|config, ms| Ok(config.with_metadata_max_age(millis(ms)?)))),
-    (
-        "reconnect.backoff.max.ms",
-        Use::Set(|config, ms| {
-            let first = config.reconnect_backoff.first;
-            Ok(config.with_reconnect_backoff(first, millis(ms)?))
-        }),
-    ),
-    (
-        "reconnect.backoff.ms",
-        Use::Set(|config, ms| {
-            let max = config.reconnect_backoff.max;
-            Ok(config.with_reconnect_backoff(millis(ms)?, max))
-        }),
-    ),
-    ("request.timeout.ms", Use::Set(|config, ms| Ok(config.with_request_timeout(millis(ms)?)))),
-    ("sasl.jaas.config", Use::Sasl),
-    ("sasl.kerberos.service.name", Use::Sasl),
-    ("sasl.mechanism", Use::Sasl),
-    ("security.protocol", Use::Always),
-    (
-        "socket.connection.setup.timeout.ms",
-        Use::Set(|config, ms| Ok(config.with_connect_timeout(millis(ms)?))),
-    ),
-    ("ssl.endpoint.identification.algorithm", Use::Tls),
-    ("ssl.key.password", Use::Tls),
-    ("ssl.keystore.certificate.chain", Use::Tls),
-    ("ssl.keystore.key", Use::Tls),
-    ("ssl.keystore.location", Use::Tls),
-    ("ssl.keystore.password", Use::Tls),
-    ("ssl.keystore.type", Use::Tls),
-    ("ssl.truststore.certificates", Use::Tls),
-    ("ssl.truststore.location", Use::Tls),
-    ("ssl.truststore.password", Use::Tls),
-    ("ssl.truststore.type", Use::Tls),
-];
 
 /// The two things that `security.protocol` says.
 #[derive(Clone, Copy)]
@@ -169,22 +136,25 @@ impl Draft {
         let mut config = Config::new(bootstrap, Security::Plaintext, credentials);
         let mut warnings = Vec::new();
         for entry in &properties.entries {
-            let known = KEYS.iter().find(|(key, _)| *key == entry.key);
-            let effect = match known {
-                Some((_, Use::Always)) => true,
-                Some((_, Use::Tls)) => protocol.tls,
-                Some((_, Use::Sasl)) => protocol.sasl,
+            let concern = match Use::of(&entry.key) {
+                Some((_, Use::Elsewhere | Use::Always)) => None,
+                Some((key, Use::Tls)) if protocol.tls => (key == stores::NAMES
+                    && entry.value.secret_text().trim().is_empty())
+                .then_some(Concern::AnyName),
+                Some((_, Use::Sasl)) if protocol.sasl => None,
+                Some((_, Use::Tls | Use::Sasl)) => Some(Concern::OtherProtocol),
                 Some((key, Use::Set(set))) => {
                     if let Some(changed) = keys.read(key, |value| set(config.clone(), value))? {
                         config = changed;
                     }
-                    true
+                    None
                 }
-                None => false,
+                Some((_, Use::JavaOnly)) => Some(Concern::JavaOnly),
+                None => Some(Concern::Unknown),
             };
-            if !effect {
+            if let Some(concern) = concern {
                 let key = entry.key.chars().take(MAX_SHOWN).collect();
-                warnings.push(ConfigWarning { line: entry.line, key, unknown: known.is_none() });
+                warnings.push(ConfigWarning { line: entry.line, key, concern });
             }
         }
         Ok(Self { config, tls, warnings })
@@ -212,32 +182,6 @@ impl Draft {
 /// How much of an unknown key a warning shows.
 const MAX_SHOWN: usize = 64;
 
-/// Looks up keys the way Kafka does: the last entry counts, and white space around values does not.
-#[derive(Clone, Copy)]
-struct Keys<'a>(&'a Properties);
-
-impl<'a> Keys<'a> {
-    /// A value that is there, be it empty, with its line.
-    fn present(self, key: &str) -> Option<(usize, &'a str)> {
-        let entry = self.0.last(key)?;
-        Some((entry.line, entry.value.secret_text().trim_matches(|c| c <= ' ')))
-    }
-
-    /// A value that is there and not empty, with its line.
-    fn text(self, key: &str) -> Option<(usize, &'a str)> {
-        self.present(key).filter(|(_, text)| !text.is_empty())
-    }
-
-    fn read<T>(
-        self,
-        key: &'static str,
-        read: impl FnOnce(&str) -> Result<T, Fault>,
-    ) -> Result<Option<T>, Error> {
-        let Some((line, text)) = self.text(key) else { return Ok(None) };
-        read(text).map(Some).map_err(|fault| Error::Value { key, line, fault })
-    }
-}
-
 fn protocol(name: &str) -> Result<Protocol, Fault> {
     match name.to_ascii_uppercase().as_str() {
         "PLAINTEXT" => Ok(Protocol { tls: false, sasl: false }),
@@ -246,14 +190,6 @@ fn protocol(name: &str) -> Result<Protocol, Fault> {
         "SASL_SSL" => Ok(Protocol { tls: true, sasl: true }),
         _ => Err(Fault::NotOneOf { allowed: "PLAINTEXT, SSL, SASL_PLAINTEXT and SASL_SSL" }),
     }
-}
-
-fn millis(text: &str) -> Result<Duration, Fault> {
-    text.parse().map(Duration::from_millis).map_err(|_| Fault::NotMillis)
-}
-
-fn millis_or_never(text: &str) -> Result<Duration, Fault> {
-    if text == "-1" { Ok(Duration::MAX) } else { millis(text) }
 }
 
 #[cfg(test)]

@@ -56,6 +56,15 @@ fn tells_the_new_life_of_a_renewed_token_and_keeps_the_rest() {
 }
 
 #[test]
+fn tells_others_that_servers_may_have_any_name() {
+    let tls = Tls::builder().with_roots_pem(Authority::new(1).root).without_name_verification().build();
+    let text = text(&token(), &Security::Tls(tls.unwrap()));
+    assert!(text.ends_with("ssl.endpoint.identification.algorithm=\n"), "{text}");
+    let config = TokenFile::parse(text.as_bytes()).unwrap().into_config(TokenSource::fixed(token())).unwrap();
+    assert!(matches!(config.security(), Security::Tls(tls) if tls.takes_any_name()));
+}
+
+#[test]
 fn writes_the_line_for_javas_tools() {
     let line = crate::token::target::secret_jaas_config(&token());
     let expected =

@@ -19,9 +19,10 @@ pub(crate) struct ReadOptions {
     /// Where to end, this not included: latest, an offset, @TIME (RFC 3339), or never
     #[arg(long, value_name = "WHERE", default_value = "latest")]
     pub(crate) to: End,
-    /// Whether records of transactions are seen before they are committed
-    #[arg(long, value_enum, default_value_t = Isolation::ReadUncommitted)]
-    pub(crate) isolation: Isolation,
+    /// Whether records of transactions are seen before they are committed [default: isolation.level
+    /// of the configuration, else read-uncommitted]
+    #[arg(long, value_enum)]
+    pub(crate) isolation: Option<Isolation>,
     /// What to print: a JSON line or the bare value for each record, or one line with their number
     #[arg(long, value_enum, default_value_t = Format::Json)]
     pub(crate) format: Format,

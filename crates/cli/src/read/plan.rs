@@ -5,9 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ottla::ids::TopicPartition;
-use ottla::{Cluster, OffsetAt, OffsetRange};
+use ottla::{Cluster, IsolationLevel, OffsetAt, OffsetRange};
 
-use super::isolation;
 use crate::arguments::read::ReadOptions;
 use crate::failure::Failure;
 use crate::moment::{End, Start};
@@ -17,9 +16,13 @@ const YOUNG: Duration = Duration::from_secs(3);
 const PAUSE: Duration = Duration::from_millis(250);
 
 /// The ranges that are not empty.
-pub(super) async fn ranges(cluster: &Cluster, options: &ReadOptions) -> Result<Vec<OffsetRange>, Failure> {
+pub(super) async fn ranges(
+    cluster: &Cluster,
+    options: &ReadOptions,
+    isolation: IsolationLevel,
+) -> Result<Vec<OffsetRange>, Failure> {
     let partitions = partitions(cluster, options).await?;
-    let places = Places { cluster, partitions: &partitions, options };
+    let places = Places { cluster, partitions: &partitions, isolation };
     let from = match options.from {
         Start::Earliest => places.at(OffsetAt::Earliest).await?,
         Start::Latest => places.at(OffsetAt::Latest).await?,
@@ -88,14 +91,14 @@ async fn numbers(cluster: &Cluster, topic: &Arc<str>) -> Result<Vec<i32>, Failur
 struct Places<'a> {
     cluster: &'a Cluster,
     partitions: &'a [TopicPartition],
-    options: &'a ReadOptions,
+    isolation: IsolationLevel,
 }
 
 type Offsets = HashMap<TopicPartition, i64>;
 
 impl Places<'_> {
     async fn at(&self, at: OffsetAt) -> Result<Offsets, Failure> {
-        Ok(self.cluster.list_offsets(self.partitions, at, isolation(self.options)).await?)
+        Ok(self.cluster.list_offsets(self.partitions, at, self.isolation).await?)
     }
 
     /// As [`Places::at`] for a time; partitions without so young a record give their end.

@@ -94,6 +94,8 @@ pub(crate) enum Fault {
     },
     /// The value is no number of milliseconds.
     NotMillis,
+    /// The value is no number of bytes.
+    NotBytes,
     /// Kerberos is asked for.
     #[cfg(not(feature = "kerberos"))]
     Kerberos,
@@ -117,8 +119,6 @@ pub(crate) enum Fault {
     FileAndInline,
     /// A password is given for what has none.
     Password,
-    /// The names of servers shall not be verified.
-    NamesNotVerified,
 }
 
 impl fmt::Display for Fault {
@@ -127,6 +127,7 @@ impl fmt::Display for Fault {
             Self::Bootstrap(error) => error.fmt(f),
             Self::NotOneOf { allowed } => write!(f, "it is one of {allowed}"),
             Self::NotMillis => f.write_str("it is a number of milliseconds"),
+            Self::NotBytes => f.write_str("it is a number of bytes"),
             #[cfg(not(feature = "kerberos"))]
             Self::Kerberos => f.write_str(
                 "GSSAPI (Kerberos) is not in this build: switch on the feature `kerberos` of ottla",
@@ -147,9 +148,6 @@ impl fmt::Display for Fault {
             Self::FileAndInline => f.write_str("the store is given as a file and inline: take one of them out"),
             Self::Password => f.write_str(
                 "PEM stores have no password, and encrypted keys are not supported: decrypt with `openssl pkcs8`",
-            ),
-            Self::NamesNotVerified => f.write_str(
-                "server names are always verified: it is `https` or not set; give the certificates the right names",
             ),
         }
     }

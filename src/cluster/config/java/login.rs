@@ -1,7 +1,7 @@
 //! `sasl.mechanism` and `sasl.jaas.config` as [`Credentials`].
 
-use super::Keys;
 use super::error::{Error, Fault};
+use super::keys::Keys;
 use crate::cluster::jaas::LoginModule;
 use crate::conn::credentials::{Credentials, TokenSource};
 use crate::conn::token::Token;

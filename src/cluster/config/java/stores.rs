@@ -1,23 +1,36 @@
 //! `ssl.truststore.*` and `ssl.keystore.*` of the type PEM (KIP-651) as a [`TlsBuilder`].
 
-use super::Keys;
 use super::error::{Error, Fault};
+use super::keys::Keys;
 use super::pem_lines::pem_lines;
 use crate::secret::Secret;
 use crate::tls::{Tls, TlsBuilder};
 
+/// Whether the names of servers are verified.
+pub(crate) const NAMES: &str = "ssl.endpoint.identification.algorithm";
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Names {
+    Verified,
+    Any,
+}
+
 /// Reads the stores. A trust store there must be: unlike Java, we trust no one by default.
 pub(super) fn tls(keys: Keys<'_>) -> Result<TlsBuilder, Error> {
-    let algorithm = "ssl.endpoint.identification.algorithm";
-    if let Some((line, text)) = keys.present(algorithm)
-        && !text.eq_ignore_ascii_case("https")
-    {
-        return Err(Error::Value { key: algorithm, line, fault: Fault::NamesNotVerified });
-    }
+    let names = match keys.present(NAMES) {
+        None => Names::Verified,
+        Some((_, text)) if text.eq_ignore_ascii_case("https") => Names::Verified,
+        Some((_, "")) => Names::Any,
+        Some((line, _)) => {
+            let fault = Fault::NotOneOf { allowed: "https, and nothing, which lets servers have any name" };
+            return Err(Error::Value { key: NAMES, line, fault });
+        }
+    };
     for key in ["ssl.truststore.password", "ssl.keystore.password", "ssl.key.password"] {
         keys.read(key, |_| Err::<(), _>(Fault::Password))?;
     }
-    identity(keys, roots(keys)?)
+    let tls = identity(keys, roots(keys)?)?;
+    Ok(if names == Names::Any { tls.without_name_verification() } else { tls })
 }
 
 fn roots(keys: Keys<'_>) -> Result<TlsBuilder, Error> {

@@ -1,4 +1,5 @@
 use std::io::ErrorKind;
+use std::time::Duration;
 
 use super::*;
 use crate::cluster::{jaas, properties};
@@ -132,9 +133,8 @@ fn says_what_is_wrong_with_a_store() {
     assert_eq!(ssl(both), ("ssl.truststore.certificates", 5, Fault::FileAndInline));
     assert_eq!(ssl("ssl.key.password=x"), ("ssl.key.password", 3, Fault::Password));
     let algorithm = "ssl.endpoint.identification.algorithm";
-    for off in ["", "none"] {
-        assert_eq!(ssl(&format!("{algorithm}={off}")), (algorithm, 3, Fault::NamesNotVerified));
-    }
+    let allowed = "https, and nothing, which lets servers have any name";
+    assert_eq!(ssl(&format!("{algorithm}=none")), (algorithm, 3, Fault::NotOneOf { allowed }));
     let roots = format!("{SSL}ssl.truststore.type=PEM\nssl.truststore.location=/nonexistent/ca.pem\n");
     let keystore = |text: &str| error(&format!("{roots}ssl.keystore.type=PEM\n{text}"));
     assert_eq!(keystore("ssl.keystore.key=x"), Error::Missing { key: "ssl.keystore.certificate.chain" });
@@ -161,17 +161,31 @@ fn reads_times_and_the_name_of_the_client() {
 
 #[test]
 fn warns_of_keys_that_are_unknown_or_without_effect() {
-    let text = "bootstrap.servers=b1:9092\nacks=all\nsasl.mechanism=GSSAPI\nssl.key.password=sesame\n";
+    let text = "bootstrap.servers=b1:9092\nack=all\nsasl.mechanism=GSSAPI\nssl.key.password=sesame\ngroup.id=g\nsasl.login.class=c\nisolation.level=read_committed\n";
     let (_, warnings) = Config::from_properties(text.as_bytes()).unwrap();
     let shown: Vec<_> = warnings.iter().map(ToString::to_string).collect();
     assert_eq!(
         shown,
         [
-            "line 2: \"acks\" is not a key that this client knows",
+            "line 2: \"ack\" is not a key that this client knows",
             "line 3: \"sasl.mechanism\" has no effect with this security.protocol",
             "line 4: \"ssl.key.password\" has no effect with this security.protocol",
+            "line 5: \"group.id\" steers Java's clients and has no effect here",
+            "line 6: \"sasl.login.class\" steers Java's clients and has no effect here",
         ]
     );
+}
+
+#[test]
+fn server_names_are_verified_unless_the_algorithm_is_empty_which_is_warned_of() {
+    let roots = "ssl.truststore.type=PEM\nssl.truststore.location=/ca.pem\n";
+    let builder = || Tls::builder().with_roots_file("/ca.pem");
+    let empty = draft(&format!("{SSL}{roots}ssl.endpoint.identification.algorithm=\n"));
+    assert_eq!(empty.tls, Some(builder().without_name_verification()));
+    let [warning] = empty.warnings.as_slice() else { panic!("{:?}", empty.warnings) };
+    assert!(warning.to_string().starts_with("line 5: ") && warning.to_string().contains("pose as a broker"));
+    let https = draft(&format!("{SSL}{roots}ssl.endpoint.identification.algorithm=https\n"));
+    assert_eq!((https.tls, https.warnings), (Some(builder()), vec![]));
 }
 
 #[test]
