@@ -35,45 +35,49 @@ impl Database {
     pub(super) fn add_realm(&mut self, realm: &str) -> Result<(), KdcError> {
         self.realms.entry(realm.to_owned()).or_default();
         let tgs = PrincipalName::krbtgt(&Realm::new(realm));
-        self.put_into(realm, &Principal::new(tgs, Realm::new(realm)), None)
+        let mut random = self.random.fork();
+        self.put_service(realm, Principal::new(tgs, Realm::new(realm)), &mut random)
     }
 
     /// Lets clients of one realm use services of the other: both get the one key.
     pub(super) fn trust(&mut self, clients: &str, services: &str) -> Result<(), KdcError> {
         let tgs = PrincipalName::krbtgt(&Realm::new(services));
         let principal = Principal::new(tgs, Realm::new(clients));
-        // A password in place of chance makes the key of both databases the same.
-        let password = self.random.text();
+        // One source of chance makes the keys of both databases the same.
+        let random = self.random.fork();
         for database in [clients, services] {
-            self.put_into(database, &principal, Some(password.clone()))?;
+            self.put_service(database, principal.clone(), &mut random.clone())?;
         }
         self.trusts.insert((clients.to_owned(), services.to_owned()));
         Ok(())
     }
 
-    fn put_into(
+    fn put_service(
         &mut self,
         realm: &str,
-        principal: &Principal,
-        password: Option<String>,
+        principal: Principal,
+        random: &mut Random,
     ) -> Result<(), KdcError> {
-        let name = principal.to_string();
-        let account = match password {
-            Some(password) => Account::user(&name, password),
-            None => Account::service(&name),
-        };
-        self.put_account(realm, principal.clone(), account)
+        let account = Account::service(principal.to_string());
+        self.put_account(realm, principal, account, random)
     }
 
     /// Adds an account, or replaces it with one of new keys.
     pub(super) fn put(&mut self, account: Account) -> Result<(), KdcError> {
         let principal = self.principal(&account.name)?;
         let realm = principal.realm.as_str().to_owned();
-        self.put_account(&realm, principal, account)
+        let mut random = self.random.fork();
+        self.put_account(&realm, principal, account, &mut random)
     }
 
-    fn put_account(&mut self, realm: &str, principal: Principal, account: Account) -> Result<(), KdcError> {
-        let entity = Entity::new(principal, account, &mut self.random).map_err(KdcError::Crypto)?;
+    fn put_account(
+        &mut self,
+        realm: &str,
+        principal: Principal,
+        account: Account,
+        random: &mut Random,
+    ) -> Result<(), KdcError> {
+        let entity = Entity::new(principal, account, random).map_err(KdcError::Crypto)?;
         let accounts = self.realms.get_mut(realm).ok_or_else(|| KdcError::UnknownRealm(realm.to_owned()))?;
         accounts.insert(entity.principal.to_string(), entity);
         Ok(())
