@@ -305,6 +305,7 @@ impl Login {
         let mut config = SessionConfig::new(source, Arc::clone(&conf));
         config.connect = Arc::new(self.route.clone());
         config.clock = Arc::new(self.clock.clone());
+        config.resolver = self.route.resolver();
         let opened = Opened { session: Session::start(config), conf, realm };
         *slot = Some(opened.clone());
         Ok(opened)

@@ -10,6 +10,8 @@
 mod clock;
 mod connect;
 mod diagnosis;
+#[cfg(feature = "dns")]
+mod dns;
 mod kdcs;
 mod owner;
 mod session;
@@ -20,6 +22,8 @@ mod transport;
 pub use self::clock::{SystemClock, WallClock};
 pub use self::connect::{Connect, ConnectFuture, Datagram, DatagramFuture, Sockets, Stream};
 pub use self::diagnosis::Diagnosis;
+#[cfg(feature = "dns")]
+pub use self::dns::SystemDns;
 pub use self::session::{Session, SessionConfig};
 pub use self::source::Source;
 pub use self::transport::Timeouts;

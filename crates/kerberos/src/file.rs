@@ -57,7 +57,7 @@ pub(crate) fn read_secret(path: &Path, cap: usize) -> Result<Zeroizing<Vec<u8>>,
     {
         use std::os::unix::fs::PermissionsExt;
         if std::fs::metadata(path).is_ok_and(|m| m.permissions().mode() & 0o044 != 0) {
-            tracing::warn!(path = %path.display(), "other users may read this file of secret keys");
+            crate::log::warn!(path = %path.display(), "other users may read this file of secret keys");
         }
     }
     Ok(bytes)

@@ -63,6 +63,7 @@ pub mod internals;
 pub mod key;
 pub mod keytab;
 pub mod locate;
+mod log;
 mod messages;
 pub mod principal;
 pub mod sasl;

@@ -4,9 +4,12 @@
 //! [realms] kdc, then primary_kdc ──► any usable? ──► done
 //!                                         └─ no, and dns_lookup_kdc ──► SRV _kerberos._tcp, then _udp
 //! ```
-//! It asks no DNS server itself: whoever calls brings a [`ResolveSrv`].
+//! It asks no DNS server itself: whoever calls brings a [`ResolveSrv`], such as `client::SystemDns`
+//! (feature `dns`).
 
 mod address;
+#[cfg(feature = "dns")]
+mod dns_message;
 mod srv;
 #[cfg(test)]
 mod tests;
@@ -17,6 +20,8 @@ use std::io;
 use std::pin::Pin;
 
 pub use self::address::{AddressFault, KdcAddress, Transport};
+#[cfg(feature = "dns")]
+pub use self::dns_message::{DnsFault, srv_query, srv_reply};
 pub use self::srv::{Srv, order};
 use crate::conf::Krb5Conf;
 use crate::principal::Realm;

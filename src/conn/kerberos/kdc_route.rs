@@ -4,7 +4,8 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use ottla_kerberos::client::{Connect, ConnectFuture, DatagramFuture, Sockets, Stream, WallClock};
+use ottla_kerberos::client::{Connect, ConnectFuture, DatagramFuture, Sockets, Stream, SystemDns, WallClock};
+use ottla_kerberos::locate::ResolveSrv;
 
 use crate::conn::dial;
 use crate::metrics;
@@ -17,6 +18,17 @@ pub(super) enum KdcRoute {
     Sockets,
     /// By streams that somebody else opens.
     Through(Arc<dyn dial::Connect>),
+}
+
+impl KdcRoute {
+    /// Whom to ask for the KDCs of a realm that krb5.conf has none of. Whoever brings a connector knows
+    /// where they are.
+    pub(super) fn resolver(&self) -> Option<Arc<dyn ResolveSrv>> {
+        match self {
+            Self::Sockets => Some(Arc::new(SystemDns::default())),
+            Self::Through(_) => None,
+        }
+    }
 }
 
 impl Connect for KdcRoute {

@@ -27,12 +27,12 @@ pub(super) fn load(paths: &[PathBuf], must_exist: bool) -> Result<Krb5Conf, Conf
     }
     match unreadable {
         Some(error) if profiles.is_empty() => return Err(ConfError::File(error)),
-        Some(error) => tracing::warn!(%error, "a file of the Kerberos configuration is left out"),
+        Some(error) => crate::log::warn!(%error, "a file of the Kerberos configuration is left out"),
         None => {}
     }
     let conf = Krb5Conf::of(profiles, &files);
     for ignored in conf.ignored() {
-        tracing::warn!(%ignored, "the default is used");
+        crate::log::warn!(%ignored, "the default is used");
     }
     Ok(conf)
 }

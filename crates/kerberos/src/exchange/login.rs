@@ -150,7 +150,7 @@ impl AsExchange {
             ErrorCode::SKEW if self.options.follow_clock && !self.corrected_clock => {
                 self.corrected_clock = true;
                 self.offset = ClockOffset::between(now, error.server_time);
-                tracing::warn!(offset = %self.offset, "the KDC's clock differs from ours");
+                crate::log::warn!(offset = %self.offset, "the KDC's clock differs from ours");
                 Ok(())
             }
             ErrorCode::PREAUTH_FAILED if !self.corrected_salt => self.correct_salt(error, code),
@@ -187,7 +187,7 @@ impl AsExchange {
         let differs = !part.auth_time.is_within(self.options.clock_skew, kdc_now);
         if differs && self.options.follow_clock && part.nonce == self.nonce {
             self.offset = ClockOffset::between(now, Timestamp::from_parts(part.auth_time, 0));
-            tracing::warn!(offset = %self.offset, "the KDC's clock differs from ours");
+            crate::log::warn!(offset = %self.offset, "the KDC's clock differs from ours");
         }
         let asked = Asked {
             client: &self.client,

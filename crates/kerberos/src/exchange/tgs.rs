@@ -261,7 +261,7 @@ impl TgsExchange {
                 self.refer(realm, grant).map(|()| None)
             }
             None if self.canonicalize && self.is_at_goal(&asked.realm) => {
-                tracing::info!(asked = %asked, granted = %grant.server, "the KDC granted a ticket under another name");
+                crate::log::info!(asked = %asked, granted = %grant.server, "the KDC granted a ticket under another name");
                 Ok(Some(grant))
             }
             _ => Err(ReplyFault::Server.into()),
@@ -274,7 +274,7 @@ impl TgsExchange {
             ErrorCode::SKEW if self.options.follow_clock && !self.corrected_clock => {
                 self.corrected_clock = true;
                 self.offset = ClockOffset::between(now, error.server_time);
-                tracing::warn!(offset = %self.offset, "the KDC's clock differs from ours");
+                crate::log::warn!(offset = %self.offset, "the KDC's clock differs from ours");
                 Ok(())
             }
             // A KDC that does not know the option may refuse it; the first realm only, as MIT does.
