@@ -19,9 +19,7 @@ const MAX_CONTROL: usize = 64 << 10;
 pub(super) fn records_error(error: records::Error, topic_partition: &TopicPartition) -> Error {
     use records::Error as Records;
     let kind = match error {
-        Records::Magic { .. } | Records::UnsupportedCodec { .. } | Records::DecompressedLength { .. } => {
-            ErrorKind::Unsupported
-        }
+        Records::Magic { .. } | Records::DecompressedLength { .. } => ErrorKind::Unsupported,
         _ => ErrorKind::Protocol,
     };
     Error::because(kind, error.to_string()).at_partition(topic_partition)
@@ -140,7 +138,7 @@ impl<'a> Batch<'a> {
     /// unpacked into `decoder` first, as a whole. The first error ends the iteration.
     ///
     /// # Errors
-    /// `Unsupported` for a codec that this client lacks, or a batch beyond the decoder's limit;
+    /// `Unsupported` for a batch beyond the decoder's limit;
     /// `Protocol` for a malformed batch, and as an item for a malformed record.
     pub fn records<'b>(&self, decoder: &'b mut Decoder) -> Result<Records<'b>, Error>
     where

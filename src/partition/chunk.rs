@@ -95,9 +95,8 @@ impl Chunk {
     /// Calls `each` with every record, in the order of their offsets, up to the first error.
     ///
     /// # Errors
-    /// What `each` returns; `Protocol` for malformed records; `Unsupported` for a codec that this
-    /// client lacks or a batch beyond the limit of the decoder. Records before the one in error
-    /// have been given.
+    /// What `each` returns; `Protocol` for malformed records; `Unsupported` for a
+    /// batch beyond the limit of the decoder. Records before the one in error have been given.
     pub fn for_each_record<E: From<Error>>(
         &self,
         decoder: &mut Decoder,

@@ -41,17 +41,15 @@ pub(crate) enum Error {
     TrailingHeaderBytes { left: usize },
     /// The key of a control record is cut short, or its version is negative.
     ControlRecord,
-    /// The frame around LZ4 blocks is malformed, or asks for a dictionary.
-    Lz4Frame,
-    /// An LZ4 block does not unpack.
-    Lz4Block,
+    /// The framing of a codec is malformed, or asks for a dictionary.
+    Frame { codec: Codec },
+    /// A packed block does not unpack.
+    Block { codec: Codec },
     // The caller's limits, or what this client lacks.
     /// A batch unpacks to more than the caller allows.
     DecompressedLength { max: usize },
     /// A batch has the format of before Kafka 0.11 (magic 0 or 1), or one of the future.
     Magic { got: u8 },
-    /// A batch is packed with a codec that this client does not read.
-    UnsupportedCodec { codec: Codec },
 }
 
 impl fmt::Display for Error {
@@ -83,11 +81,10 @@ impl fmt::Display for Error {
             Self::HeaderKey => f.write_str("record header whose key is not UTF-8"),
             Self::TrailingHeaderBytes { left } => write!(f, "record has {left} bytes after its last header"),
             Self::ControlRecord => f.write_str("malformed control record"),
-            Self::Lz4Frame => f.write_str("malformed LZ4 frame in a record batch"),
-            Self::Lz4Block => f.write_str("malformed LZ4 block in a record batch"),
+            Self::Frame { codec } => write!(f, "record batch with a malformed {codec} frame"),
+            Self::Block { codec } => write!(f, "record batch with a malformed {codec} block"),
             Self::DecompressedLength { max } => write!(f, "record batch unpacks to more than {max} bytes"),
             Self::Magic { got } => write!(f, "record batch of format {got}; only 2 (Kafka 0.11 on) is read"),
-            Self::UnsupportedCodec { codec } => write!(f, "record batch packed with {codec}"),
         }
     }
 }

@@ -1,11 +1,18 @@
-//! LZ4 frames, format 1.6.x, unpacked block by block into a kept buffer.
+//! LZ4 frames, format 1.6.x, packed and unpacked block by block with kept buffers.
 //!
 //! The checksums in the frame (xxHash-32 of its head, of blocks, of the content) are skipped, not
 //! checked: the CRC of the batch covers the same bytes.
 
-use lz4_flex::block::{DecompressError, decompress_into, decompress_into_with_dict};
+use lz4_flex::block::{
+    DecompressError, compress_into, decompress_into, decompress_into_with_dict, get_maximum_output_size,
+};
 
 use super::error::Error;
+use super::header::Codec;
+use super::output::Output;
+
+const FRAME: Error = Error::Frame { codec: Codec::Lz4 };
+const BLOCK: Error = Error::Block { codec: Codec::Lz4 };
 
 const MAGIC: u32 = 0x184D_2204;
 
@@ -23,41 +30,62 @@ const STORED: u32 = 1 << 31;
 /// How far back a match may reach.
 const WINDOW: usize = 64 << 10;
 
-/// Unpacks one frame, which must be all of `frame`, into the front of `out`, and gives that front.
-/// `out` grows as needed, to `max` bytes at most.
-pub(super) fn unpack_frame<'b>(
-    mut frame: &[u8],
-    out: &'b mut Vec<u8>,
-    max: usize,
-) -> Result<&'b [u8], Error> {
-    let head = FrameHead::take_from(&mut frame).ok_or(Error::Lz4Frame)?;
-    let mut unpacked = 0;
+/// The head of the frames that this client writes, as Java's does: independent blocks of 64 KiB,
+/// no checksums. Its last byte is of the xxHash-32 of the two before it.
+const HEAD: [u8; 7] = [0x04, 0x22, 0x4d, 0x18, 0x60, 0x40, 0x82];
+const BLOCK_SIZE: usize = 64 << 10;
+
+/// Appends `plain` to `out` as one frame.
+pub(super) fn pack_frame(plain: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(&HEAD);
+    for block in plain.chunks(BLOCK_SIZE) {
+        let at = out.len();
+        out.resize(at + 4 + get_maximum_output_size(block.len()), 0);
+        let packed = out.get_mut(at + 4..).and_then(|room| compress_into(block, room).ok());
+        let word = match packed.and_then(|length| u32::try_from(length).ok()) {
+            Some(length) if usize::try_from(length).is_ok_and(|length| length < block.len()) => {
+                out.truncate(at + 4 + usize::try_from(length).unwrap_or(0));
+                length
+            }
+            _ => {
+                out.truncate(at + 4);
+                out.extend_from_slice(block);
+                u32::try_from(block.len()).unwrap_or(0) | STORED
+            }
+        };
+        if let Some(place) = out.get_mut(at..at + 4) {
+            place.copy_from_slice(&word.to_le_bytes());
+        }
+    }
+    out.extend_from_slice(&[0; 4]);
+}
+
+/// Unpacks one frame, which must be all of `frame`.
+pub(super) fn unpack_frame(mut frame: &[u8], out: &mut Output) -> Result<(), Error> {
+    let head = FrameHead::take_from(&mut frame).ok_or(FRAME)?;
     loop {
-        let word = u32::from_le_bytes(take(&mut frame).ok_or(Error::Lz4Frame)?);
+        let word = u32::from_le_bytes(take(&mut frame).ok_or(FRAME)?);
         if word == 0 {
             break;
         }
-        let length = usize::try_from(word & !STORED).map_err(|_| Error::Lz4Frame)?;
+        let length = usize::try_from(word & !STORED).map_err(|_| FRAME)?;
         if length > head.max_block {
-            return Err(Error::Lz4Frame);
+            return Err(FRAME);
         }
-        let block = take_slice(&mut frame, length).ok_or(Error::Lz4Frame)?;
+        let block = take_slice(&mut frame, length).ok_or(FRAME)?;
         if head.has(BLOCK_CHECKSUM) {
-            take::<4>(&mut frame).ok_or(Error::Lz4Frame)?;
+            take::<4>(&mut frame).ok_or(FRAME)?;
         }
-        unpacked += if word & STORED == 0 {
-            head.unpack_block(block, unpacked, out, max)?
+        if word & STORED == 0 {
+            head.unpack_block(block, out)?;
         } else {
-            store_block(block, unpacked, out, max)?
-        };
+            out.push(block)?;
+        }
     }
     if head.has(CONTENT_CHECKSUM) {
-        take::<4>(&mut frame).ok_or(Error::Lz4Frame)?;
+        take::<4>(&mut frame).ok_or(FRAME)?;
     }
-    if !frame.is_empty() {
-        return Err(Error::Lz4Frame);
-    }
-    out.get(..unpacked).ok_or(Error::Lz4Frame)
+    if frame.is_empty() { Ok(()) } else { Err(FRAME) }
 }
 
 struct FrameHead {
@@ -93,15 +121,10 @@ impl FrameHead {
         self.flags & flag != 0
     }
 
-    /// Unpacks one block to `out[unpacked..]`, and gives its unpacked length.
-    fn unpack_block(
-        &self,
-        block: &[u8],
-        unpacked: usize,
-        out: &mut Vec<u8>,
-        max: usize,
-    ) -> Result<usize, Error> {
-        let (before, room) = make_room(out, unpacked, self.max_block, max)?;
+    /// Unpacks one block behind those before it.
+    fn unpack_block(&self, block: &[u8], out: &mut Output) -> Result<(), Error> {
+        let max = out.max();
+        let (before, room) = out.room(self.max_block);
         let limit = room.len();
         let length = if self.has(INDEPENDENT) || before.is_empty() {
             decompress_into(block, room)
@@ -109,37 +132,15 @@ impl FrameHead {
             let window = before.get(before.len().saturating_sub(WINDOW)..).unwrap_or_default();
             decompress_into_with_dict(block, room, window)
         };
-        length.map_err(|error| match error {
+        let length = length.map_err(|error| match error {
             DecompressError::OutputTooSmall { .. } if limit < self.max_block => {
                 Error::DecompressedLength { max }
             }
-            _ => Error::Lz4Block,
-        })
+            _ => BLOCK,
+        })?;
+        out.advance(length);
+        Ok(())
     }
-}
-
-fn store_block(block: &[u8], unpacked: usize, out: &mut Vec<u8>, max: usize) -> Result<usize, Error> {
-    let (_, room) = make_room(out, unpacked, block.len(), max)?;
-    let room = room.get_mut(..block.len()).ok_or(Error::DecompressedLength { max })?;
-    room.copy_from_slice(block);
-    Ok(block.len())
-}
-
-/// Gives what is unpacked so far, and room for `wanted` bytes after it, or for as many as `max`
-/// allows.
-fn make_room(
-    out: &mut Vec<u8>,
-    unpacked: usize,
-    wanted: usize,
-    max: usize,
-) -> Result<(&[u8], &mut [u8]), Error> {
-    let end = unpacked.saturating_add(wanted).min(max);
-    if out.len() < end {
-        out.resize(end, 0);
-    }
-    let (before, room) = out.split_at_mut_checked(unpacked).ok_or(Error::Lz4Frame)?;
-    let room = room.get_mut(..end.saturating_sub(unpacked)).ok_or(Error::Lz4Frame)?;
-    Ok((before, room))
 }
 
 fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {

@@ -11,13 +11,18 @@
 
 mod batch;
 mod checked;
+mod compress;
 mod cursor;
 mod decompress;
 mod error;
+mod gzip;
 mod header;
 mod lz4;
+mod output;
 mod record;
+mod snappy;
 mod transactions;
+mod zstd;
 
 #[cfg(any(test, feature = "unstable-internals"))]
 pub(crate) use batch::Batches;

@@ -1,6 +1,8 @@
 //! Batches made by kafka-protocol's encoder, typed by hand, and drafted with any field a lie.
 
+mod bombs;
 mod checked;
+mod codecs;
 mod golden;
 mod hostile;
 mod packed;

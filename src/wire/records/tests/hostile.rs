@@ -179,7 +179,7 @@ fn an_error_ends_every_iteration() {
 #[test]
 fn every_error_prints_one_line() {
     let codec = Codec::Snappy;
-    for error in [Error::Varint, Error::UnsupportedCodec { codec }, Error::Crc { got: 1, stated: 2 }] {
+    for error in [Error::Varint, Error::Frame { codec }, Error::Crc { got: 1, stated: 2 }] {
         let text = error.to_string();
         assert!(text.starts_with("record") && !text.contains('\n'), "{text}");
     }
