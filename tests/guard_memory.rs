@@ -113,9 +113,9 @@ fn the_time_to_wait_is_read_where_the_client_must_obey_it() {
         let first = match api {
             1 => 8,
             2 | 19 => 3,
-            3 => 6,
+            0 | 3 => 6,
             18 | 20 => 2,
-            38..=41 => 1,
+            22 | 38..=41 => 1,
             _ => i16::MAX,
         };
         let millis = if version >= first { populated::THROTTLE_MILLIS.unsigned_abs() } else { 0 };

@@ -14,8 +14,10 @@ use crate::wire::codec::delete_topics::DeleteTopicsRequest;
 use crate::wire::codec::describe_delegation_token::DescribeDelegationTokenRequest;
 use crate::wire::codec::expire_delegation_token::ExpireDelegationTokenRequest;
 use crate::wire::codec::fetch::FetchRequest;
+use crate::wire::codec::init_producer_id::InitProducerIdRequest;
 use crate::wire::codec::list_offsets::ListOffsetsRequest;
 use crate::wire::codec::metadata::MetadataRequest;
+use crate::wire::codec::produce::ProduceRequest;
 use crate::wire::codec::renew_delegation_token::RenewDelegationTokenRequest;
 use crate::wire::codec::sasl_authenticate::SaslAuthenticateRequest;
 use crate::wire::codec::sasl_handshake::SaslHandshakeRequest;
@@ -34,6 +36,8 @@ impl Decoder {
 
     fn for_api(api: ApiKey) -> Self {
         match api {
+            ApiKey::Produce => Self::of::<ProduceRequest>(),
+            ApiKey::InitProducerId => Self::of::<InitProducerIdRequest>(),
             ApiKey::Fetch => Self::of::<FetchRequest>(),
             ApiKey::ListOffsets => Self::of::<ListOffsetsRequest>(),
             ApiKey::Metadata => Self::of::<MetadataRequest>(),

@@ -6,6 +6,7 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(i16)]
 pub(crate) enum ApiKey {
+    Produce = 0,
     Fetch = 1,
     ListOffsets = 2,
     Metadata = 3,
@@ -13,6 +14,7 @@ pub(crate) enum ApiKey {
     ApiVersions = 18,
     CreateTopics = 19,
     DeleteTopics = 20,
+    InitProducerId = 22,
     SaslAuthenticate = 36,
     CreateDelegationToken = 38,
     RenewDelegationToken = 39,
@@ -22,7 +24,7 @@ pub(crate) enum ApiKey {
 
 impl ApiKey {
     /// Every API that this client calls.
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::Fetch,
         Self::ListOffsets,
         Self::Metadata,
@@ -35,11 +37,14 @@ impl ApiKey {
         Self::RenewDelegationToken,
         Self::ExpireDelegationToken,
         Self::DescribeDelegationToken,
+        Self::Produce,
+        Self::InitProducerId,
     ];
 
     /// Kafka's name.
     pub(crate) const fn name(self) -> &'static str {
         match self {
+            Self::Produce => "Produce",
             Self::Fetch => "Fetch",
             Self::ListOffsets => "ListOffsets",
             Self::Metadata => "Metadata",
@@ -47,6 +52,7 @@ impl ApiKey {
             Self::ApiVersions => "ApiVersions",
             Self::CreateTopics => "CreateTopics",
             Self::DeleteTopics => "DeleteTopics",
+            Self::InitProducerId => "InitProducerId",
             Self::SaslAuthenticate => "SaslAuthenticate",
             Self::CreateDelegationToken => "CreateDelegationToken",
             Self::RenewDelegationToken => "RenewDelegationToken",

@@ -14,10 +14,13 @@ use kafka_protocol::messages::list_offsets_response::{
 use kafka_protocol::messages::metadata_response::{
     MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
 };
+use kafka_protocol::messages::produce_response::{
+    BatchIndexAndErrorMessage, NodeEndpoint, PartitionProduceResponse, TopicProduceResponse,
+};
 use kafka_protocol::messages::{
     ApiKey, ApiVersionsResponse, BrokerId, CreateTopicsResponse, DeleteTopicsResponse,
     DescribeDelegationTokenResponse, FetchResponse, ListOffsetsResponse, MetadataResponse,
-    SaslHandshakeResponse, TopicName,
+    ProduceResponse, SaslHandshakeResponse, TopicName,
 };
 use kafka_protocol::protocol::StrBytes;
 
@@ -28,6 +31,7 @@ const CROWD: usize = 3000;
 /// A frame for each kind of element of the response, none for responses without arrays.
 pub(crate) fn frames(api_code: i16, version: i16) -> Vec<Bytes> {
     match ApiKey::try_from(api_code).unwrap() {
+        ApiKey::Produce => produce(version),
         ApiKey::Fetch => fetch(version),
         ApiKey::ListOffsets => list_offsets(version),
         ApiKey::Metadata => metadata(version),
@@ -45,6 +49,25 @@ pub(crate) fn frames(api_code: i16, version: i16) -> Vec<Bytes> {
         ApiKey::DescribeDelegationToken => describe_tokens(version),
         _ => Vec::new(),
     }
+}
+
+fn produce(version: i16) -> Vec<Bytes> {
+    let topic = TopicProduceResponse::default();
+    let partition = PartitionProduceResponse::default().with_error_message(None);
+    let mut crowds =
+        vec![vec![topic.clone(); CROWD], vec![topic.clone().with_partition_responses(vec![partition.clone(); CROWD])]];
+    if version >= 8 {
+        let wrong = BatchIndexAndErrorMessage::default().with_batch_index_error_message(None);
+        let crowd = partition.with_record_errors(vec![wrong; CROWD]);
+        crowds.push(vec![topic.with_partition_responses(vec![crowd])]);
+    }
+    let mut responses: Vec<_> =
+        crowds.into_iter().map(|topics| ProduceResponse::default().with_responses(topics)).collect();
+    if version >= 10 {
+        let nodes = vec![NodeEndpoint::default().with_rack(None); CROWD];
+        responses.push(ProduceResponse::default().with_node_endpoints(nodes));
+    }
+    responses.iter().map(|response| framed(ApiKey::Produce, version, response)).collect()
 }
 
 fn fetch(version: i16) -> Vec<Bytes> {

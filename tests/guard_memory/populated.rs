@@ -16,10 +16,15 @@ use kafka_protocol::messages::list_offsets_response::{
 use kafka_protocol::messages::metadata_response::{
     MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
 };
+use kafka_protocol::messages::produce_response::{
+    BatchIndexAndErrorMessage, LeaderIdAndEpoch as NewLeader, NodeEndpoint, PartitionProduceResponse,
+    TopicProduceResponse,
+};
 use kafka_protocol::messages::{
     ApiKey, ApiVersionsResponse, BrokerId, CreateDelegationTokenResponse, CreateTopicsResponse,
     DeleteTopicsResponse, DescribeDelegationTokenResponse, ExpireDelegationTokenResponse, FetchResponse,
-    ListOffsetsResponse, MetadataResponse, ProducerId, RenewDelegationTokenResponse, ResponseHeader,
+    InitProducerIdResponse, ListOffsetsResponse, MetadataResponse, ProduceResponse, ProducerId,
+    RenewDelegationTokenResponse, ResponseHeader,
     SaslAuthenticateResponse, SaslHandshakeResponse, TopicName,
 };
 use kafka_protocol::protocol::{Encodable, StrBytes};
@@ -31,6 +36,8 @@ pub(crate) const THROTTLE_MILLIS: i32 = 1234;
 pub(crate) fn frame(api_code: i16, version: i16) -> Bytes {
     let api = ApiKey::try_from(api_code).unwrap();
     match api {
+        ApiKey::Produce => framed(api, version, &produce(version)),
+        ApiKey::InitProducerId => framed(api, version, &init_producer_id()),
         ApiKey::Fetch => framed(api, version, &fetch(version)),
         ApiKey::ListOffsets => framed(api, version, &list_offsets()),
         ApiKey::Metadata => framed(api, version, &metadata(version)),
@@ -53,6 +60,58 @@ pub(crate) fn framed(api: ApiKey, version: i16, response: &impl Encodable) -> By
     header.encode(&mut frame, api.response_header_version(version)).unwrap();
     response.encode(&mut frame, version).unwrap();
     frame.freeze()
+}
+
+fn produce(version: i16) -> ProduceResponse {
+    let partition = |index: i32| {
+        let mut partition = PartitionProduceResponse::default()
+            .with_index(index)
+            .with_error_code(6)
+            .with_base_offset(-1)
+            .with_log_append_time_ms(1_700_000_000_000);
+        if version >= 5 {
+            partition = partition.with_log_start_offset(3);
+        }
+        if version >= 8 {
+            let wrong = BatchIndexAndErrorMessage::default()
+                .with_batch_index(4)
+                .with_batch_index_error_message(Some(text("no key")));
+            partition = partition
+                .with_record_errors(vec![wrong.clone(), wrong.with_batch_index_error_message(None)])
+                .with_error_message(Some(text("words")));
+        }
+        if version >= 9 {
+            partition = partition.with_unknown_tagged_field(40, unknown_field());
+        }
+        if version >= 10 {
+            let leader = NewLeader::default().with_leader_id(BrokerId(2)).with_leader_epoch(9);
+            partition = partition.with_current_leader(leader);
+        }
+        partition
+    };
+    let topics = ["orders", "payments"].map(|name| {
+        TopicProduceResponse::default()
+            .with_name(topic(name))
+            .with_partition_responses(vec![partition(0), partition(1)])
+    });
+    let response =
+        ProduceResponse::default().with_throttle_time_ms(THROTTLE_MILLIS).with_responses(topics.into());
+    if version < 10 {
+        return response;
+    }
+    let node = NodeEndpoint::default()
+        .with_node_id(BrokerId(2))
+        .with_host(text("broker.example"))
+        .with_port(9093)
+        .with_rack(Some(text("rack-a")));
+    response.with_node_endpoints(vec![node.clone(), node.with_rack(None)])
+}
+
+fn init_producer_id() -> InitProducerIdResponse {
+    InitProducerIdResponse::default()
+        .with_throttle_time_ms(THROTTLE_MILLIS)
+        .with_producer_id(ProducerId(4711))
+        .with_producer_epoch(3)
 }
 
 fn sasl_handshake() -> SaslHandshakeResponse {

@@ -16,8 +16,10 @@ pub(crate) mod delete_topics;
 pub(crate) mod describe_delegation_token;
 pub(crate) mod expire_delegation_token;
 pub(crate) mod fetch;
+pub(crate) mod init_producer_id;
 pub(crate) mod list_offsets;
 pub(crate) mod metadata;
+pub(crate) mod produce;
 pub(crate) mod renew_delegation_token;
 pub(crate) mod sasl_authenticate;
 pub(crate) mod sasl_handshake;
@@ -56,6 +58,12 @@ pub(crate) trait Request {
     /// behind in a smaller buffer.
     fn encode(&self, version: i16, body: &mut Vec<u8>) -> Result<(), Error>;
 
+    /// Appends the body as [`encode`](Self::encode) does, but leaves in `tail` what need not be
+    /// copied.
+    fn encode_parts(&self, version: i16, head: &mut Vec<u8>, _tail: &mut Vec<Bytes>) -> Result<(), Error> {
+        self.encode(version, head)
+    }
+
     /// Reads a body that the guard has let through. Whoever awaits a response calls the function
     /// [`decode`] instead.
     fn decode(version: i16, body: Bytes) -> Result<Self::Response, Error>;
@@ -79,12 +87,14 @@ pub(crate) fn encode<R: Request>(request: &R, version: i16, client_id: &str) -> 
     let mut frame = Zeroizing::new(vec![0; 4]);
     let written = header.encode(&mut *frame, schema(R::API)?.request_header_version(version));
     written.map_err(|_| unencodable.clone())?;
-    request.encode(version, &mut frame)?;
-    let length = i32::try_from(frame.len() - 4).map_err(|_| unencodable)?;
+    let mut tail = Vec::new();
+    request.encode_parts(version, &mut frame, &mut tail)?;
+    let length = frame.len() - 4 + tail.iter().map(Bytes::len).sum::<usize>();
+    let length = i32::try_from(length).map_err(|_| unencodable)?;
     if let Some(prefix) = frame.first_chunk_mut() {
         *prefix = length.to_be_bytes();
     }
-    Ok(Encoded::new(R::API, version, std::mem::take(&mut *frame), Vec::new()))
+    Ok(Encoded::new(R::API, version, std::mem::take(&mut *frame), tail))
 }
 
 /// Reads by which number a response is paired with its request. `frame` is all after the length.

@@ -7,7 +7,9 @@ use std::mem::size_of;
 
 use kafka_protocol::messages as kafka;
 
-use super::{api_versions, create_topics, describe_delegation_token, fetch, list_offsets, metadata};
+use super::{
+    api_versions, create_topics, describe_delegation_token, fetch, list_offsets, metadata, produce,
+};
 use crate::ids::Principal;
 use crate::wire::api::ApiKey;
 use crate::wire::guard::{
@@ -17,6 +19,7 @@ use crate::wire::guard::{
 /// The shape of the response of an API.
 pub(super) fn of(api: ApiKey) -> &'static Shape {
     match api {
+        ApiKey::Produce => &Shape { flexible_from: 9, fields: PRODUCE },
         ApiKey::Fetch => &Shape { flexible_from: 12, fields: FETCH },
         ApiKey::ListOffsets => &Shape { flexible_from: 6, fields: LIST_OFFSETS },
         ApiKey::Metadata => &Shape { flexible_from: 9, fields: METADATA },
@@ -24,6 +27,7 @@ pub(super) fn of(api: ApiKey) -> &'static Shape {
         ApiKey::ApiVersions => &Shape { flexible_from: 3, fields: API_VERSIONS },
         ApiKey::CreateTopics => &Shape { flexible_from: 5, fields: CREATE_TOPICS },
         ApiKey::DeleteTopics => &Shape { flexible_from: 4, fields: DELETE_TOPICS },
+        ApiKey::InitProducerId => &Shape { flexible_from: 2, fields: INIT_PRODUCER_ID },
         ApiKey::SaslAuthenticate => &Shape { flexible_from: 2, fields: SASL_AUTHENTICATE },
         ApiKey::CreateDelegationToken => &Shape { flexible_from: 2, fields: CREATE_DELEGATION_TOKEN },
         ApiKey::RenewDelegationToken | ApiKey::ExpireDelegationToken => {
@@ -44,6 +48,62 @@ const fn dropped<Generated>() -> usize {
 }
 
 const INT32S: usize = dropped::<i32>();
+
+const PRODUCE: &[Field] = &[
+    list(
+        "responses",
+        &Kind::Struct(&[
+            text("name"),
+            list(
+                "partition_responses",
+                &Kind::Struct(PRODUCE_PARTITION),
+                both::<kafka::produce_response::PartitionProduceResponse, produce::ProducedPartition>(),
+            ),
+        ]),
+        both::<kafka::produce_response::TopicProduceResponse, produce::ProducedTopic>(),
+    ),
+    field("throttle_time_ms", INT32).since(1),
+    list(
+        "node_endpoints",
+        &Kind::Struct(&[
+            field("node_id", INT32),
+            text("host"),
+            field("port", INT32),
+            text("rack").nullable_from(10),
+        ]),
+        dropped::<kafka::produce_response::NodeEndpoint>(),
+    )
+    .since(10)
+    .tagged(0),
+];
+
+const PRODUCE_PARTITION: &[Field] = &[
+    field("index", INT32),
+    field("error_code", INT16),
+    field("base_offset", INT64),
+    field("log_append_time_ms", INT64).since(2),
+    field("log_start_offset", INT64).since(5),
+    list(
+        "record_errors",
+        &Kind::Struct(&[
+            field("batch_index", INT32),
+            text("batch_index_error_message").nullable_from(8),
+        ]),
+        dropped::<kafka::produce_response::BatchIndexAndErrorMessage>(),
+    )
+    .since(8),
+    text("error_message").since(8).nullable_from(8),
+    field("current_leader", Kind::Struct(&[field("leader_id", INT32), field("leader_epoch", INT32)]))
+        .since(10)
+        .tagged(0),
+];
+
+const INIT_PRODUCER_ID: &[Field] = &[
+    field("throttle_time_ms", INT32),
+    field("error_code", INT16),
+    field("producer_id", INT64),
+    field("producer_epoch", INT16),
+];
 
 const FETCH: &[Field] = &[
     field("throttle_time_ms", INT32).since(1),

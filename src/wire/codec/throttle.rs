@@ -29,12 +29,13 @@ fn obeyed_from(api: ApiKey) -> Option<i16> {
     match api {
         ApiKey::Fetch => Some(8),
         ApiKey::ListOffsets | ApiKey::CreateTopics => Some(3),
-        ApiKey::Metadata => Some(6),
+        ApiKey::Metadata | ApiKey::Produce => Some(6),
         ApiKey::ApiVersions | ApiKey::DeleteTopics => Some(2),
         ApiKey::CreateDelegationToken
         | ApiKey::RenewDelegationToken
         | ApiKey::ExpireDelegationToken
-        | ApiKey::DescribeDelegationToken => Some(1),
+        | ApiKey::DescribeDelegationToken
+        | ApiKey::InitProducerId => Some(1),
         ApiKey::SaslHandshake | ApiKey::SaslAuthenticate => None,
     }
 }
