@@ -37,6 +37,8 @@ pub(crate) enum Purpose {
     Prompt,
     /// Fetches that wait for new records.
     LongPoll,
+    /// Record batches, which are answered when the replicas have them.
+    Write,
 }
 
 /// Makes, keeps and shares connections.

@@ -113,7 +113,7 @@ impl Task {
     /// bytes of the budget that others hold.
     async fn fill(&mut self, may_wait: bool) -> Result<(), Gone> {
         let depth = match self.parts.purpose {
-            Purpose::Prompt => DEPTH,
+            Purpose::Prompt | Purpose::Write => DEPTH,
             Purpose::LongPoll => 1,
         };
         while self.in_flight.len() < depth && !self.plan.is_empty() {
@@ -130,7 +130,7 @@ impl Task {
 
     fn ask(&mut self) -> Option<Asked> {
         match self.parts.purpose {
-            Purpose::Prompt => {
+            Purpose::Prompt | Purpose::Write => {
                 self.plan.next_prompt(self.in_flight.iter().map(|f| f.asked.ranges.len()).sum())
             }
             Purpose::LongPoll => self.plan.next_long_poll(),
@@ -164,16 +164,18 @@ impl Task {
         let budget = &self.parts.budget;
         match self.parts.purpose {
             Purpose::LongPoll => Ok(None),
-            Purpose::Prompt if may_wait && self.in_flight.is_empty() => {
+            Purpose::Prompt | Purpose::Write if may_wait && self.in_flight.is_empty() => {
                 Ok(Some(budget.reserve(asked.expected_bytes).await))
             }
-            Purpose::Prompt => budget.try_reserve(asked.expected_bytes).map(Some).ok_or(NoRoom),
+            Purpose::Prompt | Purpose::Write => {
+                budget.try_reserve(asked.expected_bytes).map(Some).ok_or(NoRoom)
+            }
         }
     }
 
     async fn send(&mut self, address: Address, connection: Connection, asked: Asked, hold: Option<Hold>) {
         let max_wait = match self.parts.purpose {
-            Purpose::Prompt => Duration::ZERO,
+            Purpose::Prompt | Purpose::Write => Duration::ZERO,
             Purpose::LongPoll => MAX_WAIT,
         };
         let request = asked.request(max_wait, self.parts.options.isolation_level);
@@ -275,7 +277,7 @@ impl Task {
                 self.plan.push_back(ranges);
                 Ok(())
             }
-            Purpose::Prompt => self.report(Report::Moved(Purpose::LongPoll, ranges)),
+            Purpose::Prompt | Purpose::Write => self.report(Report::Moved(Purpose::LongPoll, ranges)),
         }
     }
 

@@ -20,10 +20,14 @@ mod range;
 pub(crate) mod reader;
 mod router;
 mod sorted;
+pub(crate) mod writer;
 
 pub use batch::{Batch, Batches, Records};
 pub use chunk::Chunk;
 pub use decoder::Decoder;
 pub use range::{Loss, OffsetRange, OnDataLoss, ReadOptions};
+pub use writer::{Acknowledgement, BatchOutcome, Receipt, TopicWriter, WriteOptions, Writer};
 
-pub use crate::wire::records::{Header, HeaderIter, Headers, MalformedHeader, Record, TimestampType};
+pub use crate::wire::records::{
+    Codec, Header, HeaderIter, Headers, MalformedHeader, NewRecord, Record, TimestampType,
+};

@@ -19,8 +19,8 @@ use kafka_protocol::messages::produce_response::{
 };
 use kafka_protocol::messages::{
     ApiKey, ApiVersionsResponse, BrokerId, CreateTopicsResponse, DeleteTopicsResponse,
-    DescribeDelegationTokenResponse, FetchResponse, ListOffsetsResponse, MetadataResponse,
-    ProduceResponse, SaslHandshakeResponse, TopicName,
+    DescribeDelegationTokenResponse, FetchResponse, ListOffsetsResponse, MetadataResponse, ProduceResponse,
+    SaslHandshakeResponse, TopicName,
 };
 use kafka_protocol::protocol::StrBytes;
 
@@ -54,8 +54,10 @@ pub(crate) fn frames(api_code: i16, version: i16) -> Vec<Bytes> {
 fn produce(version: i16) -> Vec<Bytes> {
     let topic = TopicProduceResponse::default();
     let partition = PartitionProduceResponse::default().with_error_message(None);
-    let mut crowds =
-        vec![vec![topic.clone(); CROWD], vec![topic.clone().with_partition_responses(vec![partition.clone(); CROWD])]];
+    let mut crowds = vec![
+        vec![topic.clone(); CROWD],
+        vec![topic.clone().with_partition_responses(vec![partition.clone(); CROWD])],
+    ];
     if version >= 8 {
         let wrong = BatchIndexAndErrorMessage::default().with_batch_index_error_message(None);
         let crowd = partition.with_record_errors(vec![wrong; CROWD]);

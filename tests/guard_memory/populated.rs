@@ -24,8 +24,7 @@ use kafka_protocol::messages::{
     ApiKey, ApiVersionsResponse, BrokerId, CreateDelegationTokenResponse, CreateTopicsResponse,
     DeleteTopicsResponse, DescribeDelegationTokenResponse, ExpireDelegationTokenResponse, FetchResponse,
     InitProducerIdResponse, ListOffsetsResponse, MetadataResponse, ProduceResponse, ProducerId,
-    RenewDelegationTokenResponse, ResponseHeader,
-    SaslAuthenticateResponse, SaslHandshakeResponse, TopicName,
+    RenewDelegationTokenResponse, ResponseHeader, SaslAuthenticateResponse, SaslHandshakeResponse, TopicName,
 };
 use kafka_protocol::protocol::{Encodable, StrBytes};
 

@@ -7,9 +7,7 @@ use std::mem::size_of;
 
 use kafka_protocol::messages as kafka;
 
-use super::{
-    api_versions, create_topics, describe_delegation_token, fetch, list_offsets, metadata, produce,
-};
+use super::{api_versions, create_topics, describe_delegation_token, fetch, list_offsets, metadata, produce};
 use crate::ids::Principal;
 use crate::wire::api::ApiKey;
 use crate::wire::guard::{
@@ -85,10 +83,7 @@ const PRODUCE_PARTITION: &[Field] = &[
     field("log_start_offset", INT64).since(5),
     list(
         "record_errors",
-        &Kind::Struct(&[
-            field("batch_index", INT32),
-            text("batch_index_error_message").nullable_from(8),
-        ]),
+        &Kind::Struct(&[field("batch_index", INT32), text("batch_index_error_message").nullable_from(8)]),
         dropped::<kafka::produce_response::BatchIndexAndErrorMessage>(),
     )
     .since(8),

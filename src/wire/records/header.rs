@@ -141,18 +141,32 @@ impl Fields<'_> {
 }
 
 /// How the records of a batch are packed (`compression.type`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Codec {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Codec {
     /// `none`.
+    #[default]
     Uncompressed,
     /// `gzip`.
     Gzip,
-    /// `snappy`, in the framing of snappy-java.
+    /// `snappy`; written in the framing of snappy-java, read raw too.
     Snappy,
     /// `lz4`, in LZ4 frames.
     Lz4,
     /// `zstd`.
     Zstd,
+}
+
+impl Codec {
+    /// Its number among a batch's attributes.
+    pub(super) fn attribute(self) -> i16 {
+        match self {
+            Self::Uncompressed => 0,
+            Self::Gzip => 1,
+            Self::Snappy => 2,
+            Self::Lz4 => 3,
+            Self::Zstd => 4,
+        }
+    }
 }
 
 impl fmt::Display for Codec {

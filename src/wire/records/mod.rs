@@ -10,6 +10,7 @@
 //! is used again. Every length and count is checked against the bytes that are there.
 
 mod batch;
+mod builder;
 mod checked;
 mod compress;
 mod cursor;
@@ -18,6 +19,7 @@ mod error;
 mod gzip;
 mod header;
 mod lz4;
+mod new_record;
 mod output;
 mod record;
 mod snappy;
@@ -27,12 +29,13 @@ mod zstd;
 #[cfg(any(test, feature = "unstable-internals"))]
 pub(crate) use batch::Batches;
 pub(crate) use batch::CheckedBatch;
+pub(crate) use builder::{BatchBuilder, Stamp};
 pub(crate) use checked::{CheckedBatchIter, CheckedBatches};
+pub(crate) use compress::Compressor;
 pub(crate) use decompress::Decompressor;
 pub(crate) use error::Error;
-#[cfg(test)]
-pub(crate) use header::Codec;
-pub use header::TimestampType;
+pub use header::{Codec, TimestampType};
+pub use new_record::NewRecord;
 pub(crate) use record::Records;
 pub use record::{Header, HeaderIter, Headers, MalformedHeader, Record};
 pub(crate) use transactions::AbortedTransactions;

@@ -1,6 +1,7 @@
 //! Batches made by kafka-protocol's encoder, typed by hand, and drafted with any field a lie.
 
 mod bombs;
+mod builder;
 mod checked;
 mod codecs;
 mod golden;

@@ -101,7 +101,11 @@ fn refuses_malformed_frames() {
     for length in 0..good.len() {
         assert_eq!(unpack(&good[..length], 1000), Err(Error::Frame { codec: Codec::Lz4 }), "cut at {length}");
     }
-    assert_eq!(unpack(&[&good[..], &[0]].concat(), 1000), Err(Error::Frame { codec: Codec::Lz4 }), "bytes after it");
+    assert_eq!(
+        unpack(&[&good[..], &[0]].concat(), 1000),
+        Err(Error::Frame { codec: Codec::Lz4 }),
+        "bytes after it"
+    );
 }
 
 #[test]
@@ -114,12 +118,24 @@ fn refuses_blocks_that_do_not_unpack() {
         frame
     };
     assert_eq!(unpack(&frame(&[0x10, b'a']), 1 << 20), Ok(b"a".to_vec()));
-    assert_eq!(unpack(&frame(&[0x14, b'a', 2, 0, 0]), 1 << 20), Err(Error::Block { codec: Codec::Lz4 }), "offset too far");
-    assert_eq!(unpack(&frame(&[0x14, b'a', 0, 0, 0]), 1 << 20), Err(Error::Block { codec: Codec::Lz4 }), "offset 0");
+    assert_eq!(
+        unpack(&frame(&[0x14, b'a', 2, 0, 0]), 1 << 20),
+        Err(Error::Block { codec: Codec::Lz4 }),
+        "offset too far"
+    );
+    assert_eq!(
+        unpack(&frame(&[0x14, b'a', 0, 0, 0]), 1 << 20),
+        Err(Error::Block { codec: Codec::Lz4 }),
+        "offset 0"
+    );
     let mut endless = vec![0x1f, b'a', 1, 0];
     endless.extend([255; 1000]);
     endless.extend([0, 0x10, b'b']);
-    assert_eq!(unpack(&frame(&endless), 1 << 20), Err(Error::Block { codec: Codec::Lz4 }), "more than a block may hold");
+    assert_eq!(
+        unpack(&frame(&endless), 1 << 20),
+        Err(Error::Block { codec: Codec::Lz4 }),
+        "more than a block may hold"
+    );
     assert_eq!(unpack(&frame(&endless), 1000), Err(Error::DecompressedLength { max: 1000 }));
 }
 

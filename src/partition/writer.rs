@@ -1,0 +1,297 @@
+//! `Writer`: the application's side of writing.
+//!
+//! ```text
+//! send ──► accumulator ──► dispatcher ──► courier (one for each leader) ──► connection
+//!          (std mutex)     packs, stamps   │
+//!                          outboxes ◄──────┘ answers
+//! ```
+
+mod accumulator;
+mod batch;
+mod completion;
+mod courier;
+mod dispatcher;
+mod options;
+mod outbox;
+mod partitioner;
+mod request;
+mod verdict;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+
+use self::accumulator::{Accumulator, Arrival, Pushed};
+pub use self::completion::{Acknowledgement, Receipt};
+use self::dispatcher::Dispatcher;
+pub use self::options::{BatchOutcome, WriteOptions};
+use crate::cluster::client::Cluster;
+use crate::entropy;
+use crate::error::Error;
+use crate::time::{self, Clock, SystemClock};
+use crate::wire::records::NewRecord;
+
+impl Cluster {
+    /// Makes a writer, which gathers records and sends them in batches. Nothing is sent before a
+    /// topic is asked for. One writer serves any number of tasks and topics.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// use ottla::{Cluster, Error, NewRecord, WriteOptions};
+    ///
+    /// # async fn example(cluster: Cluster) -> Result<(), Error> {
+    /// let writer = cluster.write(WriteOptions::new());
+    /// let orders = writer.topic("orders").await?;
+    /// for number in 0..1_000_000 {
+    ///     let key = format!("order {number}");
+    ///     orders.send(NewRecord::value(b"paid").with_key(&key)).await?;
+    /// }
+    /// writer.flush().await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn write(&self, options: WriteOptions) -> Writer {
+        let accumulator = Mutex::new(Accumulator::new(&options));
+        let shared = Shared { accumulator, wake: Notify::new(), changed: Notify::new(), options };
+        let (topics, task) = (Mutex::default(), Mutex::default());
+        Writer(Arc::new(Inner { cluster: self.clone(), shared: Arc::new(shared), topics, task }))
+    }
+}
+
+/// Writes records to topics: idempotent, in order within each partition, acknowledged by all
+/// in-sync replicas. Made by [`Cluster::write`]. Clones share one writer.
+///
+/// When a leader moves, a connection breaks or authenticates again, batches are sent again where
+/// that is needed: nothing is lost and nothing comes twice. Call [`flush`](Self::flush) before the
+/// last clone is dropped, topics' handles included: what is not acknowledged by then is given up.
+#[derive(Clone)]
+pub struct Writer(Arc<Inner>);
+
+struct Inner {
+    cluster: Cluster,
+    shared: Arc<Shared>,
+    topics: Mutex<HashMap<Arc<str>, usize>>,
+    /// The set ends its task when it is dropped.
+    task: Mutex<Option<JoinSet<()>>>,
+}
+
+/// What a writer and its task share.
+struct Shared {
+    accumulator: Mutex<Accumulator>,
+    /// Wakes the task.
+    wake: Notify,
+    /// A batch was resolved.
+    changed: Notify,
+    options: WriteOptions,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Accumulator> {
+        self.accumulator.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Writer {
+    /// Gives a handle to write to one topic, at the price of a look at the cluster for the first
+    /// one of each topic. Keep it: it makes sending cheap.
+    ///
+    /// # Errors
+    /// `Broker` for a topic that does not exist or may not be seen; what is wrong with the
+    /// connections to the cluster if it could not be asked within the configured deadline.
+    ///
+    /// # Cancel safety
+    /// A dropped call loses the answer only.
+    pub async fn topic(&self, name: &str) -> Result<TopicWriter, Error> {
+        let known = self.topics().get_key_value(name).map(|(name, index)| (Arc::clone(name), *index));
+        let (name, index) = match known {
+            Some(known) => known,
+            None => self.add(name).await?,
+        };
+        Ok(TopicWriter { inner: Arc::clone(&self.0), name, index })
+    }
+
+    async fn add(&self, name: &str) -> Result<(Arc<str>, usize), Error> {
+        let partitions = self.0.cluster.partitions(name).await?;
+        self.start();
+        let seed = entropy::fill().map_or(1, u32::from_be_bytes);
+        let name: Arc<str> = Arc::from(name);
+        let index = self.0.shared.lock().topic(&name, partitions.len(), seed);
+        self.topics().insert(Arc::clone(&name), index);
+        Ok((name, index))
+    }
+
+    /// Writes a record to a topic as [`TopicWriter::send`] does; with a look for the topic's handle.
+    ///
+    /// # Errors
+    /// Those of [`topic`](Self::topic) and of [`TopicWriter::send`].
+    ///
+    /// # Cancel safety
+    /// A dropped call has taken nothing.
+    pub async fn send(&self, topic: &str, record: NewRecord<'_>) -> Result<(), Error> {
+        self.topic(topic).await?.send(record).await
+    }
+
+    /// Sends all records that were taken so far, without lingering, and waits until it is known
+    /// what became of them.
+    ///
+    /// # Errors
+    /// The first failure of a batch since the last call that failed, or since the beginning; other records may
+    /// have been written all the same. [`possibly_written`](Error::possibly_written) says
+    /// whether those that failed may be in their partition.
+    ///
+    /// # Cancel safety
+    /// A dropped call loses nothing: records are sent all the same.
+    pub async fn flush(&self) -> Result<(), Error> {
+        let shared = &self.0.shared;
+        let (serial, wake) = shared.lock().flush();
+        if wake {
+            shared.wake.notify_one();
+        }
+        loop {
+            let mut changed = pin!(shared.changed.notified());
+            // Heard from now on, so that no change falls between the look and the wait.
+            changed.as_mut().enable();
+            {
+                let mut accumulator = shared.lock();
+                if accumulator.is_resolved(serial) {
+                    return accumulator.failed.take().map_or(Ok(()), Err);
+                }
+            }
+            changed.await;
+        }
+    }
+
+    fn topics(&self) -> MutexGuard<'_, HashMap<Arc<str>, usize>> {
+        self.0.topics.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn start(&self) {
+        let mut task = self.0.task.lock().unwrap_or_else(PoisonError::into_inner);
+        task.get_or_insert_with(|| {
+            let mut set = JoinSet::new();
+            set.spawn(Dispatcher::new(self.0.cluster.clone(), Arc::clone(&self.0.shared)).run());
+            set
+        });
+    }
+}
+
+impl fmt::Debug for Writer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Writer").field("options", &self.0.shared.options).finish_non_exhaustive()
+    }
+}
+
+/// Writes records to one topic. Made by [`Writer::topic`]. Clones share the writer.
+#[derive(Clone)]
+pub struct TopicWriter {
+    inner: Arc<Inner>,
+    name: Arc<str>,
+    index: usize,
+}
+
+impl TopicWriter {
+    /// The name of the topic.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Takes a record to be written. It waits only while the writer's memory is taken; what became
+    /// of the record is told by [`Writer::flush`], and to the
+    /// [batch listener](WriteOptions::with_batch_listener).
+    ///
+    /// # Errors
+    /// `Misuse` for a record larger than the writer's memory, or a partition that the topic does
+    /// not have; what ended the writer. The record was not taken.
+    ///
+    /// # Cancel safety
+    /// A dropped call has taken nothing.
+    #[inline]
+    pub async fn send(&self, record: NewRecord<'_>) -> Result<(), Error> {
+        match self.push(&record, false)? {
+            Some(_) => Ok(()),
+            None => self.push_later(record, false).await.map(drop),
+        }
+    }
+
+    /// Takes a record as [`send`](Self::send) does, and gives a receipt that becomes what became
+    /// of it.
+    ///
+    /// # Errors
+    /// Those of [`send`](Self::send).
+    ///
+    /// # Cancel safety
+    /// A dropped call has taken nothing.
+    pub async fn send_with_receipt(&self, record: NewRecord<'_>) -> Result<Receipt, Error> {
+        let receipt = match self.push(&record, true)? {
+            Some(receipt) => receipt,
+            None => self.push_later(record, true).await?,
+        };
+        receipt.ok_or_else(Error::shutdown)
+    }
+
+    /// Takes a record as [`send`](Self::send) does if there is memory for it now, and says whether
+    /// there was.
+    ///
+    /// # Errors
+    /// Those of [`send`](Self::send).
+    #[inline]
+    pub fn try_send(&self, record: NewRecord<'_>) -> Result<bool, Error> {
+        Ok(self.push(&record, false)?.is_some())
+    }
+
+    #[inline]
+    fn push(&self, record: &NewRecord<'_>, wants_receipt: bool) -> Result<Option<Option<Receipt>>, Error> {
+        let timestamp = record.timestamp.unwrap_or_else(|| SystemClock.now());
+        let arrival =
+            Arrival { topic: self.index, timestamp: timestamp.as_millis(), now: time::now, wants_receipt };
+        let pushed = self.inner.shared.lock().push(record, arrival)?;
+        let (taken, wake) = match pushed {
+            Pushed::Taken { receipt, wake } => (Some(receipt), wake),
+            Pushed::Full { wake } => (None, wake),
+        };
+        if wake {
+            self.inner.shared.wake.notify_one();
+        }
+        Ok(taken)
+    }
+
+    /// Waits until there is memory.
+    #[cold]
+    async fn push_later(&self, record: NewRecord<'_>, wants_receipt: bool) -> Result<Option<Receipt>, Error> {
+        let _starving = Starving::new(&self.inner.shared);
+        loop {
+            let mut changed = pin!(self.inner.shared.changed.notified());
+            changed.as_mut().enable();
+            if let Some(receipt) = self.push(&record, wants_receipt)? {
+                return Ok(receipt);
+            }
+            changed.await;
+        }
+    }
+}
+
+/// Somebody waits for memory: nothing lingers meanwhile.
+struct Starving<'a>(&'a Shared);
+
+impl<'a> Starving<'a> {
+    fn new(shared: &'a Shared) -> Self {
+        shared.lock().starving += 1;
+        shared.wake.notify_one();
+        Self(shared)
+    }
+}
+
+impl Drop for Starving<'_> {
+    fn drop(&mut self) {
+        self.0.lock().starving -= 1;
+    }
+}
+
+impl fmt::Debug for TopicWriter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TopicWriter").field("name", &self.name).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,149 @@
+//! A batch on its way: open, packed, stamped, and at its end resolved.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::{Bytes, BytesMut};
+
+use super::completion::{Completion, Outcome, Receipt};
+use crate::error::{Error, ErrorKind};
+use crate::wire::records::{BatchBuilder, Codec, Compressor, NewRecord, Stamp};
+
+/// A partition by its place among those of one writer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Place {
+    pub(super) topic: usize,
+    pub(super) partition: usize,
+}
+
+/// One batch. If it is dropped before it is resolved, its records were given up.
+#[derive(Debug)]
+pub(super) struct Batch {
+    pub(super) place: Place,
+    /// Batches are numbered in the order in which they were opened.
+    pub(super) serial: u64,
+    pub(super) opened: Instant,
+    /// The part of the writer's memory that it holds.
+    pub(super) charge: usize,
+    /// Whether a broker may have appended it.
+    pub(super) possibly_written: bool,
+    body: Body,
+    count: i32,
+    stamp: Option<Stamp>,
+    completion: Option<Arc<Completion>>,
+}
+
+#[derive(Debug)]
+enum Body {
+    Open(BatchBuilder),
+    Packed(Vec<u8>),
+    Stamped(Bytes),
+}
+
+impl Batch {
+    pub(super) fn open(place: Place, serial: u64, opened: Instant, buffer: Vec<u8>, charge: usize) -> Self {
+        Self {
+            place,
+            serial,
+            opened,
+            charge,
+            possibly_written: false,
+            body: Body::Open(BatchBuilder::new(buffer)),
+            count: 0,
+            stamp: None,
+            completion: None,
+        }
+    }
+
+    /// The length so far.
+    pub(super) fn len(&self) -> usize {
+        match &self.body {
+            Body::Open(builder) => builder.len(),
+            Body::Packed(bytes) => bytes.len(),
+            Body::Stamped(bytes) => bytes.len(),
+        }
+    }
+
+    pub(super) fn count(&self) -> i32 {
+        self.count
+    }
+
+    pub(super) fn stamp(&self) -> Option<Stamp> {
+        self.stamp
+    }
+
+    /// Appends a record, and gives its receipt if one is wanted.
+    #[inline]
+    pub(super) fn push(&mut self, record: &NewRecord<'_>, timestamp: i64, wanted: bool) -> Option<Receipt> {
+        let Body::Open(builder) = &mut self.body else { return None };
+        let place = builder.push(record, timestamp);
+        self.count = builder.count();
+        wanted.then(|| Receipt::new(Arc::clone(self.completion.get_or_insert_default()), place))
+    }
+
+    /// Packs the records, if that is not done, and gives the buffer that is free then.
+    pub(super) fn pack(
+        &mut self,
+        codec: Codec,
+        compressor: &mut Compressor,
+        spare: Vec<u8>,
+    ) -> Result<Vec<u8>, Error> {
+        match std::mem::replace(&mut self.body, Body::Packed(Vec::new())) {
+            Body::Open(builder) => {
+                let packed = builder.finish(codec, compressor, spare);
+                let (bytes, spare) =
+                    packed.map_err(|error| Error::because(ErrorKind::Misuse, error.to_string()))?;
+                self.body = Body::Packed(bytes);
+                Ok(spare)
+            }
+            body => {
+                self.body = body;
+                Ok(spare)
+            }
+        }
+    }
+
+    /// The bytes to send, stamped so.
+    pub(super) fn stamped(&mut self, stamp: Stamp) -> Bytes {
+        let mut bytes = match std::mem::replace(&mut self.body, Body::Packed(Vec::new())) {
+            Body::Stamped(bytes) if self.stamp == Some(stamp) => {
+                self.body = Body::Stamped(bytes.clone());
+                return bytes;
+            }
+            Body::Stamped(bytes) => bytes.into(),
+            Body::Packed(bytes) => bytes,
+            Body::Open(_) => Vec::new(),
+        };
+        stamp.apply(&mut bytes);
+        self.stamp = Some(stamp);
+        let bytes = Bytes::from(bytes);
+        self.body = Body::Stamped(bytes.clone());
+        bytes
+    }
+
+    /// Forgets the stamp: another one will be given.
+    pub(super) fn unstamp(&mut self) {
+        self.stamp = None;
+    }
+
+    /// Tells who waits what became of the records, and gives the buffer, unless somebody still
+    /// holds it.
+    pub(super) fn resolve(mut self, outcome: Outcome) -> Option<Vec<u8>> {
+        if let Some(completion) = self.completion.take() {
+            completion.complete(outcome);
+        }
+        match std::mem::replace(&mut self.body, Body::Packed(Vec::new())) {
+            Body::Packed(bytes) => Some(bytes),
+            Body::Stamped(bytes) => bytes.try_into_mut().ok().map(BytesMut::into),
+            Body::Open(_) => None,
+        }
+    }
+}
+
+impl Drop for Batch {
+    fn drop(&mut self) {
+        if let Some(completion) = self.completion.take() {
+            completion.complete(Err(Error::shutdown().possibly_written_if(self.possibly_written)));
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! How to write.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::error::Error;
+use crate::ids::TopicPartition;
+use crate::wire::records::Codec;
+
+/// Says how a [`Writer`](crate::Writer) gathers records and how patient it is. Every writer is
+/// idempotent, and a record is acknowledged when all in-sync replicas have it (`acks=all`).
+#[derive(Clone, Debug)]
+pub struct WriteOptions {
+    pub(super) batch_bytes: usize,
+    pub(super) request_bytes: usize,
+    pub(super) memory: usize,
+    pub(super) linger: Duration,
+    pub(super) delivery_timeout: Duration,
+    pub(super) codec: Codec,
+    pub(super) listener: Option<Listener>,
+}
+
+/// Who is told about batches.
+#[derive(Clone)]
+pub(super) struct Listener(pub(super) Arc<dyn Fn(&BatchOutcome) + Send + Sync>);
+
+impl fmt::Debug for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Listener(..)")
+    }
+}
+
+/// What became of one batch.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct BatchOutcome {
+    /// The partition.
+    pub topic_partition: TopicPartition,
+    /// How many records the batch has.
+    pub records: u32,
+    /// The offset of its first record, if the broker told it; or why it failed, where
+    /// [`possibly_written`](Error::possibly_written) says whether it may be there all the same.
+    pub base_offset: Result<Option<i64>, Error>,
+}
+
+impl WriteOptions {
+    /// The defaults.
+    pub fn new() -> Self {
+        Self {
+            batch_bytes: 64 << 10,
+            request_bytes: 1 << 20,
+            memory: 32 << 20,
+            linger: Duration::from_millis(5),
+            delivery_timeout: Duration::from_secs(120),
+            codec: Codec::Uncompressed,
+            listener: None,
+        }
+    }
+
+    /// Sets how large a batch grows before it is sent, in bytes before compression. Default
+    /// 64 KiB; from 1 KiB to 16 MiB, others are moved to the nearest. Topics refuse batches beyond their
+    /// `max.message.bytes`, by default 1 MiB. A larger record is a batch of its own.
+    #[must_use]
+    pub fn with_batch_bytes(mut self, bytes: usize) -> Self {
+        self.batch_bytes = bytes.clamp(1 << 10, 16 << 20);
+        self
+    }
+
+    /// Sets the memory for records that are not acknowledged yet, in bytes. Default 32 MiB; at
+    /// least 64 KiB. Each partition with unsent records takes one whole batch of it. When it is
+    /// taken, [`send`](crate::TopicWriter::send) waits. No record can be larger.
+    #[must_use]
+    pub fn with_memory(mut self, bytes: usize) -> Self {
+        self.memory = bytes.max(64 << 10);
+        self
+    }
+
+    /// Sets how long a record waits for others to fill its batch. Default 5 ms, at most a minute.
+    #[must_use]
+    pub fn with_linger(mut self, linger: Duration) -> Self {
+        self.linger = linger.min(Duration::from_secs(60));
+        self
+    }
+
+    /// Sets for how long a record is tried to be delivered, from when its batch was opened.
+    /// Default 2 min; from 1 s to a day. A request that is under way then is still waited for.
+    #[must_use]
+    pub fn with_delivery_timeout(mut self, timeout: Duration) -> Self {
+        self.delivery_timeout = timeout.clamp(Duration::from_secs(1), Duration::from_secs(24 * 3600));
+        self
+    }
+
+    /// Sets how batches are packed (`compression.type`). Default: not at all.
+    #[must_use]
+    pub fn with_codec(mut self, codec: Codec) -> Self {
+        self.codec = codec;
+        self
+    }
+
+    /// Calls `listener` with what became of each batch. It runs in the task that writes: let it
+    /// be quick, and not block.
+    #[must_use]
+    pub fn with_batch_listener(mut self, listener: impl Fn(&BatchOutcome) + Send + Sync + 'static) -> Self {
+        self.listener = Some(Listener(Arc::new(listener)));
+        self
+    }
+}
+
+impl Default for WriteOptions {
+    fn default() -> Self {
+        Self::new()
+    }
+}
