@@ -98,7 +98,7 @@ async fn reads_what_java_wrote_plain_and_packed() {
     within(PATIENCE, "the test", async {
         let fields =
             ["partitions=6", "replicas=1", "count=20000", "key_bytes=12", "null_value_every=7", "headers=2"];
-        for codec in ["none", "lz4"] {
+        for codec in ["none", "gzip", "snappy", "lz4", "zstd"] {
             let codec_option = format!("codec={codec}");
             let produce = [&fields[..], &[codec_option.as_str()]].concat();
             compare(&lab, &format!("reader-{codec}"), &produce, &[COMMITTED]).await;
