@@ -38,7 +38,9 @@ fn every_record_is_read_once_by_executors_that_never_ask_a_kdc() {
     assert_eq!(row(&table, "records read once"), (None, 120_001));
     assert_eq!(row(&table, "records missing"), (None, 0));
     assert_eq!(row(&table, "records read again"), (None, 0));
-    assert_eq!(row(&table, "requests to the KDC").1, 0);
+    // Two for the ticket-granting ticket, one for the brokers' service; none by executors.
+    let (by_driver, by_executors) = row(&table, "requests to the KDC");
+    assert!(by_driver >= Some(3) && by_executors == 0, "{table}");
     // Eight executors, three brokers: one connection for each pair. On a busy machine a session may
     // end before the next token is there; then there is one more, and no record less.
     let ((_, connections), (_, reconnects)) = (row(&table, "connections"), row(&table, "reconnects"));

@@ -17,7 +17,7 @@ use crate::executor::{Done, Executor};
 use crate::ledger::Ledger;
 use crate::life::{self, Clients};
 use crate::show::Show;
-use crate::stage::Stage;
+use crate::stage::{Embedded, Stage};
 use crate::table::{Table, Work};
 
 type Failure = Box<dyn Error + Send + Sync>;
@@ -70,7 +70,12 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<Ending, Failure> {
     let Some(table) = table else { return Ok(Ending::Interrupted) };
     let mut table = table?;
     (table.tokens_made, table.tokens_renewed) = (state.created, state.renewed);
-    table.driver = stage.embedded.as_ref().map(|brokers| rest(&brokers.counters(), &table.executors));
+    if let Some(servers) = &stage.embedded {
+        let kdc = servers.kdc.counters();
+        let requests = kdc.as_requests + kdc.tgs_requests;
+        table.executors.kdc_requests = requests.saturating_sub(servers.driver_at_kdc.connections());
+    }
+    table.driver = stage.embedded.as_ref().map(|servers| rest(servers, &table.executors));
     show.line(&format!("\n{table}"));
     Ok(if table.is_complete() { Ending::Complete } else { Ending::Incomplete })
 }
@@ -83,10 +88,11 @@ async fn give_back(keeper: RunningKeeper, show: &Show) {
     }
 }
 
-/// What the brokers counted and no executor did: driver and keeper.
-fn rest(all: &ottla_testkit::Counters, executors: &Work) -> Work {
+/// What the servers counted and no executor did: driver and keeper.
+fn rest(servers: &Embedded, executors: &Work) -> Work {
+    let all = servers.brokers.counters();
     Work {
-        kdc_requests: 0,
+        kdc_requests: servers.driver_at_kdc.connections(),
         connections: all.connections - executors.connections,
         logins: all.logins - executors.logins,
         reauthentications: all.reauthentications - executors.reauthentications,

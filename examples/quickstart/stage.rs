@@ -1,10 +1,14 @@
 //! Where the job runs: on brokers inside this process, or on a cluster that is there.
 
 use std::error::Error;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use ottla::{Config, Credentials, ScramMechanism, Security, Target, Tls};
+use ottla::{Config, Connect, Connecting, Credentials, Kerberos, Security, Target, TcpConnector, Tls};
+use ottla_testkit::kdc::{Account, Kdc};
 use ottla_testkit::{Protocol, Record};
+use tempfile::TempDir;
 
 use crate::arguments::{Arguments, Elsewhere};
 use crate::show::Show;
@@ -19,9 +23,37 @@ pub(crate) struct Stage {
     pub(crate) topic: String,
     /// How the driver has logged in, in words.
     pub(crate) login: &'static str,
-    /// The brokers, if they are in this process. They end with it.
-    pub(crate) embedded: Option<ottla_testkit::Cluster>,
+    /// The servers, if they are in this process. They end with it.
+    pub(crate) embedded: Option<Embedded>,
 }
+
+pub(crate) struct Embedded {
+    pub(crate) brokers: ottla_testkit::Cluster,
+    pub(crate) kdc: Kdc,
+    pub(crate) driver_at_kdc: Counted,
+    /// The driver's keytab and krb5.conf: all that is ever written to a disk.
+    _files: TempDir,
+}
+
+/// Connects by TCP, and counts how often: whatever reaches the KDC otherwise is not the driver's.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Counted(Arc<AtomicU64>);
+
+impl Counted {
+    pub(crate) fn connections(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Connect for Counted {
+    fn connect<'a>(&'a self, host: &'a str, port: u16) -> Connecting<'a> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Box::pin(async move { TcpConnector::new().connect(host, port).await })
+    }
+}
+
+const REALM: &str = "EXAMPLE.TEST";
+const DRIVER: &str = "driver@EXAMPLE.TEST";
 
 const PARTITIONS: u32 = 12;
 /// Bytes of a record's value.
@@ -42,31 +74,37 @@ impl Stage {
     }
 
     async fn embedded(records: u32, show: &Show) -> Result<Self, Failure> {
-        let cluster = ottla_testkit::Cluster::builder()
+        let kdc =
+            Kdc::builder().realm(REALM).account(Account::user(DRIVER, "driver-secret")).start_tcp().await?;
+        let (host, port) = kdc.address(REALM)?;
+        show.event("kdc", &format!("of {REALM} listens on {host}:{port}"));
+        let brokers = ottla_testkit::Cluster::builder()
             .brokers(3)
             .listener(Protocol::SaslSsl)
-            .user("alice", "alice-secret")
+            .kerberos(&kdc, REALM)
             .token_expiry(TOKEN_EXPIRY)
             .token_max_lifetime(TOKEN_MAX)
             .token_sweep(Duration::from_secs(1))
             .token_propagation(Duration::from_millis(80))
             .start_tcp()
             .await?;
-        let bootstrap = cluster.bootstrap(Protocol::SaslSsl)?;
+        let bootstrap = brokers.bootstrap(Protocol::SaslSsl)?;
         show.event("brokers", &format!("three listen with TLS on {bootstrap}"));
         let topic = "orders".to_owned();
-        fill(&cluster, &topic, records)?;
+        fill(&brokers, &topic, records)?;
         show.event("brokers", &format!("topic {topic} has {records} records in {PARTITIONS} partitions"));
-        let tls = Tls::builder().with_roots_pem(cluster.ca_pem().as_bytes()).build()?;
-        let alice = Credentials::Scram {
-            mechanism: ScramMechanism::Sha512,
-            user: "alice".to_owned(),
-            password: "alice-secret".into(),
-        };
-        let driver = Config::new(bootstrap.parse()?, Security::Tls(tls), alice);
+        let files = TempDir::new()?;
+        let (keytab, krb5_conf) = (files.path().join("driver.keytab"), files.path().join("krb5.conf"));
+        kdc.write_keytab(&keytab, &[DRIVER])?;
+        kdc.write_krb5_conf(&krb5_conf)?;
+        let tls = Tls::builder().with_roots_pem(brokers.ca_pem().as_bytes()).build()?;
+        let driver_at_kdc = Counted::default();
+        let keytab = Kerberos::keytab(DRIVER, keytab).with_krb5_conf(krb5_conf);
+        let keytab = keytab.with_kdc_connector(driver_at_kdc.clone());
+        let driver = Config::new(bootstrap.parse()?, Security::Tls(tls), Credentials::Kerberos(keytab));
         let target = Target::of(&driver);
-        let login = "logged in as alice by SCRAM (by keytab once there is an embedded KDC)";
-        Ok(Self { driver, target, topic, login, embedded: Some(cluster) })
+        let embedded = Some(Embedded { brokers, kdc, driver_at_kdc, _files: files });
+        Ok(Self { driver, target, topic, login: "logged in by keytab as driver@EXAMPLE.TEST", embedded })
     }
 
     fn elsewhere(elsewhere: &Elsewhere, show: &Show) -> Result<Self, Failure> {
