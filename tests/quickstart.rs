@@ -76,7 +76,9 @@ fn ctrl_c_deletes_the_token_and_ends_the_brokers() {
 #[test]
 fn help_says_how_and_a_wrong_command_is_refused() {
     let (help, _) = text(&quickstart(&["--help"]).output().unwrap());
-    for option in ["--brokers", "--config", "--topic", "--records", "--seconds", "NO_COLOR", "Ctrl-C"] {
+    for option in
+        ["--brokers", "--config", "--topic", "--resolve", "--records", "--seconds", "NO_COLOR", "Ctrl-C"]
+    {
         assert!(help.contains(option), "{option}: {help}");
     }
     for wrong in [&["--bogus"][..], &["--brokers", "localhost:1"], &["--executors", "0"], &["--records"]] {
@@ -102,10 +104,12 @@ async fn a_cluster_elsewhere_is_read_by_its_own_client_properties() {
          sasl.jaas.config={login} username=\"bob\" password=\"bob-secret\";\n"
     );
     std::fs::write(&file, properties).unwrap();
-    let brokers = cluster.bootstrap(Protocol::SaslPlaintext).unwrap();
+    // A name that only the command line knows.
+    let brokers = cluster.bootstrap(Protocol::SaslPlaintext).unwrap().replace("127.0.0.1", "mine.test");
     let arguments =
         ["--brokers", &brokers, "--config", file.to_str().unwrap(), "--topic", "mine", "--seconds", "1"];
     let mut command = quickstart(&arguments);
+    command.args(["--resolve", "mine.test=127.0.0.1"]);
     let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
     let (table, errors) = text(&output);
     assert!(output.status.success(), "{table}{errors}");

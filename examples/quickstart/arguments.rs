@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ partition of a topic with it while the token lives its life.
   --brokers ADDR    host:port of some brokers, separated by commas
   --config FILE     a Java client.properties: how to log in there, and as whom
   --topic T         the topic to read there, whole
+  --resolve NAME=ADDR  the address of a broker's name there; repeatable
 
 On a terminal it draws a bar for each partition; elsewhere it prints plain lines.
 NO_COLOR turns colours off. Ctrl-C deletes the token and ends.
@@ -30,6 +32,7 @@ pub(crate) struct Elsewhere {
     pub(crate) brokers: String,
     pub(crate) config: PathBuf,
     pub(crate) topic: String,
+    pub(crate) resolve: Vec<(String, IpAddr)>,
 }
 
 #[derive(Clone, Debug)]
@@ -45,7 +48,7 @@ impl Arguments {
     pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Self>, String> {
         let mut arguments =
             Self { executors: 8, pace: Duration::from_secs(12), records: 1_000_000, elsewhere: None };
-        let (mut brokers, mut config, mut topic) = (None, None, None);
+        let (mut brokers, mut config, mut topic, mut resolve) = (None, None, None, Vec::new());
         while let Some(word) = words.next() {
             if word == "--help" || word == "-h" {
                 return Ok(None);
@@ -58,16 +61,23 @@ impl Arguments {
                 "--brokers" => brokers = Some(value()?),
                 "--config" => config = Some(PathBuf::from(value()?)),
                 "--topic" => topic = Some(value()?),
+                "--resolve" => resolve.push(resolved(&value()?)?),
                 _ => return Err(format!("unknown argument {word}")),
             }
         }
         arguments.elsewhere = match (brokers, config, topic) {
-            (None, None, None) => None,
-            (Some(brokers), Some(config), Some(topic)) => Some(Elsewhere { brokers, config, topic }),
+            (None, None, None) if resolve.is_empty() => None,
+            (Some(brokers), Some(config), Some(topic)) => Some(Elsewhere { brokers, config, topic, resolve }),
             _ => return Err("--brokers, --config and --topic go together".to_owned()),
         };
         Ok(Some(arguments))
     }
+}
+
+fn resolved(text: &str) -> Result<(String, IpAddr), String> {
+    let parts =
+        text.split_once('=').and_then(|(name, address)| Some((name.to_owned(), address.parse().ok()?)));
+    parts.ok_or_else(|| format!("--resolve {text}: NAME=ADDRESS"))
 }
 
 fn number<T>(name: &str, text: &str, least: T, most: T) -> Result<T, String>

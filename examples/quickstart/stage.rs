@@ -115,6 +115,11 @@ impl Stage {
         for warning in warnings {
             show.event("driver", &format!("{}: {warning}", elsewhere.config.display()));
         }
+        let connector = elsewhere
+            .resolve
+            .iter()
+            .fold(TcpConnector::new(), |connector, (name, address)| connector.with_name(name, *address));
+        let driver = driver.with_connector(connector);
         let target = Target::of(&driver);
         let topic = elsewhere.topic.clone();
         Ok(Self { driver, target, topic, login: "logged in", embedded: None })
