@@ -4,6 +4,7 @@
 
 mod config;
 mod frame;
+mod java_texts;
 mod records;
 mod response;
 mod scram;
@@ -11,6 +12,7 @@ mod session;
 
 pub use config::{fuzz_jaas, fuzz_properties, fuzz_token_file};
 pub use frame::fuzz_frame;
+pub use java_texts::{JavaText, read_jaas, read_properties, written_jaas, written_properties};
 pub use records::{RecordWalk, fuzz_record_batch};
 pub use response::{apis, decode_response, fuzz_response, throttle_time, versions};
 pub use scram::{ScramLogin, fuzz_scram};

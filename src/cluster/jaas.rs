@@ -108,6 +108,12 @@ impl LoginModule {
         }
     }
 
+    /// All options, in the order of the line.
+    #[cfg(feature = "unstable-internals")]
+    pub(crate) fn options(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.options.iter().map(|(key, value)| (key.as_str(), value))
+    }
+
     /// The value of an option; the last one if there are several.
     pub(crate) fn option(&self, key: &str) -> Option<&Value> {
         self.options.iter().rfind(|(name, _)| name == key).map(|(_, value)| value)
