@@ -16,11 +16,15 @@ mod kerberos;
 mod login;
 mod moment;
 mod output;
+mod progress;
 mod read;
+mod sum;
 mod token;
+mod topic;
 mod topics;
 
 use std::process::ExitCode;
+use std::time::Instant;
 
 use arguments::{Arguments, Command};
 use clap::Parser;
@@ -51,6 +55,11 @@ async fn run(Arguments { access, command }: Arguments) -> Result<(), Failure> {
         Command::Kerberos(command) => interruptible(kerberos::run(&access, command)).await,
         Command::Completions { shell } => completions::print(shell),
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "how long it took is printed")]
+fn now() -> Instant {
+    Instant::now()
 }
 
 async fn interruptible(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {

@@ -8,31 +8,30 @@
 
 mod lines;
 mod plan;
-mod progress;
 mod sink;
-mod sum;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ottla::{Cluster, Decoder, IsolationLevel, Loss, OffsetRange, OnDataLoss};
 use serde_json::json;
 use tokio::task::JoinSet;
 
 use self::lines::Lines;
-use self::progress::Progress;
 use self::sink::Sink;
-use self::sum::Sum;
 use crate::arguments::Access;
 use crate::arguments::read::{Format, Isolation, ReadOptions};
 use crate::failure::{Exit, Failure, say};
+use crate::moment::End;
+use crate::progress::Progress;
+use crate::sum::Sum;
 use crate::{login, output};
 
 /// How long output that nobody takes holds up an end by Ctrl-C.
 const LAST_WRITES: Duration = Duration::from_secs(1);
 
 pub(crate) async fn run(access: &Access, options: ReadOptions) -> Result<(), Failure> {
-    let started = now();
+    let started = crate::now();
     let sum = Arc::new(Sum::default());
     let (sink, written) = Sink::start();
     let outcome = tokio::select! {
@@ -63,7 +62,8 @@ async fn read(
     let how = how(options, &text)?;
     let cluster = Cluster::connect(config.clone()).await?;
     let ranges = plan::ranges(&cluster, options, how.isolation_level()).await?;
-    let _progress = Progress::begin(options, &ranges, sum);
+    let length = (options.to != End::Never).then(|| ranges.iter().map(length).sum());
+    let _progress = Progress::begin(length, options.format != Format::Count, sum);
     let mut readers = JoinSet::new();
     for (n, ranges) in plan::shares(ranges, options.executors.into()).into_iter().enumerate() {
         let cluster = if n == 0 { Ok(cluster.clone()) } else { Err(config.clone()) };
@@ -107,6 +107,10 @@ impl Share {
     }
 }
 
+fn length(range: &OffsetRange) -> u64 {
+    u64::try_from(range.until.saturating_sub(range.from)).unwrap_or(0)
+}
+
 /// How to read: as the configuration says, unless the command line says something else.
 fn how(options: &ReadOptions, text: &[u8]) -> Result<ottla::ReadOptions, Failure> {
     let configured = ottla::ReadOptions::from_properties(text).map_err(ottla::Error::from)?;
@@ -132,9 +136,4 @@ fn told(losses: &[Loss]) -> Result<(), Failure> {
         0 => Ok(()),
         n => Err(Failure::new(Exit::DataLoss, format!("{n} ranges of records are no longer there"))),
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "how long it took is printed")]
-fn now() -> Instant {
-    Instant::now()
 }

@@ -6,9 +6,9 @@ use ottla::partition::Record;
 use ottla::{Chunk, Decoder};
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 
-use super::sum::Sum;
 use crate::arguments::read::Format;
 use crate::failure::Failure;
+use crate::sum::Sum;
 
 /// Prints the records of one reader.
 #[derive(Debug)]

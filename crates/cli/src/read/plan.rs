@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use ottla::ids::TopicPartition;
 use ottla::{Cluster, IsolationLevel, OffsetAt, OffsetRange};
@@ -10,10 +9,7 @@ use ottla::{Cluster, IsolationLevel, OffsetAt, OffsetRange};
 use crate::arguments::read::ReadOptions;
 use crate::failure::Failure;
 use crate::moment::{End, Start};
-
-/// A topic may have been made a moment ago, and be unknown to a broker yet.
-const YOUNG: Duration = Duration::from_secs(3);
-const PAUSE: Duration = Duration::from_millis(250);
+use crate::topic;
 
 /// The ranges that are not empty.
 pub(super) async fn ranges(
@@ -57,8 +53,8 @@ pub(super) fn shares(mut ranges: Vec<OffsetRange>, readers: usize) -> Vec<Vec<Of
 }
 
 async fn partitions(cluster: &Cluster, options: &ReadOptions) -> Result<Vec<TopicPartition>, Failure> {
+    let numbers = topic::partitions(cluster, &options.topic).await?;
     let topic: Arc<str> = Arc::from(options.topic.as_str());
-    let numbers = numbers(cluster, &topic).await?;
     let mut wanted = options.partition.clone();
     wanted.sort_unstable();
     wanted.dedup();
@@ -68,23 +64,6 @@ async fn partitions(cluster: &Cluster, options: &ReadOptions) -> Result<Vec<Topi
     }
     let chosen = if wanted.is_empty() { numbers } else { wanted };
     Ok(chosen.into_iter().map(|partition| TopicPartition::new(Arc::clone(&topic), partition)).collect())
-}
-
-async fn numbers(cluster: &Cluster, topic: &Arc<str>) -> Result<Vec<i32>, Failure> {
-    let mut waited = Duration::ZERO;
-    loop {
-        match cluster.describe_topics(std::slice::from_ref(topic)).await {
-            Ok(topics) => {
-                let partitions = topics.iter().flat_map(|topic| &topic.partitions);
-                return Ok(partitions.map(|partition| partition.partition).collect());
-            }
-            Err(error) if error.is_retriable() && waited < YOUNG => {
-                tokio::time::sleep(PAUSE).await;
-                waited += PAUSE;
-            }
-            Err(error) => return Err(error.into()),
-        }
-    }
 }
 
 /// Finds offsets of partitions.

@@ -1,37 +1,31 @@
-//! How far the reading is, on a terminal.
+//! How far the reading or writing is, on a terminal.
 
 use std::io::{self, IsTerminal};
 use std::sync::Arc;
 use std::time::Duration;
 
 use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use ottla::OffsetRange;
 use tokio::task::JoinHandle;
 
-use super::sum::Sum;
-use crate::arguments::read::{Format, ReadOptions};
-use crate::moment::End;
+use crate::sum::Sum;
 
 const TICK: Duration = Duration::from_millis(100);
 
-/// Shows how far the reading is until it is dropped; the line is then gone.
+/// Shows how far it is until it is dropped; the line is then gone.
 #[derive(Debug)]
-pub(super) struct Progress(Option<(ProgressBar, JoinHandle<()>)>);
+pub(crate) struct Progress(Option<(ProgressBar, JoinHandle<()>)>);
 
 impl Progress {
-    /// Shows nothing where standard error is no terminal, nor where the records come out on it too.
-    pub(super) fn begin(options: &ReadOptions, ranges: &[OffsetRange], sum: &Arc<Sum>) -> Self {
-        let mixed = options.format != Format::Count && io::stdout().is_terminal();
+    /// Begins to show it, of `length` offsets if the end is known. Shows nothing where standard
+    /// error is no terminal, nor where records come out on a terminal too.
+    pub(crate) fn begin(length: Option<u64>, records_come_out: bool, sum: &Arc<Sum>) -> Self {
+        let mixed = records_come_out && io::stdout().is_terminal();
         if mixed || !io::stderr().is_terminal() {
             return Self(None);
         }
-        let length: u64 = ranges
-            .iter()
-            .map(|range| u64::try_from(range.until.saturating_sub(range.from)).unwrap_or(0))
-            .sum();
-        let (length, template) = match options.to {
-            End::Never => (None, "{spinner} {msg}, {elapsed}"),
-            _ => (Some(length), "{bar:30} {percent:>3}% {msg}, {elapsed}, {eta} left"),
+        let template = match length {
+            None => "{spinner} {msg}, {elapsed}",
+            Some(_) => "{bar:30} {percent:>3}% {msg}, {elapsed}, {eta} left",
         };
         let bar = ProgressBar::with_draw_target(length, ProgressDrawTarget::stderr());
         // No colours, so NO_COLOR has nothing to take away.
