@@ -56,7 +56,9 @@ impl<'a> Iterator for Lines<'a> {
         let mut first = self.line;
         loop {
             let line = self.line;
+            let here = self.rest;
             let text = self.natural()?;
+            let whole = here.get(..here.len() - self.rest.len()).unwrap_or_default();
             // As in Java, a line of nothing but its backslash begins nothing.
             if joined.is_empty() {
                 first = line;
@@ -73,6 +75,10 @@ impl<'a> Iterator for Lines<'a> {
                 joined.reserve_exact(text.len() + more);
             }
             joined.push_str(text);
+            if joined.is_empty() && self.rest.is_empty() && whole.ends_with("\r\n") {
+                // A last line of a backslash alone is an empty entry to Java, but not with this end.
+                return None;
+            }
             if !continued || self.rest.is_empty() {
                 return Some(Line::Entry { line: first, text: joined });
             }

@@ -51,6 +51,10 @@ fn lines_that_end_in_an_odd_backslash_go_on() {
     is("k=v\\\n#w", "k", "v#w");
     is("k=v\\\\\n#w", "k", "v\\");
     is("\\\n#c\n\\\n\nk=v", "k", "v");
+    is("\\", "", "");
+    is("\\\n", "", "");
+    is("\\\r", "", "");
+    assert_eq!((read("\\\r\n"), read("\\\n \t")), (vec![], vec![]));
     assert_eq!(
         read("a=1\\\n\nb=2\rc=3"),
         [(1, "a".into(), "1".into()), (3, "b".into(), "2".into()), (4, "c".into(), "3".into())]
