@@ -4,6 +4,7 @@ pub(crate) mod kerberos;
 pub(crate) mod read;
 pub(crate) mod token;
 pub(crate) mod topics;
+pub(crate) mod write;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -61,6 +62,8 @@ pub(crate) enum Command {
     Token(token::TokenCommand),
     /// Read a topic, or count its records
     Read(read::ReadOptions),
+    /// Write lines, JSON or made-up records to a topic
+    Write(write::WriteOptions),
     /// List, create and delete topics
     #[command(subcommand)]
     Topics(topics::TopicsCommand),

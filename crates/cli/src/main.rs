@@ -1,7 +1,7 @@
 //! `ottla`: Kafka from a shell, with delegation tokens.
 //!
 //! ```text
-//!   arguments ──► input (files, checked) ──► login (Config, Cluster) ──► token · read · topics · kerberos
+//!   arguments ──► input (files, checked) ──► login (Config, Cluster) ──► token · read · write · topics · kerberos
 //!                                                                            │
 //!   exit code ◄── failure ◄──────────────────────────────────────────────────┴──► output
 //! ```
@@ -22,6 +22,7 @@ mod sum;
 mod token;
 mod topic;
 mod topics;
+mod write;
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -48,8 +49,9 @@ fn main() -> ExitCode {
 
 async fn run(Arguments { access, command }: Arguments) -> Result<(), Failure> {
     match command {
-        // Ends what it reads by itself, so that what was read is not lost.
+        // These two end by themselves, so that what was read is not lost.
         Command::Read(options) => read::run(&access, options).await,
+        Command::Write(options) => write::run(&access, options).await,
         Command::Token(command) => interruptible(token::run(&access, command)).await,
         Command::Topics(command) => interruptible(topics::run(&access, command)).await,
         Command::Kerberos(command) => interruptible(kerberos::run(&access, command)).await,

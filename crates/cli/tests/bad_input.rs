@@ -119,6 +119,8 @@ fn a_wrong_command_ends_with_2() {
     );
     assert!(usage(&["read", "--topic", "t", "--from", "yesterday"]).contains("--from"));
     assert!(usage(&["read", "--topic", "t", "--executors", "0"]).contains("--executors"));
+    assert!(usage(&["write", "--topic", "t", "--config", "-"]).contains("standard input cannot be both"));
+    assert!(usage(&["write", "--topic", "t", "--count", "5"]).contains("--size"));
     assert!(usage(&["topics", "list", "--resolve", "b1"]).contains("NAME=ADDRESS"));
     assert!(usage(&["token", "create", "--config", "a"]).contains("--out"));
     assert!(usage(&["token", "renew", "--config", "a"]).contains("--id"));
@@ -137,6 +139,7 @@ fn every_command_teaches_by_example() {
         "token renew",
         "token expire",
         "read",
+        "write",
         "topics list",
         "topics create",
         "topics delete",

@@ -20,7 +20,7 @@ use std::path::Path;
 use self::error::Error;
 pub(crate) use self::error::Fault;
 use self::keys::{Keys, Use};
-pub(crate) use self::keys::{bytes, with_keys};
+pub(crate) use self::keys::{bytes, millis, with_keys};
 use super::{Config, Security};
 use crate::cluster::properties::{MAX_BYTES, Properties};
 use crate::conn::credentials::Credentials;
@@ -37,8 +37,9 @@ impl Config {
     /// `sasl.jaas.config`, with a delegation token too (`tokenauth="true"`), with the keytab or
     /// the ticket cache of Java's `Krb5LoginModule`, `sasl.kerberos.service.name`, `client.id` and
     /// the common time-outs. Keys that are not, or that have no effect, come back as warnings.
-    /// Those of readers are left to
-    /// [`ReadOptions::from_properties`](crate::ReadOptions::from_properties).
+    /// Those of readers and writers are left to
+    /// [`ReadOptions::from_properties`](crate::ReadOptions::from_properties) and
+    /// [`WriteOptions::from_properties`](crate::WriteOptions::from_properties).
     ///
     /// The text is UTF-8 (Java takes it for ISO 8859-1: with other characters than ASCII, write
     /// `\uXXXX`). Files that it names are read, which blocks; their paths count from the working

@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::cluster::config::InvalidProperties;
+use crate::cluster::config::java::{Fault, bytes, millis, with_keys};
 use crate::error::Error;
 use crate::ids::TopicPartition;
 use crate::wire::records::Codec;
@@ -58,6 +60,34 @@ impl WriteOptions {
         }
     }
 
+    /// Reads the keys of a Java `client.properties` that say how to write: `batch.size`,
+    /// `buffer.memory`, `linger.ms`, `delivery.timeout.ms` and `compression.type`. All others are
+    /// left to [`Config::from_properties`](crate::Config::from_properties).
+    ///
+    /// # Errors
+    /// [`InvalidProperties`] names the line and the key, never the value.
+    pub fn from_properties(text: &[u8]) -> Result<Self, InvalidProperties> {
+        with_keys(text, |keys| {
+            let mut options = Self::new();
+            if let Some(size) = keys.read("batch.size", bytes)? {
+                options = options.with_batch_bytes(size);
+            }
+            if let Some(memory) = keys.read("buffer.memory", bytes)? {
+                options = options.with_memory(memory);
+            }
+            if let Some(linger) = keys.read("linger.ms", millis)? {
+                options = options.with_linger(linger);
+            }
+            if let Some(timeout) = keys.read("delivery.timeout.ms", millis)? {
+                options = options.with_delivery_timeout(timeout);
+            }
+            Ok(match keys.read("compression.type", codec)? {
+                Some(codec) => options.with_codec(codec),
+                None => options,
+            })
+        })
+    }
+
     /// Sets how large a batch grows before it is sent, in bytes before compression. Default
     /// 64 KiB; from 1 KiB to 16 MiB, others are moved to the nearest. Topics refuse batches beyond their
     /// `max.message.bytes`, by default 1 MiB. A larger record is a batch of its own.
@@ -110,5 +140,32 @@ impl WriteOptions {
 impl Default for WriteOptions {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+fn codec(name: &str) -> Result<Codec, Fault> {
+    let all = [Codec::Uncompressed, Codec::Gzip, Codec::Snappy, Codec::Lz4, Codec::Zstd];
+    let found = all.into_iter().find(|codec| codec.to_string() == name.to_ascii_lowercase());
+    found.ok_or(Fault::NotOneOf { allowed: "none, gzip, snappy, lz4 and zstd" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_javas_keys_of_producers() {
+        let text = b"batch.size=16384\nbuffer.memory=1048576\nlinger.ms=7\ndelivery.timeout.ms=9000\ncompression.type=zstd\n";
+        let read = WriteOptions::from_properties(text).unwrap();
+        assert_eq!((read.batch_bytes, read.memory, read.codec), (16_384, 1 << 20, Codec::Zstd));
+        assert_eq!((read.linger, read.delivery_timeout), (Duration::from_millis(7), Duration::from_secs(9)));
+        let default = WriteOptions::from_properties(b"").unwrap();
+        assert_eq!((default.batch_bytes, default.codec), (64 << 10, Codec::Uncompressed));
+        let error = |text: &[u8]| WriteOptions::from_properties(text).unwrap_err().to_string();
+        assert_eq!(
+            error(b"compression.type=brotli"),
+            "line 1, compression.type: it is one of none, gzip, snappy, lz4 and zstd"
+        );
+        assert_eq!(error(b"\nlinger.ms=soon"), "line 2, linger.ms: it is a number of milliseconds");
     }
 }

@@ -1,0 +1,134 @@
+//! `ottla write`: lines, or records that are made up, into a topic.
+//!
+//! ```text
+//!   standard input ──► lines (one thread) ──► record ──► writer ──► brokers
+//! ```
+
+mod lines;
+mod record;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ottla::{Cluster, NewRecord, TopicWriter};
+use serde_json::json;
+
+use self::lines::Lines;
+use self::record::OwnedRecord;
+use crate::arguments::Access;
+use crate::arguments::write::{Compression, WriteOptions};
+use crate::failure::{Exit, Failure};
+use crate::progress::Progress;
+use crate::sum::Sum;
+use crate::{login, output, topic};
+
+/// How long what was read already may take to be written after Ctrl-C.
+const LAST_WRITES: Duration = Duration::from_secs(5);
+
+pub(crate) async fn run(access: &Access, options: WriteOptions) -> Result<(), Failure> {
+    if reads_twice(access, &options) {
+        return Err(Failure::usage("standard input cannot be both the configuration and the records"));
+    }
+    let started = crate::now();
+    let login::Opened { config, text } = login::open(access)?;
+    let how = how(&options, &text)?;
+    let cluster = Cluster::connect(config).await?;
+    topic::partitions(&cluster, &options.topic).await?;
+    let taken = Arc::new(Sum::default());
+    let written = Arc::new(Sum::default());
+    let counted = Arc::clone(&written);
+    let writer = cluster.write(how.with_batch_listener(move |batch| {
+        if batch.base_offset.is_ok() {
+            counted.add(batch.records.into(), 0, batch.records.into());
+        }
+    }));
+    let topic = writer.topic(&options.topic).await?;
+    let progress = Progress::begin(options.count, false, &taken);
+    let read = tokio::select! {
+        read = send_all(&topic, &options, &taken) => read,
+        _ = tokio::signal::ctrl_c() => Err(Failure::interrupted()),
+    };
+    // What was taken is written, whatever came then.
+    let interrupted = read.as_ref().is_err_and(|failure| failure.exit == Exit::Interrupted);
+    let flushed = match interrupted {
+        false => writer.flush().await,
+        true => tokio::time::timeout(LAST_WRITES, writer.flush()).await.unwrap_or(Ok(())),
+    };
+    drop(progress);
+    let failure = read.and_then(|()| flushed.map_err(|error| failed(error, &taken, &written)));
+    if failure.is_ok() || interrupted {
+        let wall_s = (started.elapsed().as_secs_f64() * 1000.0).round() / 1000.0;
+        output::print_json(
+            &json!({ "records": written.records(), "bytes": taken.bytes(), "wall_s": wall_s }),
+        )?;
+    }
+    failure
+}
+
+fn reads_twice(access: &Access, options: &WriteOptions) -> bool {
+    let is_stdin =
+        |file: &Option<std::path::PathBuf>| file.as_ref().is_some_and(|file| file.as_os_str() == "-");
+    options.count.is_none() && (is_stdin(&access.config) || is_stdin(&access.token_file))
+}
+
+fn failed(error: ottla::Error, taken: &Sum, written: &Sum) -> Failure {
+    let (taken, written) = (taken.records(), written.records());
+    let doubt = if error.possibly_written() { ", and more may be" } else { "" };
+    Failure::from(error).while_at(format!("{written} of {taken} records are written{doubt}"))
+}
+
+/// How to write: as the configuration says, unless the command line says something else.
+fn how(options: &WriteOptions, text: &[u8]) -> Result<ottla::WriteOptions, Failure> {
+    let configured = ottla::WriteOptions::from_properties(text).map_err(ottla::Error::from)?;
+    let codec = match options.compression {
+        None => return Ok(configured),
+        Some(Compression::None) => ottla::Codec::Uncompressed,
+        Some(Compression::Gzip) => ottla::Codec::Gzip,
+        Some(Compression::Snappy) => ottla::Codec::Snappy,
+        Some(Compression::Lz4) => ottla::Codec::Lz4,
+        Some(Compression::Zstd) => ottla::Codec::Zstd,
+    };
+    Ok(configured.with_codec(codec))
+}
+
+async fn send_all(topic: &TopicWriter, options: &WriteOptions, taken: &Sum) -> Result<(), Failure> {
+    match options.count.zip(options.size) {
+        Some((count, size)) => send_made_up(topic, count, size, taken).await,
+        None => send_lines(topic, options, taken).await,
+    }
+}
+
+/// Values that count up, so that no two are alike and none packs to nothing.
+async fn send_made_up(topic: &TopicWriter, count: u64, size: u32, taken: &Sum) -> Result<(), Failure> {
+    let size = usize::try_from(size).unwrap_or(0);
+    let mut value = Vec::with_capacity(size + 32);
+    for number in 0..count {
+        value.clear();
+        let mut state = number.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        while value.len() < size {
+            state = (state ^ (state >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            value.extend_from_slice(format!("{state:016x}").as_bytes());
+        }
+        value.truncate(size);
+        topic.send(NewRecord::value(&value)).await?;
+        taken.add(1, size as u64, 1);
+    }
+    Ok(())
+}
+
+async fn send_lines(topic: &TopicWriter, options: &WriteOptions, taken: &Sum) -> Result<(), Failure> {
+    let mut lines = Lines::start();
+    let mut number = 0_u64;
+    while let Some(text) = lines.next().await? {
+        for line in text.split_inclusive(|&byte| byte == b'\n') {
+            number += 1;
+            let line = line.strip_suffix(b"\n").unwrap_or(line);
+            let record = OwnedRecord::read(line, options)
+                .map_err(|why| Failure::failed(format!("line {number} of standard input: {why}")))?;
+            let headers = record.headers();
+            topic.send(record.borrowed(&headers)).await?;
+            taken.add(1, record.len_bytes(), 1);
+        }
+    }
+    Ok(())
+}
