@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 use mit::Mit;
+use ottla_kerberos::ccache::CredentialCache;
 use ottla_kerberos::client::{
     Connect, ConnectFuture, DatagramFuture, Session, SessionConfig, Sockets, Source, Timeouts, WallClock,
 };
@@ -326,4 +327,25 @@ async fn a_diagnosis_of_a_failure_says_what_to_do() {
     assert_eq!(found.error.as_ref().and_then(|error| error.code()), Some(ErrorCode::PREAUTH_FAILED));
     assert!(found.tgt.is_none() && found.to_string().contains("what to do"), "{found}");
     assert!(!found.to_string().contains("sesame"), "{found}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn mits_tools_use_and_renew_the_ticket_of_our_login() {
+    let (mit, file) = realm("");
+    let (mut config, _) = config(&mit, keytab(&file));
+    config.options.renew_lifetime = Some(Duration::from_secs(2 * 86_400));
+    let found = within(Session::start(config).diagnose(Some(&kafka()))).await;
+    let mut cache = CredentialCache::new(principal(ALICE), None);
+    for grant in [&found.tgt, &found.ticket].into_iter().flatten() {
+        cache.insert(grant.as_ref().into());
+    }
+    let path = mit.path("ours");
+    cache.store(&path).unwrap_or_else(|error| panic!("{error}"));
+    let name = path.display().to_string();
+    let shown = mit.tool("klist", &["-e", "-c", &name], "");
+    assert!(shown.contains(KAFKA) && shown.contains("renew until"), "{shown}");
+    mit.add_principal("http/broker.test@SESSION.TEST", "service", "");
+    mit.tool("kvno", &["-c", &name, KAFKA, "http/broker.test@SESSION.TEST"], "");
+    mit.tool("kinit", &["-R", "-c", &name], "");
+    mit.tool("kvno", &["-c", &name, KAFKA], "");
 }

@@ -218,7 +218,7 @@ fn kdc_conf(dir: &Path, realm: &str, port: u16) -> String {
 }
 
 /// Finds a port of 127.0.0.1 that is free for TCP and for UDP.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     loop {
         let tcp = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let port = tcp.local_addr().unwrap().port();
