@@ -14,11 +14,11 @@ use everything::Everything;
 use ottla::ids::Principal;
 use ottla::secret::Secret;
 use ottla::{
-    Cluster, Config, Credentials, Error, NewToken, ScramMechanism, Target, Token, TokenFile, TokenSource,
+    AtShutdown, Cluster, Config, Credentials, Error, NewToken, ScramMechanism, Target, Token, TokenFile, TokenSource,
 };
 use ottla_lab::{Listener, Profile};
 use scanner::Scanner;
-use support::lab;
+use support::{embedded, lab};
 
 /// What a value prints, in every way.
 fn shown(value: &impl std::fmt::Debug) -> String {
@@ -117,11 +117,44 @@ async fn failures(lab: &ottla_lab::Cluster, admin: &Cluster, token: &Token) -> S
     printed
 }
 
+/// A keeper that makes, renews, replaces and deletes tokens, also when brokers fail. Gives the
+/// tokens that it had.
+async fn kept(printed: &mut String) -> Vec<Token> {
+    let second = Duration::from_secs(1);
+    let brokers = embedded::builder()
+        .brokers(1)
+        .token_expiry(4 * second)
+        .token_max_lifetime(7 * second)
+        .start_in_memory()
+        .unwrap();
+    let saved = std::env::temp_dir().join(format!("ottla-secrets-{}", std::process::id()));
+    let keeper = embedded::keeper(&brokers).with_saved_state(&saved);
+    *printed += &shown(&keeper);
+    let keeper = keeper.with_grace(second).start().await.unwrap();
+    let (mut source, mut tokens) = (keeper.source(), vec![(*keeper.source().current()).clone()]);
+    let client = embedded::executor(&brokers, keeper.source()).await.unwrap();
+    for code in [62, 66, -1] {
+        let fault = ottla_testkit::Fault::new(ottla_testkit::Action::Refuse(code));
+        brokers.faults().add(fault.on_api(ottla_testkit::ApiKey::RenewDelegationToken).after(1).times(1));
+    }
+    while tokens.len() < 4 {
+        let token = source.changed().await;
+        *printed += &[shown(&keeper), shown(&keeper.state()), shown(&client), shown(&token)].concat();
+        if tokens.last().is_some_and(|last| last.id() != token.id()) {
+            tokens.push((*token).clone());
+        }
+    }
+    *printed += &std::fs::read_to_string(&saved).unwrap();
+    keeper.shutdown(AtShutdown::Expire).await.unwrap();
+    tokens
+}
+
 #[tokio::test]
-async fn a_whole_token_flow_shows_no_secret_in_logs_nor_in_what_types_print() {
+async fn a20_a_whole_token_flow_shows_no_secret_in_logs_nor_in_what_types_print() {
     let everything = Everything::install();
     let mut printed = String::new();
-    let tokens = lab::in_time(flow(&mut printed)).await;
+    let mut tokens = lab::in_time(flow(&mut printed)).await;
+    tokens.extend(lab::in_time(kept(&mut printed)).await);
     let mut scanner = Scanner::default();
     for token in &tokens {
         scanner.look_for("hmac", token.secret_hmac().secret_bytes());

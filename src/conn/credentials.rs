@@ -128,6 +128,12 @@ impl TokenSource {
         }
     }
 
+    /// Whether there is a token that this clone has not had from [`TokenSource::changed`] yet.
+    /// Costs one load of a counter: cheap enough to ask before each piece of work.
+    pub fn has_changed(&self) -> bool {
+        matches!(&self.0, Source::Watched { reader, .. } if reader.has_changed().is_ok_and(|newer| newer))
+    }
+
     /// Waits until there is a token that this clone has not had from `changed` yet, and gives it.
     /// The token at the time of [`TokenSource::watched`] counts as had.
     ///

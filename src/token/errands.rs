@@ -22,6 +22,8 @@ use crate::time;
 
 /// An operation gets at least so long, however little is left of the token in use.
 const LEAST: Duration = Duration::from_secs(2);
+/// One try lasts no longer: when brokers are away it is the waits between tries that count.
+const ONE_TRY: Duration = Duration::from_secs(5);
 /// How long brokers get to learn of a renewal before it is handed out anyway: the token is good
 /// before and after.
 const SETTLING: Duration = Duration::from_secs(2);
@@ -303,7 +305,9 @@ impl Errands {
         if let Some(admin) = &self.admin {
             return Ok(admin.clone());
         }
-        let admin = self.bounded(Cluster::connect(self.keeper.admin.clone())).await?;
+        let config = self.keeper.admin.clone();
+        let deadline = config.deadline().min(ONE_TRY);
+        let admin = self.bounded(Cluster::connect(config.with_deadline(deadline))).await?;
         self.admin = Some(admin.clone());
         Ok(admin)
     }

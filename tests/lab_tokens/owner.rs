@@ -30,7 +30,7 @@ async fn alice_for_bob(lab: &ottla_lab::Cluster, new: NewToken) -> Token {
 }
 
 #[tokio::test]
-async fn with_the_acl_create_tokens_a_token_is_made_for_its_owner_and_its_requester_may_renew_it() {
+async fn a16_with_the_acl_create_tokens_a_token_is_made_for_its_owner_and_its_requester_may_renew_it() {
     lab::in_time(async {
         let cluster = lab::cluster(Profile::Default);
         let token = alice_for_bob(&cluster, NewToken::new().with_owner(Principal::user("bob"))).await;
@@ -51,9 +51,34 @@ async fn with_the_acl_create_tokens_a_token_is_made_for_its_owner_and_its_reques
     .await;
 }
 
+#[tokio::test]
+async fn a17_a_token_for_somebody_else_does_what_its_owner_may_and_its_requester_may_not() {
+    lab::in_time(async {
+        let cluster = lab::cluster(Profile::Default);
+        let topic = format!("bobs-{}", std::process::id());
+        cluster.admin(&["create-topic", &topic, "1", "1"]).unwrap();
+        for operation in ["READ", "DESCRIBE"] {
+            cluster.admin(&["allow", "User:bob", operation, "TOPIC", &topic]).unwrap();
+        }
+        let token = alice_for_bob(&cluster, NewToken::new().with_owner(Principal::user("bob"))).await;
+        lab::await_known(&cluster, &token);
+        let credentials = lab::token(ScramMechanism::Sha512, &token);
+        let executor = lab::connect(&cluster, Listener::SaslPlaintext, credentials).await.unwrap();
+        let (alice, bob) = (user(&cluster, "alice").await, user(&cluster, "bob").await);
+        while bob.partitions(&topic).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        assert_eq!(executor.partitions(&topic).await.unwrap().len(), 1);
+        let refused = ErrorKind::Broker(BrokerError::TOPIC_AUTHORIZATION_FAILED);
+        assert_eq!(alice.partitions(&topic).await.unwrap_err().kind(), refused);
+        alice.expire_delegation_token(&token, None).await.unwrap();
+    })
+    .await;
+}
+
 /// Why the client puts the requester among the renewers.
 #[tokio::test]
-async fn a_requester_that_is_no_renewer_sees_its_token_and_cannot_undo_it() {
+async fn a16_a_requester_that_is_no_renewer_sees_its_token_and_cannot_undo_it() {
     lab::in_time(async {
         let cluster = lab::cluster(Profile::Default);
         // Waits for the ACL.

@@ -32,7 +32,7 @@ async fn alice(lab: &ottla_lab::Cluster) -> Cluster {
 }
 
 #[tokio::test]
-async fn without_a_secret_key_the_broker_refuses_all_token_requests_by_61() {
+async fn a16_without_a_secret_key_the_broker_refuses_all_token_requests_by_61() {
     lab::in_time(async {
         let admin = alice(&lab::cluster(Profile::NoSecret)).await;
         let code = BrokerError::DELEGATION_TOKEN_AUTH_DISABLED;
@@ -44,7 +44,7 @@ async fn without_a_secret_key_the_broker_refuses_all_token_requests_by_61() {
 /// Tokens came to KRaft with the metadata version 3.6-IV2; brokers that are newer than their
 /// metadata offer the requests all the same.
 #[tokio::test]
-async fn with_an_old_metadata_version_the_broker_refuses_all_that_change_a_token_by_35() {
+async fn a16_with_an_old_metadata_version_the_broker_refuses_all_that_change_a_token_by_35() {
     lab::in_time(async {
         let admin = alice(&lab::cluster(Profile::OldMetadata)).await;
         let code = BrokerError::UNSUPPORTED_VERSION;
@@ -58,7 +58,7 @@ async fn with_an_old_metadata_version_the_broker_refuses_all_that_change_a_token
 }
 
 #[tokio::test]
-async fn renewing_and_expiring_an_unknown_token_is_refused_by_62() {
+async fn a16_renewing_and_expiring_an_unknown_token_is_refused_by_62() {
     lab::in_time(async {
         let admin = alice(&lab::cluster(Profile::Default)).await;
         let code = BrokerError::DELEGATION_TOKEN_NOT_FOUND;
@@ -71,7 +71,7 @@ async fn renewing_and_expiring_an_unknown_token_is_refused_by_62() {
 }
 
 #[tokio::test]
-async fn a_stranger_and_even_a_super_user_are_refused_by_63_until_listed_as_renewers() {
+async fn a16_a_stranger_and_even_a_super_user_are_refused_by_63_until_listed_as_renewers() {
     lab::in_time(async {
         let cluster = lab::cluster(Profile::Default);
         let owner = alice(&cluster).await;
@@ -99,7 +99,7 @@ async fn a_stranger_and_even_a_super_user_are_refused_by_63_until_listed_as_rene
 }
 
 #[tokio::test]
-async fn an_anonymous_connection_is_refused_by_64_with_and_without_tls() {
+async fn a16_an_anonymous_connection_is_refused_by_64_with_and_without_tls() {
     lab::in_time(async {
         let cluster = lab::cluster(Profile::Default);
         let code = BrokerError::DELEGATION_TOKEN_REQUEST_NOT_ALLOWED;
@@ -112,7 +112,7 @@ async fn an_anonymous_connection_is_refused_by_64_with_and_without_tls() {
 }
 
 #[tokio::test]
-async fn a_connection_made_by_a_token_is_refused_by_64_even_for_that_token() {
+async fn a16_a_connection_made_by_a_token_is_refused_by_64_even_for_that_token() {
     lab::in_time(async {
         let cluster = lab::cluster(Profile::Default);
         let admin = alice(&cluster).await;
@@ -128,7 +128,7 @@ async fn a_connection_made_by_a_token_is_refused_by_64_even_for_that_token() {
 }
 
 #[tokio::test]
-async fn a_token_for_somebody_else_is_refused_by_65_without_an_acl() {
+async fn a16_a_token_for_somebody_else_is_refused_by_65_without_an_acl() {
     lab::in_time(async {
         let cluster = lab::cluster(Profile::Default);
         let bob = lab::connect(&cluster, Listener::SaslPlaintext, lab::plain("bob")).await.unwrap();
@@ -141,7 +141,7 @@ async fn a_token_for_somebody_else_is_refused_by_65_without_an_acl() {
 
 /// To renew, the controller looks at the expiry before it looks at who asks; to expire, after.
 #[tokio::test]
-async fn an_expired_token_that_is_not_swept_is_refused_by_66_but_can_be_deleted() {
+async fn a16_an_expired_token_that_is_not_swept_is_refused_by_66_but_can_be_deleted() {
     lab::in_time(async {
         let cluster = lab::cluster(Profile::LongSweep);
         let owner = alice(&cluster).await;
@@ -181,7 +181,7 @@ fn from_a_file(token: &Token) -> Token {
 }
 
 #[tokio::test]
-async fn a_renewer_that_is_not_a_user_is_refused_by_67() {
+async fn a16_a_renewer_that_is_not_a_user_is_refused_by_67() {
     lab::in_time(async {
         let admin = alice(&lab::cluster(Profile::Default)).await;
         let new = NewToken::new().with_renewer(Principal::new("Group", "jobs"));
