@@ -16,7 +16,7 @@ fn main() {
 fn has_changed(bencher: Bencher<'_, '_>) {
     let Ok(token) = Token::new("id", Secret::from("h")) else { return };
     let (_writer, source) = TokenSource::watched(token);
-    bencher.counter(ItemsCount::new(CHECKS)).bench_local(|| {
-        (0..CHECKS).filter(|_| divan::black_box(&source).has_changed()).count()
-    });
+    bencher
+        .counter(ItemsCount::new(CHECKS))
+        .bench_local(|| (0..CHECKS).filter(|_| divan::black_box(&source).has_changed()).count());
 }

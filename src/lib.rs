@@ -41,6 +41,7 @@ pub use partition::{Codec, NewRecord, Receipt, TopicWriter, WriteOptions, Writer
 pub use sasl::scram::{NotAScramMechanism, ScramMechanism};
 pub use tls::{InvalidTls, Tls, TlsBuilder, TlsProvider};
 pub use token::file::{InvalidTokenFile, TokenFile};
+pub use token::followed::FollowedTokenFile;
 pub use token::keeper::{AtShutdown, RunningKeeper, TokenKeeper};
 pub use token::state::{KeeperState, KeeperStep};
 pub use token::target::{Target, secret_jaas_config, write_secret_file};

@@ -9,7 +9,8 @@ use std::time::{Duration, SystemTime};
 use ottla::ids::TopicPartition;
 use ottla::time::{Clock, Timestamp};
 use ottla::{
-    Cluster, Config, Connect, Connecting, Credentials, Error, ErrorKind, Kerberos, NewToken, Security, Stream,
+    Cluster, Config, Connect, Connecting, Credentials, Error, ErrorKind, Kerberos, NewToken, Security,
+    Stream, TokenKeeper,
 };
 use ottla_testkit::kdc::{Account, Kdc};
 use ottla_testkit::{BrokerId, ClusterBuilder};
@@ -179,4 +180,45 @@ async fn over_sockets_brokers_are_localhost_and_anybody_may_log_in() {
     let connected = Cluster::connect(config);
     support::within(Duration::from_secs(30), "a login over sockets", connected).await.unwrap();
     assert_eq!((kdc.counters().logins, brokers.counters().logins), (1, 1));
+}
+
+fn keeper(world: &World, driver: &Kerberos) -> TokenKeeper {
+    TokenKeeper::new(world.config(driver), embedded::target(&world.brokers))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a13_every_kdc_is_down_when_the_token_is_to_be_renewed() {
+    const HOUR: Duration = Duration::from_secs(3600);
+    let world = World::new(|brokers| brokers);
+    embedded::fill(&world.brokers, "orders", 3, 10);
+    let driver = Account::user(DRIVER, "driver-secret").with_ticket_lifetime(10 * HOUR);
+    world.kdc.put(driver).unwrap();
+    let keeper = keeper(&world, &world.driver(0)).start().await.unwrap();
+    let executor = embedded::executor(&world.brokers, keeper.source()).await.unwrap();
+    embedded::pass(18 * HOUR - HOUR / 60).await;
+    let id = keeper.state().token_id;
+    world.kdc.set_down(REALM, true);
+    for _ in 0..20 {
+        embedded::pass(HOUR / 60).await;
+        let seen = embedded::read_all(&executor, "orders").await.unwrap();
+        assert_eq!(seen, embedded::every_offset(3, 10));
+    }
+    let state = keeper.state();
+    assert!((3..=9).contains(&state.failures) && state.renewed == 0, "{state:?}");
+    assert_eq!(state.last_error.unwrap().kind(), ErrorKind::Connect);
+    world.kdc.set_down(REALM, false);
+    embedded::pass(HOUR / 6).await;
+    let state = keeper.state();
+    assert_eq!((state.token_id, state.renewed, state.created), (id, 1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a13_a_ticket_that_is_still_good_needs_no_kdc() {
+    const HOUR: Duration = Duration::from_secs(3600);
+    let world = World::new(|brokers| brokers.brokers(1).token_expiry(HOUR));
+    let keeper = keeper(&world, &world.driver(0)).start().await.unwrap();
+    world.kdc.set_down(REALM, true);
+    embedded::pass(5 * HOUR).await;
+    let state = keeper.state();
+    assert!(state.renewed >= 6 && state.failures == 0 && state.last_error.is_none(), "{state:?}");
 }

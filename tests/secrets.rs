@@ -14,7 +14,8 @@ use everything::Everything;
 use ottla::ids::Principal;
 use ottla::secret::Secret;
 use ottla::{
-    AtShutdown, Cluster, Config, Credentials, Error, NewToken, ScramMechanism, Target, Token, TokenFile, TokenSource,
+    AtShutdown, Cluster, Config, Credentials, Error, NewToken, ScramMechanism, Target, Token, TokenFile,
+    TokenSource,
 };
 use ottla_lab::{Listener, Profile};
 use scanner::Scanner;

@@ -4,12 +4,11 @@
 use std::error::Error;
 use std::io::Read;
 use std::process::Stdio;
-use std::time::Duration;
 
 use ottla::ids::TopicPartition;
 use ottla::{
-    Bootstrap, Cluster, Config, Credentials, IsolationLevel, Kerberos, NewToken, OffsetAt, OffsetRange,
-    ScramMechanism, Security, Target, Tls, Token, TokenSource,
+    AtShutdown, Bootstrap, Cluster, Config, Credentials, IsolationLevel, Kerberos, OffsetAt, OffsetRange,
+    ScramMechanism, Security, Target, Tls, Token, TokenKeeper, TokenSource,
 };
 use ottla_lab::{Listener, Profile, Tally};
 use tokio::io::AsyncReadExt;
@@ -22,9 +21,6 @@ use crate::message::Message;
 use crate::report::Report;
 
 type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
-
-/// How long the brokers may take to learn of a new token.
-const READINESS: Duration = Duration::from_secs(20);
 
 /// What there is to read, and how.
 struct Job {
@@ -44,18 +40,21 @@ pub(crate) async fn run(mut arguments: Arguments) -> Outcome<()> {
             job
         }
     };
-    let driver = Cluster::connect(job.admin.clone().with_connector(connector(&arguments.resolve))).await?;
-    println!("driver: logged in");
-    let token = driver.create_delegation_token(NewToken::new()).await?;
-    println!("driver: made token {} of {}", token.id(), owner(&token));
-    let outcome = fan_out(&arguments, &job, &driver, &token).await;
-    driver.expire_delegation_token(&token, None).await?;
+    let admin = job.admin.clone().with_connector(connector(&arguments.resolve));
+    let target = job.target.clone().with_connector(connector(&arguments.resolve));
+    // It is handed out when every broker of the target takes it.
+    let keeper = TokenKeeper::new(admin, target).start().await?;
+    let token = keeper.source().current();
+    let readiness = keeper.state().readiness;
+    println!("driver: token {} of {}, taken by all brokers after {readiness:.2?}", token.id(), owner(&token));
+    let outcome = fan_out(&arguments, &job, &token).await;
+    keeper.shutdown(AtShutdown::Expire).await?;
     println!("driver: token {} is deleted", token.id());
     outcome
 }
 
-async fn fan_out(arguments: &Arguments, job: &Job, driver: &Cluster, token: &Token) -> Outcome<()> {
-    let ranges = ready(arguments, job, token).await?;
+async fn fan_out(arguments: &Arguments, job: &Job, token: &Token) -> Outcome<()> {
+    let ranges = ranges(arguments, job, token).await?;
     let expected: i64 = ranges.iter().map(|range| range.until - range.from).sum();
     println!("driver: {} partitions, {expected} offsets", ranges.len());
     let executors = arguments.executors.min(ranges.len().max(1));
@@ -73,10 +72,9 @@ async fn fan_out(arguments: &Arguments, job: &Job, driver: &Cluster, token: &Tok
     while let Some(report) = running.join_next().await {
         total.add(&report??);
     }
-    let statistics = driver.statistics();
     println!("executors: {} records in {:.2?}", total.tally.count, started.elapsed());
-    println!("connections: driver {}, executors {}", statistics.connections, total.connections);
-    println!("logins: driver {}, executors {} by token", statistics.logins, total.logins);
+    println!("connections: executors {}", total.connections);
+    println!("logins: executors {} by token", total.logins);
     println!("requests: executors {}", total.requests);
     judge(job, &total, executors, expected)
 }
@@ -100,21 +98,7 @@ fn judge(job: &Job, total: &Report, executors: usize, expected: i64) -> Outcome<
     Ok(())
 }
 
-/// Waits until the token is known at the target, and finds the ranges to read, with the token.
-async fn ready(arguments: &Arguments, job: &Job, token: &Token) -> Outcome<Vec<OffsetRange>> {
-    let deadline = tokio::time::Instant::now() + READINESS;
-    loop {
-        match ranges(arguments, job, token).await {
-            Ok(ranges) => return Ok(ranges),
-            // A token that is not known yet is refused as a wrong password is.
-            Err(error) if error.needs_new_credentials() && tokio::time::Instant::now() < deadline => {
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-            Err(error) => return Err(error.into()),
-        }
-    }
-}
-
+/// Finds the ranges to read, with the token.
 async fn ranges(arguments: &Arguments, job: &Job, token: &Token) -> Result<Vec<OffsetRange>, ottla::Error> {
     let config = job.target.config(TokenSource::fixed(token.clone()));
     let cluster = Cluster::connect(config.with_connector(connector(&arguments.resolve))).await?;

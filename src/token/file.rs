@@ -85,6 +85,14 @@ pub(crate) enum Error {
     Missing { key: &'static str },
     /// The comments are about another token than the one that logs in.
     OtherToken { line: usize },
+    /// The file cannot be read.
+    Unreadable { kind: std::io::ErrorKind },
+    /// Others than its owner may write the file.
+    Writable { mode: u32 },
+    /// None of the bootstrap servers is one of the file that was there before.
+    OtherCluster,
+    /// The token is older than the one that was there before.
+    Older,
 }
 
 impl fmt::Display for Error {
@@ -103,6 +111,12 @@ impl fmt::Display for Error {
             Self::OtherToken { line } => {
                 write!(f, "line {line}: the comments are about another token than the one that logs in")
             }
+            Self::Unreadable { kind } => write!(f, "the token file cannot be read: {kind}"),
+            Self::Writable { mode } => {
+                write!(f, "others than its owner may write the token file, mode {mode:o}: make it 600")
+            }
+            Self::OtherCluster => f.write_str("the token file is of another cluster than before"),
+            Self::Older => f.write_str("the token in the file is older than the one in use"),
         }
     }
 }
@@ -124,7 +138,7 @@ impl TokenFile {
         Ok(Self::read(text)?)
     }
 
-    fn read(text: &[u8]) -> Result<Self, Error> {
+    pub(super) fn read(text: &[u8]) -> Result<Self, Error> {
         if text.len() > MAX_BYTES {
             return Err(Error::TooLarge { max: MAX_BYTES });
         }
@@ -167,6 +181,11 @@ impl TokenFile {
     /// The token; its life is known if the file was made by this library.
     pub fn token(&self) -> &Token {
         &self.token
+    }
+
+    /// The servers of the target.
+    pub(super) fn bootstrap(&self) -> &Bootstrap {
+        self.draft.config().bootstrap()
     }
 
     /// The mechanism to log in by.

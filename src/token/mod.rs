@@ -3,11 +3,13 @@
 
 mod errands;
 pub(crate) mod file;
+pub(crate) mod followed;
 mod gate;
 pub(crate) mod keeper;
 pub(crate) mod lifecycle;
 mod readiness;
 mod saved;
+mod sighting;
 pub(crate) mod state;
 pub(crate) mod target;
 mod work;

@@ -65,12 +65,12 @@ async fn a17_a_token_for_somebody_else_does_what_its_owner_may_and_its_requester
         let credentials = lab::token(ScramMechanism::Sha512, &token);
         let executor = lab::connect(&cluster, Listener::SaslPlaintext, credentials).await.unwrap();
         let (alice, bob) = (user(&cluster, "alice").await, user(&cluster, "bob").await);
-        while bob.partitions(&topic).await.is_err() {
+        while bob.partitions(topic.as_str()).await.is_err() {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        assert_eq!(executor.partitions(&topic).await.unwrap().len(), 1);
+        assert_eq!(executor.partitions(topic.as_str()).await.unwrap().len(), 1);
         let refused = ErrorKind::Broker(BrokerError::TOPIC_AUTHORIZATION_FAILED);
-        assert_eq!(alice.partitions(&topic).await.unwrap_err().kind(), refused);
+        assert_eq!(alice.partitions(topic.as_str()).await.unwrap_err().kind(), refused);
         alice.expire_delegation_token(&token, None).await.unwrap();
     })
     .await;
