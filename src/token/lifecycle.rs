@@ -209,7 +209,9 @@ impl Lifecycle {
     }
 
     fn want_another(&mut self, now: Instant) {
-        let cool = self.replaced_refused.map_or(now, |last| last + COOLDOWN);
+        // A token that lives for less than that cannot wait for so long.
+        let cooldown = self.period().map_or(COOLDOWN, |period| period.min(COOLDOWN));
+        let cool = self.replaced_refused.map_or(now, |last| last + cooldown);
         self.wanted_from = Some(now.max(cool));
     }
 
