@@ -46,7 +46,10 @@ pub(crate) async fn run(mut arguments: Arguments) -> Outcome<()> {
     let keeper = TokenKeeper::new(admin, target).start().await?;
     let token = keeper.source().current();
     let readiness = keeper.state().readiness;
+    let admin = keeper.state().admin;
     println!("driver: token {} of {}, taken by all brokers after {readiness:.2?}", token.id(), owner(&token));
+    println!("connections: driver {}", admin.connections);
+    println!("logins: driver {}, by what must not travel", admin.logins);
     let outcome = fan_out(&arguments, &job, &token).await;
     keeper.shutdown(AtShutdown::Expire).await?;
     println!("driver: token {} is deleted", token.id());

@@ -372,6 +372,7 @@ impl Errands {
             created: self.created,
             renewed: self.renewed,
             alive: self.life.alive().len(),
+            admin: self.admin.as_ref().map(Cluster::statistics).unwrap_or_default(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::conn::counters::Statistics;
 use crate::conn::token::TokenEpoch;
 use crate::error::Error;
 use crate::metrics;
@@ -54,6 +55,8 @@ pub struct KeeperState {
     pub renewed: u64,
     /// How many tokens may be alive, the one in use among them.
     pub alive: usize,
+    /// What the admin's present connections did; they are made anew after failures.
+    pub admin: Statistics,
 }
 
 /// A state at its moments.
@@ -73,6 +76,7 @@ pub(super) struct Snapshot {
     pub(super) created: u64,
     pub(super) renewed: u64,
     pub(super) alive: usize,
+    pub(super) admin: Statistics,
 }
 
 impl Snapshot {
@@ -100,6 +104,7 @@ impl Snapshot {
             created: self.created,
             renewed: self.renewed,
             alive: self.alive,
+            admin: self.admin.clone(),
         }
     }
 }
