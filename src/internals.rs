@@ -10,6 +10,7 @@ mod response;
 mod scram;
 mod session;
 
+pub use crate::partition::writer::gathering::Gathering;
 pub use config::{fuzz_jaas, fuzz_properties, fuzz_token_file};
 pub use frame::fuzz_frame;
 pub use java_texts::{JavaText, read_jaas, read_properties, written_jaas, written_properties};

@@ -11,6 +11,8 @@ mod batch;
 mod completion;
 mod courier;
 mod dispatcher;
+#[cfg(feature = "unstable-internals")]
+pub(crate) mod gathering;
 mod options;
 mod outbox;
 mod partitioner;
@@ -20,6 +22,7 @@ mod verdict;
 use std::collections::HashMap;
 use std::fmt;
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
@@ -55,7 +58,13 @@ impl Cluster {
     /// ```
     pub fn write(&self, options: WriteOptions) -> Writer {
         let accumulator = Mutex::new(Accumulator::new(&options));
-        let shared = Shared { accumulator, wake: Notify::new(), changed: Notify::new(), options };
+        let shared = Shared {
+            accumulator,
+            wake: Notify::new(),
+            changed: Notify::new(),
+            turn_due: AtomicBool::new(false),
+            options,
+        };
         let (topics, task) = (Mutex::default(), Mutex::default());
         Writer(Arc::new(Inner { cluster: self.clone(), shared: Arc::new(shared), topics, task }))
     }
@@ -85,6 +94,8 @@ struct Shared {
     wake: Notify,
     /// A batch was resolved.
     changed: Notify,
+    /// The task was woken and should get its turn, so that it finds the batch in the cache.
+    turn_due: AtomicBool,
     options: WriteOptions,
 }
 
@@ -210,6 +221,10 @@ impl TopicWriter {
     /// A dropped call has taken nothing.
     #[inline]
     pub async fn send(&self, record: NewRecord<'_>) -> Result<(), Error> {
+        if self.inner.shared.turn_due.load(Ordering::Relaxed) {
+            self.inner.shared.turn_due.store(false, Ordering::Relaxed);
+            tokio::task::yield_now().await;
+        }
         match self.push(&record, false)? {
             Some(_) => Ok(()),
             None => self.push_later(record, false).await.map(drop),
@@ -253,6 +268,7 @@ impl TopicWriter {
             Pushed::Full { wake } => (None, wake),
         };
         if wake {
+            self.inner.shared.turn_due.store(true, Ordering::Relaxed);
             self.inner.shared.wake.notify_one();
         }
         Ok(taken)

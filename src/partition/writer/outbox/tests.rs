@@ -1,1 +1,192 @@
+use super::*;
+use crate::partition::writer::batch::Place;
+use crate::time::now;
+use crate::wire::error_code::ErrorCode;
+use crate::wire::records::{Codec, Compressor, NewRecord};
 
+const ID: i64 = 7;
+
+fn outbox() -> Outbox {
+    Outbox::new(Some(Producer { id: ID, epoch: 0 }))
+}
+
+/// A batch of so many records.
+fn batch(serial: u64, count: i32, opened: Instant) -> Batch {
+    let mut batch = Batch::open(Place { topic: 0, partition: 0 }, serial, opened, Vec::new(), 100);
+    for _ in 0..count {
+        batch.push(&NewRecord::value("v"), 0, false);
+    }
+    batch.pack(Codec::Uncompressed, &mut Compressor::default(), Vec::new()).unwrap();
+    batch
+}
+
+/// Sends a batch, and gives the epoch and the sequence that it went by.
+fn send(outbox: &mut Outbox, mut batch: Batch) -> (i16, i32) {
+    let stamp = outbox.stamp(&batch).unwrap();
+    batch.stamped(stamp);
+    outbox.on_sent(batch);
+    (stamp.producer_epoch, stamp.base_sequence)
+}
+
+fn send_waiting(outbox: &mut Outbox) -> (u64, (i16, i32)) {
+    let batch = outbox.take_waiting().unwrap();
+    let serial = batch.serial;
+    (serial, send(outbox, batch))
+}
+
+fn refused(code: i16) -> Error {
+    Error::broker(ErrorCode(code))
+}
+
+/// Takes a verdict, and gives the serials of what it resolved, with whether they were written.
+fn judge(outbox: &mut Outbox, serial: u64, verdict: Verdict) -> Vec<(u64, bool)> {
+    let resolved = outbox.on_verdict(serial, verdict, now(), |_| Duration::ZERO);
+    resolved.into_iter().map(|one| (one.batch.serial, one.outcome.is_ok())).collect()
+}
+
+/// An outbox with batches 1 to `last` of 10 records in flight, after a first one that was taken.
+fn in_flight(last: u64) -> Outbox {
+    let mut outbox = outbox();
+    send(&mut outbox, batch(0, 10, now()));
+    judge(&mut outbox, 0, Verdict::Written);
+    (1..=last).for_each(|serial| {
+        send(&mut outbox, batch(serial, 10, now()));
+    });
+    outbox
+}
+
+#[test]
+fn the_first_batch_goes_alone_and_then_five_at_a_time() {
+    let mut outbox = outbox();
+    assert!(outbox.may_send(now()));
+    assert_eq!(send(&mut outbox, batch(0, 3, now())), (0, 0));
+    assert!(!outbox.may_send(now()));
+    assert_eq!(judge(&mut outbox, 0, Verdict::Written), [(0, true)]);
+    for serial in 1..=5 {
+        assert!(outbox.may_send(now()));
+        let sequence = 3 + 10 * (i32::try_from(serial).unwrap() - 1);
+        assert_eq!(send(&mut outbox, batch(serial, 10, now())), (0, sequence));
+    }
+    assert!(!outbox.may_send(now()));
+}
+
+#[test]
+fn nothing_goes_out_without_a_producer() {
+    assert!(!Outbox::new(None).may_send(now()));
+}
+
+#[test]
+fn after_the_last_sequence_number_comes_the_first() {
+    let mut outbox = outbox();
+    outbox.next_sequence = i32::MAX - 2;
+    assert_eq!(send(&mut outbox, batch(0, 5, now())), (0, i32::MAX - 2));
+    assert_eq!(outbox.next_sequence, 2);
+}
+
+#[test]
+fn what_failed_is_sent_again_as_it_was_once_all_is_known() {
+    let mut outbox = in_flight(3);
+    assert_eq!(judge(&mut outbox, 1, Verdict::Again(refused(6))), []);
+    assert!(!outbox.may_send(now()) && outbox.waiting().is_none());
+    judge(&mut outbox, 2, Verdict::NewEpoch(refused(45)));
+    judge(&mut outbox, 3, Verdict::NewEpoch(refused(45)));
+    let again: Vec<_> = (0..3).map(|_| send_waiting(&mut outbox)).collect();
+    assert_eq!(again, [(1, (0, 10)), (2, (0, 20)), (3, (0, 30))]);
+}
+
+#[test]
+fn a_gap_before_the_first_begins_a_new_epoch() {
+    let mut outbox = in_flight(2);
+    judge(&mut outbox, 1, Verdict::NewEpoch(refused(45)));
+    judge(&mut outbox, 2, Verdict::NewEpoch(refused(45)));
+    assert_eq!(send_waiting(&mut outbox), (1, (1, 0)));
+    assert!(!outbox.may_send(now()), "the first of an epoch goes alone");
+    judge(&mut outbox, 1, Verdict::Written);
+    assert_eq!(send_waiting(&mut outbox), (2, (1, 10)));
+}
+
+#[test]
+fn a_batch_that_is_refused_for_good_leaves_a_gap_for_those_behind_it_only() {
+    let mut outbox = in_flight(3);
+    judge(&mut outbox, 1, Verdict::Again(refused(19)));
+    judge(&mut outbox, 2, Verdict::Fail(refused(10)));
+    assert_eq!(judge(&mut outbox, 3, Verdict::NewEpoch(refused(45))), [(2, false)]);
+    assert_eq!(send_waiting(&mut outbox), (1, (0, 10)));
+    assert!(!outbox.may_send(now()), "the next epoch waits for the last one");
+    judge(&mut outbox, 1, Verdict::Written);
+    assert_eq!(send_waiting(&mut outbox), (3, (1, 0)));
+}
+
+#[test]
+fn what_may_have_been_written_shares_the_fate_of_what_may_have_been_before_it() {
+    let mut outbox = in_flight(3);
+    let lost = || refused(13).possibly_written_if(true);
+    judge(&mut outbox, 1, Verdict::Fail(lost()));
+    judge(&mut outbox, 2, Verdict::Again(lost()));
+    let resolved = judge(&mut outbox, 3, Verdict::Again(refused(6)));
+    assert_eq!(resolved, [(1, false), (2, false)]);
+    assert_eq!(send_waiting(&mut outbox), (3, (1, 0)));
+}
+
+#[test]
+fn a_later_batch_that_was_taken_proves_the_one_whose_answer_was_lost() {
+    let mut outbox = in_flight(2);
+    judge(&mut outbox, 1, Verdict::Again(refused(13).possibly_written_if(true)));
+    assert_eq!(judge(&mut outbox, 2, Verdict::Written), [(1, true), (2, true)]);
+    assert!(outbox.is_idle());
+}
+
+#[test]
+fn a_broker_that_denies_what_it_may_have_taken_is_asked_again_and_then_believed() {
+    let mut outbox = in_flight(1);
+    judge(&mut outbox, 1, Verdict::Again(refused(13).possibly_written_if(true)));
+    for _ in 0..MOST_DOUBTS {
+        assert_eq!(send_waiting(&mut outbox), (1, (0, 10)));
+        assert_eq!(judge(&mut outbox, 1, Verdict::NewEpoch(refused(45))), []);
+    }
+    send_waiting(&mut outbox);
+    let resolved = outbox.on_verdict(1, Verdict::NewEpoch(refused(45)), now(), |_| Duration::ZERO);
+    assert!(resolved[0].outcome.as_ref().is_err_and(Error::possibly_written));
+    assert_eq!(send(&mut outbox, batch(2, 1, now())), (1, 0));
+}
+
+#[test]
+fn epochs_end_and_another_producer_is_needed_then() {
+    let mut outbox = Outbox::new(Some(Producer { id: ID, epoch: i16::MAX }));
+    send(&mut outbox, batch(0, 1, now()));
+    judge(&mut outbox, 0, Verdict::NewEpoch(refused(45)));
+    assert_eq!(outbox.producer, None);
+    outbox.producer = Some(Producer { id: 8, epoch: 0 });
+    assert_eq!(send_waiting(&mut outbox), (0, (0, 0)));
+}
+
+#[test]
+fn a_producer_that_is_not_known_is_replaced() {
+    let mut outbox = in_flight(1);
+    judge(&mut outbox, 1, Verdict::NewProducer(refused(49)));
+    assert!(outbox.producer.is_none() && !outbox.may_send(now()));
+}
+
+#[test]
+fn what_is_too_old_is_given_up_and_what_is_not_begins_an_epoch() {
+    let (old, young) = (now(), now() + Duration::from_secs(9));
+    let mut outbox = in_flight(0);
+    send(&mut outbox, batch(1, 10, old));
+    send(&mut outbox, batch(2, 10, young));
+    assert!(outbox.expire(young).is_empty(), "in flight");
+    judge(&mut outbox, 1, Verdict::Again(refused(19)));
+    judge(&mut outbox, 2, Verdict::Again(refused(45)));
+    let late = outbox.expire(young);
+    assert_eq!(late.len(), 1);
+    let error = late[0].outcome.as_ref().unwrap_err();
+    assert_eq!((error.kind(), error.possibly_written()), (ErrorKind::Timeout, false));
+    assert_eq!(send_waiting(&mut outbox), (2, (1, 0)));
+}
+
+#[test]
+fn a_wait_follows_each_failure() {
+    let mut outbox = in_flight(1);
+    let pause = |failures| Duration::from_secs(u64::from(failures));
+    outbox.on_verdict(1, Verdict::Again(refused(6)), now(), pause);
+    assert!(!outbox.may_send(now()) && outbox.may_send(now() + Duration::from_secs(2)));
+}
