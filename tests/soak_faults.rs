@@ -22,3 +22,8 @@ fn administration_is_done_once_or_says_why_not_and_works_when_the_faults_are_ove
 fn connections_log_in_again_or_say_why_not_and_work_when_the_faults_are_over() {
     run_all(Role::Reauthentication, SEEDS);
 }
+
+#[test]
+fn a_writer_writes_what_it_acknowledges_once_and_says_what_it_could_not() {
+    run_all(Role::Writer, SEEDS);
+}

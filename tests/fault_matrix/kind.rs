@@ -138,6 +138,7 @@ fn apis(role: Role) -> &'static [ApiKey] {
             ApiKey::ExpireDelegationToken,
         ],
         Role::Reauthentication => &[ApiKey::SaslHandshake, ApiKey::SaslAuthenticate],
+        Role::Writer => &[ApiKey::Produce, ApiKey::Produce, ApiKey::InitProducerId, ApiKey::Metadata],
     }
 }
 

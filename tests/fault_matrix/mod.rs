@@ -10,6 +10,7 @@ mod admin;
 mod kind;
 mod reader;
 mod reauthentication;
+mod writer;
 
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -26,6 +27,7 @@ pub(crate) enum Role {
     Reader,
     Admin,
     Reauthentication,
+    Writer,
 }
 
 /// No scenario lasts longer, by its own clock.
@@ -87,6 +89,7 @@ impl Scenario {
             Role::Reader => reader::play(&plan).await,
             Role::Admin => admin::play(&plan).await,
             Role::Reauthentication => reauthentication::play(&plan).await,
+            Role::Writer => writer::play(&plan).await,
         }
     }
 }
