@@ -132,6 +132,21 @@ fn what_java_wrote_is_counted_by_several_readers() {
 }
 
 #[test]
+fn what_is_written_here_is_read_by_java() {
+    let lab = Lab::of(Profile::Default);
+    let config = lab.config(Listener::Plaintext, &Login::Nobody);
+    let topic = format!("cli-write-{}", std::process::id());
+    lab.ottla(&["topics", "create", &topic, "--partitions", "3", "--config", &config]).succeeded();
+    let write = ["write", "--config", &config, "--topic", &topic, "--count", "20000", "--size", "100"];
+    let written = lab.ottla(&[&write[..], &["--compression", "zstd"]].concat());
+    assert_eq!(written.json()[0]["records"], 20_000, "{written:?}");
+    let consumed = lab.cluster.java_answer("Consume", &[&config, &format!("topic={topic}")]).unwrap();
+    let tally = ottla_lab::Tally::parse(&consumed).unwrap();
+    assert_eq!((tally.count, tally.value_bytes), (20_000, 2_000_000));
+    lab.ottla(&["topics", "delete", &topic, "--config", &config]).succeeded();
+}
+
+#[test]
 fn topics_are_made_listed_and_deleted_on_real_brokers() {
     let lab = Lab::of(Profile::Default);
     let config = lab.config(Listener::Plaintext, &Login::Nobody);
