@@ -110,8 +110,13 @@ impl Foreign {
         SessionConfig::new(Source::Keytab { principal, path }, Arc::new(conf))
     }
 
-    fn service(&self, host: &str) -> Acceptor {
-        Acceptor::mit(&self.mit, "kafka", host, &self.mit.path("service.keytab"))
+    /// The services that tickets are shown to: the JDK's and MIT's.
+    fn services(&self, host: &str) -> [Acceptor; 2] {
+        let keytab = self.mit.path("service.keytab");
+        [
+            Acceptor::java(&self.mit, self.realm, "kafka", host, &keytab),
+            Acceptor::mit(&self.mit, "kafka", host, &keytab),
+        ]
     }
 }
 
@@ -130,28 +135,28 @@ async fn ticket(config: SessionConfig, host: &str) -> ServiceTicket {
         .unwrap_or_else(|error| panic!("{error}: {}", error.fault()))
 }
 
-/// Shows a ticket to a service, with and without mutual authentication.
-fn show(acceptor: &Acceptor, ticket: &ServiceTicket, client: &str) {
-    for mutual in [true, false] {
+/// Shows a ticket to each service, with and without mutual authentication.
+fn show(services: &[Acceptor], ticket: &ServiceTicket, client: &str) {
+    for (service, mutual) in services.iter().flat_map(|service| [(service, true), (service, false)]) {
         let gss = GssOptions { mutual, ..GssOptions::default() };
         let options = SaslOptions { gss, ..SaslOptions::default() };
         let begun = SaslClient::begin(ticket.clone(), &options, &Seed::random().unwrap()).unwrap();
-        assert_eq!(acceptor.log_in(begun), Outcome::Accepted(client.to_owned()), "mutual {mutual}");
+        assert_eq!(service.log_in(begun), Outcome::Accepted(client.to_owned()), "mutual {mutual}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn heimdal_logs_in_keytabs_passwords_and_clients_with_wrong_clocks() {
     let kdc = Foreign::heimdal();
-    let acceptor = kdc.service("broker.h.test");
-    show(&acceptor, &ticket(kdc.config("alice"), "broker.h.test").await, "alice@H.TEST");
+    let services = kdc.services("broker.h.test");
+    show(&services, &ticket(kdc.config("alice"), "broker.h.test").await, "alice@H.TEST");
     let mut config = kdc.config("alice");
     config.clock = Arc::new(WrongClock(2000));
-    show(&acceptor, &ticket(config, "broker.h.test").await, "alice@H.TEST");
+    show(&services, &ticket(config, "broker.h.test").await, "alice@H.TEST");
     let mut config = kdc.config("alice");
     let secret = LongTermSecret::password("secret".to_owned());
     config.source = Source::Secret { principal: "alice@H.TEST".parse().unwrap(), secret };
-    show(&acceptor, &ticket(config, "broker.h.test").await, "alice@H.TEST");
+    show(&services, &ticket(config, "broker.h.test").await, "alice@H.TEST");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -185,14 +190,14 @@ async fn heimdal_gives_tickets_for_a_ticket_that_cannot_be_renewed_and_renews_on
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn active_directory_takes_names_in_utf_8_and_in_any_case_and_clocks_that_are_off() {
     let kdc = Foreign::samba();
-    let acceptor = kdc.service("broker.s.test");
+    let services = kdc.services("broker.s.test");
     let found = ticket(kdc.config("jürgen"), "broker.s.test").await;
     println!("a ticket of {} bytes, with a PAC", found.grant().ticket.as_bytes().len());
     assert!(found.grant().ticket.as_bytes().len() > 900);
-    show(&acceptor, &found, "jürgen@S.TEST");
+    show(&services, &found, "jürgen@S.TEST");
     let mut config = kdc.config("jürgen");
     config.clock = Arc::new(WrongClock(-4000));
-    show(&acceptor, &ticket(config, "broker.s.test").await, "jürgen@S.TEST");
+    show(&services, &ticket(config, "broker.s.test").await, "jürgen@S.TEST");
     // A service whose account was never told about AES.
     let weak = within(Session::start(kdc.config("jürgen")).diagnose(Some(&kafka("weak.s.test")))).await;
     let sealed = weak.ticket.as_ref().unwrap().ticket.enctype();
