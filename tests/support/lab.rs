@@ -56,10 +56,15 @@ pub(crate) async fn connect(
 
 /// Connects on the SSL listener with the lab's client certificate of `user`.
 pub(crate) async fn connect_by_certificate(lab: &ottla_lab::Cluster, user: &str) -> Result<Cluster, Error> {
+    Cluster::connect(certificate_config(lab, user)).await
+}
+
+/// How the SSL listener is reached with the lab's client certificate of `user`.
+pub(crate) fn certificate_config(lab: &ottla_lab::Cluster, user: &str) -> Config {
     let (certificate, key) = lab.certificate(user);
     let tls = Tls::builder().with_roots_file(lab.ca_pem_path()).with_identity_files(certificate, key).build();
     let security = Security::Tls(tls.expect("the lab's certificates"));
-    Cluster::connect(secured(lab, &lab.bootstrap(Listener::Ssl), security, Credentials::None)).await
+    secured(lab, &lab.bootstrap(Listener::Ssl), security, Credentials::None)
 }
 
 /// Blocks until every broker takes logins with a token, at most for [`PATIENCE`].
