@@ -9,8 +9,8 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use ottla::{
-    BrokerError, Cluster, Decoder, Error, ErrorKind, IsolationLevel, NewToken, OffsetAt, OffsetRange,
-    ReadOptions, ScramMechanism, Token,
+    BrokerError, Cluster, Decoder, Error, ErrorKind, IsolationLevel, NewRecord, NewToken, OffsetAt,
+    OffsetRange, ReadOptions, ScramMechanism, Token, WriteOptions,
 };
 use ottla_lab::{Listener, Login, OwnCluster, Profile, Tally, own_cluster_of_version, versions};
 use support::lab;
@@ -54,15 +54,23 @@ fn let_alice(cluster: &OwnCluster) {
     }
 }
 
-/// Writes with the token, by Java.
-fn write(cluster: &OwnCluster, token: &Token) -> Tally {
+/// Runs a Java program that logs in with the token; gives how many records it tells of.
+fn java(cluster: &OwnCluster, token: &Token, program: &str, options: &[&str]) -> u64 {
     let hmac = token.secret_password();
     let hmac = String::from_utf8(hmac.secret_bytes().to_vec()).unwrap();
     let login = Login::Token { id: token.id().to_owned(), hmac };
     let properties = cluster.client_properties_file(Listener::SaslSsl, &login).unwrap();
     let topic = format!("topic={TOPIC}");
-    let words = [properties.to_str().unwrap(), &topic, "count=5000", "partitions=3", "value_bytes=100"];
-    Tally::parse(&cluster.java_answer("Produce", &words).unwrap()).unwrap()
+    let words = [&[properties.to_str().unwrap(), &topic], options].concat();
+    Tally::parse(&cluster.java_answer(program, &words).unwrap()).unwrap().count
+}
+
+async fn write(executor: &Cluster, count: u64) -> Result<(), Error> {
+    let writer = executor.write(WriteOptions::new());
+    for n in 0..count {
+        writer.send(TOPIC, NewRecord::value(n.to_string().as_bytes())).await?;
+    }
+    writer.flush().await
 }
 
 async fn read(executor: &Cluster) -> Result<u64, Error> {
@@ -91,10 +99,13 @@ fn a_token_lives_its_life(version: &str) {
         let alice = lab::connect(&cluster, Listener::SaslSsl, lab::scram(mechanism, "alice")).await.unwrap();
         let token = alice.create_delegation_token(NewToken::new()).await.unwrap();
         lab::await_known(&cluster, &token);
-        let written = write(&cluster, &token);
+        let half = ["count=5000", "partitions=3", "value_bytes=100"];
+        assert_eq!(java(&cluster, &token, "Produce", &half), 5000);
         let credentials = lab::token(mechanism, &token);
         let executor = lab::connect(&cluster, Listener::SaslSsl, credentials).await.unwrap();
-        assert_eq!((read(&executor).await.unwrap(), written.count), (5000, 5000));
+        write(&executor, 5000).await.unwrap();
+        assert_eq!(read(&executor).await.unwrap(), 10_000);
+        assert_eq!(java(&cluster, &token, "Consume", &[]), 10_000);
         alice.renew_delegation_token(&token, None).await.unwrap();
         alice.expire_delegation_token(&token, None).await.unwrap();
         let gone = ErrorKind::Broker(BrokerError::DELEGATION_TOKEN_NOT_FOUND);
