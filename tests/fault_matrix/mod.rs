@@ -21,6 +21,31 @@ use std::time::Duration;
 use super::support::within;
 use kind::{Kind, Plan};
 
+/// A test of each role, with these seeds.
+macro_rules! every_role {
+    ($seeds:expr) => {
+        #[test]
+        fn a_reader_reads_every_offset_once_or_says_why_not() {
+            matrix::run_all(matrix::Role::Reader, $seeds);
+        }
+
+        #[test]
+        fn administration_is_done_once_or_says_why_not_and_works_when_the_faults_are_over() {
+            matrix::run_all(matrix::Role::Admin, $seeds);
+        }
+
+        #[test]
+        fn connections_log_in_again_or_say_why_not_and_work_when_the_faults_are_over() {
+            matrix::run_all(matrix::Role::Reauthentication, $seeds);
+        }
+
+        #[test]
+        fn a_writer_writes_what_it_acknowledges_once_and_says_what_it_could_not() {
+            matrix::run_all(matrix::Role::Writer, $seeds);
+        }
+    };
+}
+
 /// What a client does while things go wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
