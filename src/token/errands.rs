@@ -134,7 +134,7 @@ impl Errands {
             return Ok(());
         }
         let mut outcome = Ok(());
-        for token in self.life.alive() {
+        for token in self.life.alive(time::now()) {
             match self.delete(&token).await {
                 Ok(()) => self.life.on_expired(time::now(), token.id()),
                 Err(error) => outcome = Err(error),
@@ -371,7 +371,7 @@ impl Errands {
             readiness: self.readiness,
             created: self.created,
             renewed: self.renewed,
-            alive: self.life.alive().len(),
+            alive: self.life.alive(time::now()).len(),
             admin: self.admin.as_ref().map(Cluster::statistics).unwrap_or_default(),
         }
     }

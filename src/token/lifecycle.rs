@@ -272,10 +272,13 @@ impl Lifecycle {
         self.in_use.as_ref().map(|life| life.since)
     }
 
-    /// All tokens that may still be alive, the one in use first.
-    pub(crate) fn alive(&self) -> Vec<Arc<Token>> {
-        let lives = self.in_use.iter().chain(&self.fresh).map(|life| Arc::clone(&life.token));
-        lives.chain(self.retired.iter().map(|retired| Arc::clone(&retired.token))).collect()
+    /// All tokens that may still be alive, the one in use first. A dead one cannot be deleted: the
+    /// brokers may have swept it, and do not know it.
+    pub(crate) fn alive(&self, now: Instant) -> Vec<Arc<Token>> {
+        let lives = self.in_use.iter().chain(&self.fresh).filter(|life| life.may_be_alive(now));
+        let retired = self.retired.iter().filter(|retired| now < retired.end);
+        let lives = lives.map(|life| Arc::clone(&life.token));
+        lives.chain(retired.map(|retired| Arc::clone(&retired.token))).collect()
     }
 
     /// How often in a row making or renewing failed.

@@ -74,6 +74,11 @@ impl Life {
         !self.exhausted && gain >= self.period / LEAST_GAIN && !gain.is_zero()
     }
 
+    /// Whether the brokers may still know the token.
+    pub(crate) fn may_be_alive(&self, now: Instant) -> bool {
+        self.at_least || now < self.end
+    }
+
     /// A renewal moved the end to `expires`.
     pub(crate) fn renew(&mut self, now: Instant, expires: Timestamp) {
         let old = self.known.expires;
