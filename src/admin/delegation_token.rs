@@ -7,7 +7,7 @@ use crate::conn::credentials::Credentials;
 use crate::conn::token::{Token, TokenLife};
 use crate::error::{BrokerError, Error, ErrorKind};
 use crate::ids::Principal;
-use crate::time::{self, Timestamp};
+use crate::time::{self, Clock, SystemClock, Timestamp};
 use crate::wire::codec::Request;
 use crate::wire::codec::create_delegation_token::CreateDelegationTokenRequest;
 use crate::wire::codec::describe_delegation_token::DescribeDelegationTokenRequest;
@@ -200,6 +200,7 @@ impl Cluster {
     ) -> Result<Timestamp, Error> {
         let not_found = ErrorKind::Broker(BrokerError::DELEGATION_TOKEN_NOT_FOUND);
         let mut attempts = self.attempts(Repeat::Harmless);
+        let patience = time::now() + YOUNG;
         loop {
             let answered = self.call_any(request).await.map(outcome);
             let error = match answered {
@@ -207,13 +208,22 @@ impl Cluster {
                 Ok(Err(code)) => refused::<R>(code),
                 Err(error) => error,
             };
-            let young = token.received().is_some_and(|received| time::now() < received + YOUNG);
+            let young = is_young(token) && time::now() < patience;
             if error.kind() == not_found && young {
                 tokio::time::sleep(YOUNG_PAUSE).await;
             } else {
                 attempts.after(error).await?;
             }
         }
+    }
+}
+
+/// Whether a broker may not know the token yet. Of one that another process made only the wall clock
+/// tells; where that is wrong, a token that is not known is looked for a little longer, or less.
+fn is_young(token: &Token) -> bool {
+    match token.received() {
+        Some(received) => time::now() < received + YOUNG,
+        None => token.life().is_some_and(|life| SystemClock.now().saturating_since(life.issued) < YOUNG),
     }
 }
 
