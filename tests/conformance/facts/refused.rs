@@ -80,7 +80,7 @@ const BY_CREDENTIALS: &[Fact] = &[
         "a swept token is unknown",
         |_| "58 at 1: TEXT",
         |s| {
-            let request = crate::support::raw::own_token().with_max_lifetime_ms(2_500);
+            let request = crate::support::raw::own_token().with_max_lifetime_ms(12_000);
             let made = s.made_by(Setting::ShortToken, "alice", &request);
             until(|| made.login().code != 0);
             told(&made.login()).replace(SHA_256, "TEXT")

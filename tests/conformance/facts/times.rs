@@ -212,7 +212,7 @@ const EXPIRED: &[Fact] = &[
         "a swept token is not found",
         |_| "62 62",
         |s| {
-            let mut made = s.made_by(Setting::ShortToken, "alice", &own_token().with_max_lifetime_ms(2_500));
+            let mut made = s.made_by(Setting::ShortToken, "alice", &own_token().with_max_lifetime_ms(12_000));
             let hmac = made.hmac();
             until(|| made.owner.renew(&hmac, -1).0 == 62);
             format!("{} {}", made.owner.renew(&hmac, -1).0, made.owner.expire(&hmac, -1).0)
