@@ -93,43 +93,48 @@ async fn play(client: Cluster, topic: &'static str, until: Instant) -> u64 {
     reads
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a03_a_hundred_connections_read_across_tokens_of_thirty_seconds_on_every_version_side_by_side() {
-    within(READING * 4, "the test", async {
-        let topic = "life-of-a-token";
-        let versions = ottla_lab::versions();
-        let mut runs = Vec::new();
-        for version in &versions {
-            runs.push(begin(version, CONNECTIONS.div_ceil(versions.len()), topic).await);
-        }
-        let connections: u64 =
-            runs.iter().flat_map(|run| &run.clients).map(|client| client.statistics().connections).sum();
-        assert!(connections >= CONNECTIONS as u64, "{connections}");
-        let killed = |run: &Run| run.kafka.metric_sum("expired-connections-killed-count").unwrap();
-        let before: Vec<f64> = runs.iter().map(killed).collect();
-        let until = Instant::now() + READING;
-        let readers = runs.iter().flat_map(|run| &run.clients);
-        let readers: Vec<_> =
-            readers.map(|client| tokio::spawn(play(client.clone(), topic, until))).collect();
-        let mut reads = 0;
-        for reader in readers {
-            reads += reader.await.unwrap();
-        }
-        let after: u64 =
-            runs.iter().flat_map(|run| &run.clients).map(|client| client.statistics().connections).sum();
-        println!("{reads} reads over {connections} connections, {} of them lost", after - connections);
-        for (run, before) in runs.into_iter().zip(before) {
-            let (state, version) = (run.keeper.state(), run.kafka.version().to_owned());
-            println!(
-                "Kafka {version}: {} tokens, {} renewals, {:?}",
-                state.created, state.renewed, state.last_error
-            );
-            assert!(state.created >= 3 && state.renewed >= 4, "{state:?}");
-            assert_eq!(killed(&Run { clients: Vec::new(), ..run }), before, "Kafka {version}");
-        }
-        assert_eq!(after, connections, "no connection is made anew");
-    })
-    .await;
+/// Both versions stand in one test.
+mod once {
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a03_a_hundred_connections_read_across_tokens_of_thirty_seconds_on_every_version_side_by_side() {
+        within(READING * 4, "the test", async {
+            let topic = "life-of-a-token";
+            let versions = ottla_lab::versions();
+            let mut runs = Vec::new();
+            for version in &versions {
+                runs.push(begin(version, CONNECTIONS.div_ceil(versions.len()), topic).await);
+            }
+            let connections: u64 =
+                runs.iter().flat_map(|run| &run.clients).map(|client| client.statistics().connections).sum();
+            assert!(connections >= CONNECTIONS as u64, "{connections}");
+            let killed = |run: &Run| run.kafka.metric_sum("expired-connections-killed-count").unwrap();
+            let before: Vec<f64> = runs.iter().map(killed).collect();
+            let until = Instant::now() + READING;
+            let readers = runs.iter().flat_map(|run| &run.clients);
+            let readers: Vec<_> =
+                readers.map(|client| tokio::spawn(play(client.clone(), topic, until))).collect();
+            let mut reads = 0;
+            for reader in readers {
+                reads += reader.await.unwrap();
+            }
+            let after: u64 =
+                runs.iter().flat_map(|run| &run.clients).map(|client| client.statistics().connections).sum();
+            println!("{reads} reads over {connections} connections, {} of them lost", after - connections);
+            for (run, before) in runs.into_iter().zip(before) {
+                let (state, version) = (run.keeper.state(), run.kafka.version().to_owned());
+                println!(
+                    "Kafka {version}: {} tokens, {} renewals, {:?}",
+                    state.created, state.renewed, state.last_error
+                );
+                assert!(state.created >= 3 && state.renewed >= 4, "{state:?}");
+                assert_eq!(killed(&Run { clients: Vec::new(), ..run }), before, "Kafka {version}");
+            }
+            assert_eq!(after, connections, "no connection is made anew");
+        })
+        .await;
+    }
 }
 
 #[tokio::test]
