@@ -346,6 +346,14 @@ impl<S: AsyncRead + AsyncWrite + Source + Unpin> Task<S> {
         if let Some(opened) = self.opened.take() {
             let _ = opened.send(Err(error.clone()));
         }
+        // What was answered before the end is an answer all the same.
+        while let Some(event) = self.session.poll_event() {
+            match event {
+                Event::Response { id, frame } => self.reply(id, Ok(frame)),
+                Event::NotSent { id } => self.reply(id, Err(Failure::not_written(Error::NotSent))),
+                _ => {}
+            }
+        }
         for (id, written) in self.session.handle_closed() {
             if let Some(caller) = self.replies.remove(&id) {
                 let _ = caller.send(Err(Failure { error: error.clone(), written }));

@@ -25,6 +25,7 @@ pub fn fuzz_session(input: &[u8]) {
     let mut driver =
         Driver { session, now, input, waiting: BTreeSet::new(), wire: Vec::new(), derivation: None };
     while driver.operate().is_some() {}
+    driver.events();
     for (id, _) in driver.session.handle_closed() {
         assert!(driver.waiting.remove(&id), "a caller is told twice how its request ended");
     }
