@@ -127,7 +127,7 @@ impl Cluster {
     /// bring it nearer.
     ///
     /// The secret stays the same, and sessions that are live keep their end until they log in
-    /// again. A token that was made here moments ago and is not known yet is tried again.
+    /// again. A token that was made moments ago and is not known yet is tried again.
     ///
     /// # Errors
     /// `Broker` with `DELEGATION_TOKEN_NOT_FOUND`, `DELEGATION_TOKEN_EXPIRED`,
@@ -149,7 +149,7 @@ impl Cluster {
     /// `None`. Returns the new expiry.
     ///
     /// `after` can lengthen the token's life as well, up to its maximum. Sessions of a deleted
-    /// token live on until they end. A token that was made here moments ago and is not known yet
+    /// token live on until they end. A token that was made moments ago and is not known yet
     /// is tried again: otherwise it would survive.
     ///
     /// # Errors
