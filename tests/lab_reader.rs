@@ -206,39 +206,47 @@ async fn offsets_that_are_gone_are_an_error_or_are_told() {
     .await;
 }
 
-#[tokio::test]
-async fn a_broker_that_dies_costs_no_record_and_doubles_none() {
-    let own =
-        tokio::task::spawn_blocking(|| ottla_lab::own_cluster(Profile::Default, 3)).await.unwrap().unwrap();
-    within(PATIENCE, "the test", async {
-        let produce = ["topic=reader-dies", "partitions=6", "replicas=3", "count=60000", "value_bytes=1000"];
-        let written = java(&own, "Produce", "", &produce).await;
-        let config = config(&own, Listener::Plaintext, Credentials::None);
-        let cluster = Cluster::connect(config).await.unwrap();
-        let options = ReadOptions::new().with_byte_budget(1 << 20).with_response_bytes(64 << 10);
-        let mut reader = cluster.read(ranges(&cluster, "reader-dies").await, options);
-        let (mut tally, mut decoder) = (Tally::default(), Decoder::new());
-        let mut own = Some(own);
-        while let Some(chunk) = reader.next().await.unwrap() {
-            add(&mut tally, &chunk, &mut decoder).unwrap();
-            drop(chunk);
-            if tally.count > 10_000
-                && let Some(killed) = own.take()
-            {
-                // The cluster lives as long as the value.
-                let kill = move || {
-                    killed.broker(2).kill().unwrap();
-                    killed
-                };
-                own = Some(tokio::task::spawn_blocking(kill).await.unwrap());
-                break;
+/// They end what they run on, and have the machine for themselves.
+mod alone {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_broker_that_dies_costs_no_record_and_doubles_none() {
+        let own = tokio::task::spawn_blocking(|| ottla_lab::own_cluster(Profile::Default, 3))
+            .await
+            .unwrap()
+            .unwrap();
+        within(PATIENCE, "the test", async {
+            let produce =
+                ["topic=reader-dies", "partitions=6", "replicas=3", "count=60000", "value_bytes=1000"];
+            let written = java(&own, "Produce", "", &produce).await;
+            let config = config(&own, Listener::Plaintext, Credentials::None);
+            let cluster = Cluster::connect(config).await.unwrap();
+            let options = ReadOptions::new().with_byte_budget(1 << 20).with_response_bytes(64 << 10);
+            let mut reader = cluster.read(ranges(&cluster, "reader-dies").await, options);
+            let (mut tally, mut decoder) = (Tally::default(), Decoder::new());
+            let mut own = Some(own);
+            while let Some(chunk) = reader.next().await.unwrap() {
+                add(&mut tally, &chunk, &mut decoder).unwrap();
+                drop(chunk);
+                if tally.count > 10_000
+                    && let Some(killed) = own.take()
+                {
+                    // The cluster lives as long as the value.
+                    let kill = move || {
+                        killed.broker(2).kill().unwrap();
+                        killed
+                    };
+                    own = Some(tokio::task::spawn_blocking(kill).await.unwrap());
+                    break;
+                }
             }
-        }
-        while let Some(chunk) = reader.next().await.unwrap() {
-            add(&mut tally, &chunk, &mut decoder).unwrap();
-        }
-        assert_eq!(Some(tally), Tally::parse(&written));
-        drop(own);
-    })
-    .await;
+            while let Some(chunk) = reader.next().await.unwrap() {
+                add(&mut tally, &chunk, &mut decoder).unwrap();
+            }
+            assert_eq!(Some(tally), Tally::parse(&written));
+            drop(own);
+        })
+        .await;
+    }
 }

@@ -88,39 +88,6 @@ fn act_as_starter() -> bool {
 }
 
 #[test]
-fn killing_the_starter_leaves_no_process_and_no_file_after_five_seconds() {
-    if act_as_starter() {
-        return;
-    }
-    let mut starter = Starter::spawn("killing_the_starter_leaves_no_process_and_no_file_after_five_seconds");
-    let mut processes = children(starter.lab);
-    assert_eq!(processes.len(), 3, "a broker and two KDCs");
-    processes.push(starter.lab);
-    assert!(starter.dir.join("socket").exists());
-    starter.kill();
-    assert!(have_ended_within(FIVE_SECONDS, &processes));
-    assert!(!starter.dir.exists());
-}
-
-#[test]
-fn killing_the_lab_leaves_no_process_after_five_seconds_and_its_files_to_the_next_lab() {
-    const TEST: &str = "killing_the_lab_leaves_no_process_after_five_seconds_and_its_files_to_the_next_lab";
-    if act_as_starter() {
-        return;
-    }
-    let mut starter = Starter::spawn(TEST);
-    let processes = children(starter.lab);
-    assert_eq!(processes.len(), 3, "a broker and two KDCs");
-    kill_process(Pid::from_raw(i32::try_from(starter.lab).unwrap()).unwrap(), Signal::KILL).unwrap();
-    assert!(have_ended_within(FIVE_SECONDS, &processes));
-    starter.kill();
-    let mut next = Starter::spawn(TEST);
-    assert!(!starter.dir.exists());
-    next.kill();
-    assert!(happens_within(FIVE_SECONDS, || !next.dir.exists()));
-}
-
-#[test]
 fn two_labs_live_side_by_side_and_end_one_by_one() {
     const TEST: &str = "two_labs_live_side_by_side_and_end_one_by_one";
     if act_as_starter() {
@@ -148,26 +115,66 @@ fn answers(cluster: &OwnCluster) -> bool {
 }
 
 #[test]
-fn an_own_cluster_can_be_killed_stopped_and_started_and_ends_when_it_is_dropped() {
-    let cluster = own_cluster(Profile::Default, 1).unwrap();
-    let broker = cluster.broker(1);
-    assert!(answers(&cluster));
-    assert!(broker.start().unwrap_err().to_string().contains("is running"));
-    broker.kill().unwrap();
-    assert!(!answers(&cluster));
-    broker.start().unwrap();
-    assert!(answers(&cluster));
-    broker.stop().unwrap();
-    assert!(!answers(&cluster));
-    broker.start().unwrap();
-    let pid = cluster.pid(1).unwrap();
-    assert!(parent(pid).is_some());
-    assert!(cluster.broker(2).kill().unwrap_err().to_string().contains("no node 2"));
-    drop(cluster);
-    assert!(have_ended_within(FIVE_SECONDS, &[pid]));
-}
-
-#[test]
 fn a_cluster_of_six_brokers_is_refused() {
     assert!(own_cluster(Profile::Default, 6).unwrap_err().to_string().contains("1 to 5"));
+}
+
+/// They end what they run on, and have the machine for themselves.
+mod alone {
+    use super::*;
+
+    #[test]
+    fn killing_the_starter_leaves_no_process_and_no_file_after_five_seconds() {
+        if act_as_starter() {
+            return;
+        }
+        let mut starter =
+            Starter::spawn("alone::killing_the_starter_leaves_no_process_and_no_file_after_five_seconds");
+        let mut processes = children(starter.lab);
+        assert_eq!(processes.len(), 3, "a broker and two KDCs");
+        processes.push(starter.lab);
+        assert!(starter.dir.join("socket").exists());
+        starter.kill();
+        assert!(have_ended_within(FIVE_SECONDS, &processes));
+        assert!(!starter.dir.exists());
+    }
+
+    #[test]
+    fn killing_the_lab_leaves_no_process_after_five_seconds_and_its_files_to_the_next_lab() {
+        const TEST: &str =
+            "alone::killing_the_lab_leaves_no_process_after_five_seconds_and_its_files_to_the_next_lab";
+        if act_as_starter() {
+            return;
+        }
+        let mut starter = Starter::spawn(TEST);
+        let processes = children(starter.lab);
+        assert_eq!(processes.len(), 3, "a broker and two KDCs");
+        kill_process(Pid::from_raw(i32::try_from(starter.lab).unwrap()).unwrap(), Signal::KILL).unwrap();
+        assert!(have_ended_within(FIVE_SECONDS, &processes));
+        starter.kill();
+        let mut next = Starter::spawn(TEST);
+        assert!(!starter.dir.exists());
+        next.kill();
+        assert!(happens_within(FIVE_SECONDS, || !next.dir.exists()));
+    }
+
+    #[test]
+    fn an_own_cluster_can_be_killed_stopped_and_started_and_ends_when_it_is_dropped() {
+        let cluster = own_cluster(Profile::Default, 1).unwrap();
+        let broker = cluster.broker(1);
+        assert!(answers(&cluster));
+        assert!(broker.start().unwrap_err().to_string().contains("is running"));
+        broker.kill().unwrap();
+        assert!(!answers(&cluster));
+        broker.start().unwrap();
+        assert!(answers(&cluster));
+        broker.stop().unwrap();
+        assert!(!answers(&cluster));
+        broker.start().unwrap();
+        let pid = cluster.pid(1).unwrap();
+        assert!(parent(pid).is_some());
+        assert!(cluster.broker(2).kill().unwrap_err().to_string().contains("no node 2"));
+        drop(cluster);
+        assert!(have_ended_within(FIVE_SECONDS, &[pid]));
+    }
 }
