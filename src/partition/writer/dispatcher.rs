@@ -1,36 +1,33 @@
 //! The task that sends batches to the leaders of their partitions. What a partition may send, and
 //! what an answer means for it, is decided by its outbox.
 
+mod errands;
+mod leaders;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use self::errands::Errand;
+use self::leaders::Leader;
 use super::Shared;
-use super::accumulator::{Accumulator, Sleep};
 use super::batch::{Batch, Place};
 use super::completion::Acknowledgement;
-use super::courier::{Courier, Order, Report};
+use super::courier::Report;
 use super::options::{BatchOutcome, Listener};
 use super::outbox::{Outbox, Producer, Resolved, too_late};
-use super::request::{Item, answers, request};
+use super::request::{Item, answers};
 use super::verdict::Verdict;
 use crate::cluster::client::Cluster;
 use crate::cluster::topology::Topology;
-use crate::error::{Class, Error, class};
+use crate::error::Error;
 use crate::ids::{BrokerId, TopicPartition};
 use crate::time;
-use crate::wire::codec::Request;
-use crate::wire::codec::init_producer_id::InitProducerIdRequest;
 use crate::wire::codec::produce::ProducedPartition;
-use crate::wire::error_code::ErrorCode;
 use crate::wire::records::Compressor;
-
-/// Requests to one broker that are not answered.
-const MOST_IN_FLIGHT: usize = 5;
 
 /// How often late batches are looked for.
 const TICK: Duration = Duration::from_millis(500);
@@ -56,20 +53,6 @@ pub(super) struct Dispatcher {
     reports: mpsc::UnboundedReceiver<Report>,
     reporter: mpsc::UnboundedSender<Report>,
     next_tick: Instant,
-}
-
-struct Leader {
-    orders: mpsc::UnboundedSender<Order>,
-    in_flight: usize,
-    /// What could go out now, in this turn.
-    ready_bytes: usize,
-    is_overdue: bool,
-}
-
-/// What is done beside sending.
-enum Errand {
-    Refreshed(Result<(), Error>),
-    Producer(Result<Producer, Error>),
 }
 
 impl Dispatcher {
@@ -173,163 +156,6 @@ impl Dispatcher {
         for Resolved { batch, outcome } in resolved {
             self.resolve(batch, outcome.map(|()| None));
         }
-    }
-
-    /// Sends what may go out, one request for each leader at most, and again as long as there is more.
-    fn send_ready(&mut self, now: Instant) {
-        loop {
-            let shared = Arc::clone(&self.shared);
-            let mut accumulator = shared.lock();
-            accumulator.close_due(now);
-            self.weigh(&accumulator, now);
-            let request_bytes = shared.options.request_bytes;
-            self.leaders.retain(|_, leader| !leader.orders.is_closed());
-            let due: Vec<BrokerId> = self
-                .leaders
-                .iter()
-                .filter(|(_, leader)| leader.is_due(request_bytes))
-                .map(|(id, _)| *id)
-                .collect();
-            if due.is_empty() {
-                return;
-            }
-            let mut batches = BTreeMap::new();
-            for broker in due {
-                let taken = self.take(broker, &mut accumulator, now, request_bytes);
-                batches.insert(broker, taken);
-            }
-            drop(accumulator);
-            for (broker, taken) in batches {
-                self.send(broker, taken);
-            }
-        }
-    }
-
-    /// Adds up what could go to each leader now.
-    fn weigh(&mut self, accumulator: &Accumulator, now: Instant) {
-        self.leaders.values_mut().for_each(|leader| (leader.ready_bytes, leader.is_overdue) = (0, false));
-        let mut found: Vec<(BrokerId, usize, bool)> = Vec::new();
-        let mut leaderless = false;
-        for place in &self.again {
-            let Some(outbox) = self.outboxes.get(place.topic).and_then(|topic| topic.get(place.partition))
-            else {
-                continue;
-            };
-            match (outbox.leader, outbox.waiting()) {
-                (Some(broker), Some(batch)) if outbox.may_send(now) => {
-                    found.push((broker, batch.len(), true))
-                }
-                (None, _) => leaderless = true,
-                _ => {}
-            }
-        }
-        for (place, batch) in accumulator.ready() {
-            let Some(outbox) = self.outboxes.get(place.topic).and_then(|topic| topic.get(place.partition))
-            else {
-                continue;
-            };
-            match outbox.leader {
-                Some(broker) if outbox.waiting().is_none() && outbox.may_send(now) => {
-                    found.push((broker, batch.len(), accumulator.is_overdue(batch, now)));
-                }
-                None => leaderless = true,
-                Some(_) => {}
-            }
-        }
-        self.refresh_wanted |= leaderless;
-        for (broker, bytes, is_overdue) in found {
-            let leader = self.leader(broker);
-            leader.ready_bytes += bytes;
-            leader.is_overdue |= is_overdue;
-        }
-    }
-
-    fn leader(&mut self, broker: BrokerId) -> &mut Leader {
-        let (cluster, reporter, couriers) = (&self.cluster, &self.reporter, &mut self.couriers);
-        self.leaders.entry(broker).or_insert_with(|| {
-            let (sender, orders) = mpsc::unbounded_channel();
-            let courier = Courier { cluster: cluster.clone(), broker, orders, reports: reporter.clone() };
-            couriers.spawn(courier.run());
-            Leader { orders: sender, in_flight: 0, ready_bytes: 0, is_overdue: false }
-        })
-    }
-
-    /// Takes batches for one request: what is to be sent again first.
-    fn take(
-        &mut self,
-        broker: BrokerId,
-        accumulator: &mut Accumulator,
-        now: Instant,
-        most: usize,
-    ) -> Vec<Batch> {
-        let (mut taken, mut bytes) = (Vec::new(), 0);
-        for place in self.again.clone() {
-            let Some(outbox) = self.outbox(place) else { continue };
-            let fits = outbox.waiting().is_some_and(|batch| bytes == 0 || bytes + batch.len() <= most);
-            if outbox.leader == Some(broker) && outbox.may_send(now) && fits {
-                if let Some(batch) = outbox.take_waiting() {
-                    bytes += batch.len();
-                    taken.push(batch);
-                }
-                if outbox.waiting().is_none() {
-                    self.again.remove(&place);
-                }
-            }
-        }
-        let outboxes = &self.outboxes;
-        let served: BTreeSet<Place> = taken.iter().map(|batch| batch.place).collect();
-        let wants = |batch: &Batch| {
-            let place = batch.place;
-            let Some(outbox) = outboxes.get(place.topic).and_then(|topic| topic.get(place.partition)) else {
-                return false;
-            };
-            let may = outbox.leader == Some(broker) && outbox.waiting().is_none() && outbox.may_send(now);
-            let fits = bytes == 0 || bytes + batch.len() <= most;
-            if may && fits && !served.contains(&place) {
-                bytes += batch.len();
-                return true;
-            }
-            false
-        };
-        accumulator.take_ready(wants, &mut taken);
-        taken
-    }
-
-    /// Packs, stamps and hands over batches.
-    fn send(&mut self, broker: BrokerId, batches: Vec<Batch>) {
-        let codec = self.shared.options.codec;
-        let mut parts: Vec<(Item, Bytes)> = Vec::with_capacity(batches.len());
-        for mut batch in batches {
-            let spare = self.shared.lock().spare();
-            match batch.pack(codec, &mut self.compressor, spare) {
-                Ok(spare) => self.shared.lock().give_back(spare),
-                Err(error) => {
-                    self.resolve(batch, Err(error));
-                    continue;
-                }
-            }
-            let place = batch.place;
-            let Some(topic) =
-                self.shared.lock().topics().get(place.topic).map(|topic| Arc::clone(&topic.name))
-            else {
-                continue;
-            };
-            let Some(outbox) = self.outbox(place) else { continue };
-            let Some(stamp) = outbox.stamp(&batch) else { continue };
-            let partition = i32::try_from(place.partition).unwrap_or(i32::MAX);
-            let bytes = batch.stamped(stamp);
-            parts.push((Item { place, serial: batch.serial, topic, partition }, bytes));
-            outbox.on_sent(batch);
-        }
-        if parts.is_empty() {
-            return;
-        }
-        let request = request(&parts, self.cluster.config().request_timeout());
-        let items = parts.into_iter().map(|(item, _)| item).collect();
-        let leader = self.leader(broker);
-        leader.in_flight += 1;
-        // A courier ends before its dispatcher only if the runtime is shut down.
-        let _ = leader.orders.send(Order { items, request });
     }
 
     fn handle_reports(&mut self, report: Report) {
@@ -439,83 +265,6 @@ impl Dispatcher {
             }
         }
     }
-
-    /// Starts what is to be done beside sending, and says when to look again.
-    fn start_errands_and_sleep(&mut self, now: Instant) -> Option<Instant> {
-        let shared = Arc::clone(&self.shared);
-        let mut accumulator = shared.lock();
-        let busy = !accumulator.is_empty();
-        if self.producer.is_none() && !self.asking && busy && accumulator.fatal.is_none() {
-            self.asking = true;
-            let cluster = self.cluster.clone();
-            self.errands.spawn(async move { Errand::Producer(new_producer(&cluster).await) });
-        }
-        if self.refresh_wanted && !self.refreshing && busy {
-            (self.refreshing, self.refresh_wanted) = (true, false);
-            let (cluster, seen) = (self.cluster.clone(), self.generation);
-            let pause = match self.refresh_failures {
-                0 => Duration::ZERO,
-                failures => cluster.pause(failures),
-            };
-            self.errands.spawn(async move {
-                tokio::time::sleep(pause).await;
-                Errand::Refreshed(cluster.refresh(seen).await)
-            });
-        }
-        let linger = accumulator.next_due();
-        let full = self.leaders.values().any(Leader::has_room) || self.leaders.is_empty();
-        let held = accumulator.ready().map(|(_, batch)| batch.opened + shared.options.linger);
-        let pauses = self
-            .again
-            .iter()
-            .filter_map(|place| self.outboxes.get(place.topic)?.get(place.partition)?.not_before());
-        let tick = busy.then_some(self.next_tick);
-        let soon = held.chain(pauses).filter(|then| *then > now);
-        let until = linger.into_iter().chain(soon).chain(tick).min();
-        accumulator.sleep(Sleep::Until { then: until, full });
-        until
-    }
-
-    fn handle_errand(&mut self, errand: Errand) {
-        match errand {
-            Errand::Refreshed(outcome) => {
-                self.refreshing = false;
-                let leaders_missing =
-                    self.outboxes.iter().flatten().any(|outbox| outbox.leader.is_none() && !outbox.is_idle());
-                // Who asks again at once for what nobody knows yet would spin.
-                self.refresh_failures = match outcome.is_ok() && !leaders_missing && self.again.is_empty() {
-                    true => 0,
-                    false => self.refresh_failures.saturating_add(1),
-                };
-                if let Err(error) = outcome {
-                    tracing::debug!(%error, "no new picture of the cluster");
-                    self.refresh_wanted = true;
-                }
-            }
-            Errand::Producer(Ok(producer)) => {
-                self.asking = false;
-                self.producer = Some(producer);
-                let outboxes = self.outboxes.iter_mut().flatten();
-                outboxes.filter(|outbox| outbox.producer.is_none()).for_each(|o| o.producer = Some(producer));
-            }
-            Errand::Producer(Err(error)) => {
-                self.asking = false;
-                self.end(error);
-            }
-        }
-    }
-}
-
-impl Leader {
-    fn has_room(&self) -> bool {
-        self.in_flight < MOST_IN_FLIGHT
-    }
-
-    /// Whether a request is to go out now. Beside another one it waits to be worth it.
-    fn is_due(&self, request_bytes: usize) -> bool {
-        let is_worth_it = self.in_flight == 0 || self.is_overdue || self.ready_bytes * 2 >= request_bytes;
-        self.ready_bytes > 0 && self.has_room() && is_worth_it
-    }
 }
 
 /// Waits for ever where there is no time.
@@ -524,37 +273,4 @@ async fn sleep_until(until: Option<Instant>) {
         Some(until) => tokio::time::sleep_until(until.into()).await,
         None => std::future::pending().await,
     }
-}
-
-/// Asks for an id until there is one, or there can be none. A cluster that was just started loads
-/// what it needs for that.
-async fn new_producer(cluster: &Cluster) -> Result<Producer, Error> {
-    let mut failures = 0;
-    loop {
-        let outcome = match cluster.call_any(&InitProducerIdRequest).await {
-            Ok(response) => match response.error {
-                ErrorCode::NONE => {
-                    return Ok(Producer { id: response.producer_id, epoch: response.producer_epoch });
-                }
-                code => (Error::broker(code).in_api(InitProducerIdRequest::API), comes_later(code)),
-            },
-            Err(error) => (error, false),
-        };
-        let (error, later) = outcome;
-        if !later && class(&error) == Class::Stop {
-            return Err(error);
-        }
-        failures += 1;
-        tracing::debug!(%error, "no producer id yet");
-        tokio::time::sleep(cluster.pause(failures)).await;
-    }
-}
-
-fn comes_later(code: ErrorCode) -> bool {
-    let codes = [
-        ErrorCode::COORDINATOR_LOAD_IN_PROGRESS,
-        ErrorCode::COORDINATOR_NOT_AVAILABLE,
-        ErrorCode::NOT_COORDINATOR,
-    ];
-    codes.contains(&code)
 }
