@@ -3,8 +3,12 @@ import java.util.Base64;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.apache.kafka.clients.admin.CreateDelegationTokenOptions;
 import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.common.ElectionType;
+import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.acl.AccessControlEntry;
 import org.apache.kafka.common.acl.AclBinding;
 import org.apache.kafka.common.acl.AclOperation;
@@ -28,6 +32,7 @@ public final class Admin {
                 case "delete-topic" -> admin.deleteTopics(List.of(rest)).all().get(); // NAME ..
                 case "allow" -> allow(admin, rest); // PRINCIPAL OPERATION RESOURCE_TYPE NAME (* for all)
                 case "broker-config" -> brokerConfig(admin, rest); // BROKER_ID KEY
+                case "elect-preferred" -> electPreferred(admin, rest); // TOPIC: prints how many leaders moved
                 case "create-token" -> createToken(admin, rest); // owner= renewer= max_lifetime_ms=
                 case "describe-tokens" -> describeTokens(admin); // no arguments: all that the caller may see
                 default -> throw new IllegalArgumentException("no subcommand " + args[1]);
@@ -50,6 +55,14 @@ public final class Admin {
     private static void brokerConfig(org.apache.kafka.clients.admin.Admin admin, String[] args) throws Exception {
         var resource = new ConfigResource(ConfigResource.Type.BROKER, args[0]);
         System.out.println(admin.describeConfigs(List.of(resource)).all().get().get(resource).get(args[1]).value());
+    }
+
+    private static void electPreferred(org.apache.kafka.clients.admin.Admin admin, String[] args) throws Exception {
+        int partitions =
+                admin.describeTopics(List.of(args[0])).allTopicNames().get().get(args[0]).partitions().size();
+        var all = IntStream.range(0, partitions).mapToObj(number -> new TopicPartition(args[0], number));
+        var outcomes = admin.electLeaders(ElectionType.PREFERRED, all.collect(Collectors.toSet())).partitions().get();
+        System.out.println(outcomes.values().stream().filter(Optional::isEmpty).count());
     }
 
     private static void createToken(org.apache.kafka.clients.admin.Admin admin, String[] args) throws Exception {
