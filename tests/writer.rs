@@ -1,8 +1,12 @@
 //! Writing to brokers inside the process, which do what real ones cannot be made to do.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+#[path = "writer/changes.rs"]
+mod changes;
 #[path = "writer/faults.rs"]
 mod faults;
+#[path = "writer/limits.rs"]
+mod limits;
 #[path = "writer/sequences.rs"]
 mod sequences;
 mod support;

@@ -15,7 +15,7 @@ use crate::conn::credentials::Credentials;
 use crate::conn::handle::Connection;
 use crate::entropy;
 use crate::error::{Class, Error, ErrorKind, class};
-use crate::ids::BrokerId;
+use crate::ids::{BrokerId, LeaderEpoch, TopicPartition};
 use crate::time;
 use crate::wire::codec::Request;
 use crate::wire::codec::metadata::MetadataRequest;
@@ -126,6 +126,12 @@ impl Cluster {
         }
         self.0.topology.lock().unwrap_or_else(PoisonError::into_inner).update(response, time::now());
         Ok(())
+    }
+
+    /// Takes over who leads a partition, as another answer than Metadata told it (KIP-951). Says
+    /// whether it is news, of a broker whose address is known.
+    pub(crate) fn learn_leader(&self, partition: &TopicPartition, leader: (BrokerId, LeaderEpoch)) -> bool {
+        self.0.topology.lock().unwrap_or_else(PoisonError::into_inner).learn_leader(partition, leader)
     }
 
     /// Sends a request to whichever broker is at hand, and again if that failed on the way.

@@ -130,6 +130,25 @@ impl Topology {
         }
     }
 
+    /// Takes over a leader that is newer than the known one and whose address is known, and says
+    /// whether it is that. It is no new picture: whoever waits for one still gets it.
+    pub(crate) fn learn_leader(
+        &mut self,
+        partition: &TopicPartition,
+        leader: (BrokerId, LeaderEpoch),
+    ) -> bool {
+        let (broker, epoch) = leader;
+        let known = self.topics.get_mut(&partition.topic);
+        let Some(state) = known.and_then(|topic| topic.partitions.get_mut(&partition.partition)) else {
+            return false;
+        };
+        let is_news = self.brokers.contains_key(&broker) && state.epoch < Some(epoch);
+        if is_news {
+            *state = PartitionState { leader: Some(broker), epoch: Some(epoch) };
+        }
+        is_news
+    }
+
     fn update_topic(&mut self, topic: Topic) {
         let known = self.topics.remove(&topic.name).map(|state| state.partitions).unwrap_or_default();
         let partitions = topic.partitions.iter().map(|partition| {
@@ -187,6 +206,22 @@ mod tests {
     fn a_lagging_broker_does_not_bring_an_old_leader_back() {
         assert_eq!(leader_after(&[(1, 5), (2, 6), (1, 5)]), Some(2));
         assert_eq!(leader_after(&[(1, 5), (2, 5)]), Some(2));
+    }
+
+    #[test]
+    fn a_leader_is_learned_if_it_is_newer_and_can_be_reached() {
+        let mut topology = Topology::default();
+        let partition = TopicPartition::new("t", 0);
+        let leader = |broker, epoch| (BrokerId(broker), LeaderEpoch(epoch));
+        assert!(!topology.learn_leader(&partition, leader(2, 9)));
+        topology.update(told(1, 5), crate::time::now());
+        for (hint, is_news) in [(leader(2, 5), false), (leader(3, 6), false), (leader(2, 6), true)] {
+            assert_eq!(topology.learn_leader(&partition, hint), is_news, "{hint:?}");
+        }
+        assert_eq!(topology.leader(&partition).unwrap().broker, BrokerId(2));
+        assert_eq!(topology.generation(), 1);
+        topology.update(told(1, 5), crate::time::now());
+        assert_eq!(topology.leader(&partition).unwrap().broker, BrokerId(2), "an answer that lags");
     }
 
     #[test]

@@ -95,6 +95,11 @@ impl Error {
         self.with(|inner| inner.place.topic_partition = Some(topic_partition.clone()))
     }
 
+    /// Says more than its kind does.
+    pub(crate) fn with_detail(self, detail: impl Into<Box<str>>) -> Self {
+        self.with(|inner| inner.detail = Some(detail.into()))
+    }
+
     /// Says that the broker may have done what the failed request asked, if that is so.
     pub(crate) fn possibly_written_if(self, possibly: bool) -> Self {
         if possibly { self.with(|inner| inner.written = Written::Possibly) } else { self }

@@ -34,7 +34,7 @@ use self::dispatcher::Dispatcher;
 pub use self::options::{BatchOutcome, WriteOptions};
 use crate::cluster::client::Cluster;
 use crate::entropy;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::time::{self, Clock, SystemClock};
 use crate::wire::records::NewRecord;
 
@@ -74,8 +74,14 @@ impl Cluster {
 /// in-sync replicas. Made by [`Cluster::write`]. Clones share one writer.
 ///
 /// When a leader moves, a connection breaks or authenticates again, batches are sent again where
-/// that is needed: nothing is lost and nothing comes twice. Call [`flush`](Self::flush) before the
-/// last clone is dropped, topics' handles included: what is not acknowledged by then is given up.
+/// that is needed: nothing is lost and nothing comes twice. A batch that is larger than its topic takes
+/// is sent in parts. Partitions that a topic gets meanwhile are used once they are known, at the
+/// latest after [`metadata_max_age`](crate::Config::with_metadata_max_age); from then on keys go where they send them, as
+/// with Java's client.
+///
+/// Call [`close`](Self::close) or [`flush`](Self::flush) at the end. When the last clone is dropped, topics'
+/// handles included, what is not acknowledged is given up without a word to anybody but the holders of
+/// [receipts](Receipt), who are told so; batches that were sent may be written all the same.
 #[derive(Clone)]
 pub struct Writer(Arc<Inner>);
 
@@ -125,6 +131,9 @@ impl Writer {
     }
 
     async fn add(&self, name: &str) -> Result<(Arc<str>, usize), Error> {
+        if let Some(error) = self.0.shared.lock().fatal.clone() {
+            return Err(error);
+        }
         let partitions = self.0.cluster.partitions(name).await?;
         self.start();
         let seed = entropy::fill().map_or(1, u32::from_be_bytes);
@@ -156,8 +165,36 @@ impl Writer {
     /// # Cancel safety
     /// A dropped call loses nothing: records are sent all the same.
     pub async fn flush(&self) -> Result<(), Error> {
+        let (serial, wake) = self.0.shared.lock().flush();
+        self.resolved(serial, wake).await
+    }
+
+    /// Ends the writer: takes no more records from any clone, sends those that were taken as
+    /// [`flush`](Self::flush) does, and ends its task.
+    ///
+    /// It takes as long as the records do: at most the delivery timeout and a request. For less time put it into
+    /// [`tokio::time::timeout`] and drop the writer. A second call waits for what is left.
+    ///
+    /// # Errors
+    /// Those of [`flush`](Self::flush). The writer is ended all the same. Records sent afterwards are
+    /// `Shutdown`.
+    ///
+    /// # Cancel safety
+    /// A dropped call has ended the taking of records; those that were taken are sent all the same, as long as the
+    /// writer or a topic's handle lives.
+    pub async fn close(&self) -> Result<(), Error> {
+        let ended = Error::because(ErrorKind::Shutdown, "the writer was closed");
+        let (serial, wake) = self.0.shared.lock().end(ended);
+        // Who waits for memory waits no longer.
+        self.0.shared.changed.notify_waiters();
+        let resolved = self.resolved(serial, wake).await;
+        drop(self.0.task.lock().unwrap_or_else(PoisonError::into_inner).take());
+        resolved
+    }
+
+    /// Waits until it is known what became of all batches before `serial`.
+    async fn resolved(&self, serial: u64, wake: bool) -> Result<(), Error> {
         let shared = &self.0.shared;
-        let (serial, wake) = shared.lock().flush();
         if wake {
             shared.wake.notify_one();
         }

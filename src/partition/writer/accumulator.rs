@@ -40,7 +40,7 @@ pub(super) struct Accumulator {
     pub(super) starving: usize,
     /// The first failure that no flush has told.
     pub(super) failed: Option<Error>,
-    /// Why nothing can be written any more.
+    /// Why no record is taken any more.
     pub(super) fatal: Option<Error>,
     sleep: Sleep,
 }
@@ -185,7 +185,7 @@ impl Accumulator {
         let buffer = self.buffer(charge);
         self.used += charge;
         let serial = self.next_serial;
-        self.next_serial += 1;
+        self.next_serial += Batch::SERIALS;
         self.live.insert(serial);
         self.opened.push_back((now, place, serial));
         let mut batch = Batch::open(place, serial, now, buffer, charge);
@@ -305,6 +305,18 @@ impl Accumulator {
     /// Whether anything is not resolved.
     pub(super) fn is_empty(&self) -> bool {
         self.live.is_empty()
+    }
+
+    /// Takes note of a part of a batch that is not resolved. It holds memory of that batch.
+    pub(super) fn take_note(&mut self, serial: u64) {
+        self.live.insert(serial);
+    }
+
+    /// Ends the taking of records, by this error unless there is another, and flushes those that
+    /// were taken, as [`flush`](Self::flush) does.
+    pub(super) fn end(&mut self, error: Error) -> (u64, bool) {
+        self.fatal.get_or_insert(error);
+        self.flush()
     }
 
     /// Takes back what a resolved batch held.

@@ -1,5 +1,6 @@
 //! A batch on its way: open, packed, stamped, and at its end resolved.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -7,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::completion::{Completion, Outcome, Receipt};
 use crate::error::{Error, ErrorKind};
-use crate::wire::records::{BatchBuilder, Codec, Compressor, NewRecord, Stamp};
+use crate::wire::records::{self, BatchBuilder, Codec, Compressor, NewRecord, Stamp};
 
 /// A partition by its place among those of one writer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,8 +21,10 @@ pub(super) struct Place {
 #[derive(Debug)]
 pub(super) struct Batch {
     pub(super) place: Place,
-    /// Batches are numbered in the order in which they were opened.
+    /// Batches are numbered in the order in which they were opened, in steps of [`Batch::SERIALS`].
     pub(super) serial: u64,
+    /// How many serials from its own on are for it and the parts it may be taken into.
+    serials: u64,
     pub(super) opened: Instant,
     /// The part of the writer's memory that it holds.
     pub(super) charge: usize,
@@ -29,6 +32,8 @@ pub(super) struct Batch {
     pub(super) possibly_written: bool,
     body: Body,
     count: i32,
+    /// The place of its first record among those that share the completion.
+    first: i32,
     stamp: Option<Stamp>,
     completion: Option<Arc<Completion>>,
 }
@@ -41,15 +46,20 @@ enum Body {
 }
 
 impl Batch {
+    /// The distance between the serials of batches: more than the largest has records.
+    pub(super) const SERIALS: u64 = 1 << 22;
+
     pub(super) fn open(place: Place, serial: u64, opened: Instant, buffer: Vec<u8>, charge: usize) -> Self {
         Self {
             place,
             serial,
+            serials: Self::SERIALS,
             opened,
             charge,
             possibly_written: false,
             body: Body::Open(BatchBuilder::new(buffer)),
             count: 0,
+            first: 0,
             stamp: None,
             completion: None,
         }
@@ -126,11 +136,47 @@ impl Batch {
         self.stamp = None;
     }
 
+    /// Takes the batch apart into two, which together take the place of this one: its serials, its
+    /// memory, its sequence numbers, its receipts. `None` if it has a single record.
+    pub(super) fn split(&mut self) -> Option<[Self; 2]> {
+        let bytes: &[u8] = match &self.body {
+            Body::Packed(bytes) => bytes,
+            Body::Stamped(bytes) => bytes,
+            Body::Open(_) => &[],
+        };
+        let serials = self.serials / 2;
+        let [first, second] = records::split(bytes).filter(|_| serials > 0)?;
+        let charge = self.charge / 2;
+        let completion = self.completion.take();
+        let part = |builder: BatchBuilder, serial, charge, before: i32| Self {
+            place: self.place,
+            serial,
+            serials,
+            opened: self.opened,
+            charge,
+            possibly_written: self.possibly_written,
+            count: builder.count(),
+            first: self.first.saturating_add(before),
+            stamp: self.stamp.map(|stamp| stamp.after(before)),
+            completion: completion.clone(),
+            body: Body::Open(builder),
+        };
+        let before = first.count();
+        Some([
+            part(first, self.serial, self.charge - charge, 0),
+            part(second, self.serial + serials, charge, before),
+        ])
+    }
+
+    fn places(&self) -> Range<i32> {
+        self.first..self.first.saturating_add(self.count)
+    }
+
     /// Tells who waits what became of the records, and gives the buffer, unless somebody still
     /// holds it.
     pub(super) fn resolve(mut self, outcome: Outcome) -> Option<Vec<u8>> {
         if let Some(completion) = self.completion.take() {
-            completion.complete(outcome);
+            completion.complete(self.places(), outcome);
         }
         match std::mem::replace(&mut self.body, Body::Packed(Vec::new())) {
             Body::Packed(bytes) => Some(bytes),
@@ -143,7 +189,8 @@ impl Batch {
 impl Drop for Batch {
     fn drop(&mut self) {
         if let Some(completion) = self.completion.take() {
-            completion.complete(Err(Error::shutdown().possibly_written_if(self.possibly_written)));
+            let error = Error::shutdown().possibly_written_if(self.possibly_written);
+            completion.complete(self.places(), Err(error));
         }
     }
 }

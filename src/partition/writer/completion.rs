@@ -1,8 +1,9 @@
 //! How whoever wants it learns what became of a record: one completion for a batch, shared by the
-//! receipts of its records.
+//! receipts of its records. A batch that was taken apart has an outcome for each part.
 
 use std::fmt;
 use std::future::Future;
+use std::ops::Range;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -27,25 +28,25 @@ pub struct Acknowledgement {
 /// The outcome of a batch, of which that of its first record is told.
 pub(super) type Outcome = Result<Acknowledgement, Error>;
 
-/// The outcome of one batch, and who waits for it.
+/// The outcomes of one batch, and who waits for them.
 #[derive(Debug, Default)]
 pub(super) struct Completion(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    outcome: Option<Outcome>,
+    outcomes: Vec<(Range<i32>, Outcome)>,
     waiting: Vec<Waker>,
 }
 
 impl Completion {
-    /// Tells everybody; only the first outcome counts.
-    pub(super) fn complete(&self, outcome: Outcome) {
+    /// Tells everybody what became of the records at these places; only the first outcome counts.
+    pub(super) fn complete(&self, places: Range<i32>, outcome: Outcome) {
         let waiting = {
             let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            if state.outcome.is_some() {
+            if state.outcomes.iter().any(|(known, _)| known.contains(&places.start)) {
                 return;
             }
-            state.outcome = Some(outcome);
+            state.outcomes.push((places, outcome));
             std::mem::take(&mut state.waiting)
         };
         waiting.into_iter().for_each(Waker::wake);
@@ -74,13 +75,14 @@ impl Future for Receipt {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.completion.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match &state.outcome {
-            Some(Ok(first)) => {
+        match state.outcomes.iter().find(|(places, _)| places.contains(&self.place)) {
+            Some((places, Ok(first))) => {
                 let mut own = first.clone();
-                own.offset = own.offset.map(|offset| offset.saturating_add(self.place.into()));
+                let place = self.place.saturating_sub(places.start);
+                own.offset = own.offset.map(|offset| offset.saturating_add(place.into()));
                 Poll::Ready(Ok(own))
             }
-            Some(Err(error)) => Poll::Ready(Err(error.clone())),
+            Some((_, Err(error))) => Poll::Ready(Err(error.clone())),
             None => {
                 if !state.waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
                     state.waiting.push(cx.waker().clone());

@@ -22,7 +22,6 @@ use super::outbox::{Outbox, Producer, Resolved, too_late};
 use super::request::{Item, answers};
 use super::verdict::Verdict;
 use crate::cluster::client::Cluster;
-use crate::cluster::topology::Topology;
 use crate::error::Error;
 use crate::ids::{BrokerId, TopicPartition};
 use crate::time;
@@ -42,6 +41,8 @@ pub(super) struct Dispatcher {
     again: BTreeSet<Place>,
     producer: Option<Producer>,
     asking: bool,
+    /// Nothing can be written any more.
+    ended: bool,
     refreshing: bool,
     refresh_wanted: bool,
     /// The picture of the cluster that the leaders were taken from.
@@ -66,6 +67,7 @@ impl Dispatcher {
             again: BTreeSet::new(),
             producer: None,
             asking: false,
+            ended: false,
             refreshing: false,
             refresh_wanted: false,
             generation: 0,
@@ -101,7 +103,12 @@ impl Dispatcher {
     fn follow_topology(&mut self) {
         let shared = Arc::clone(&self.shared);
         let mut accumulator = shared.lock();
-        let generation = self.cluster.topology(Topology::generation);
+        let oldest = time::now().checked_sub(self.cluster.config().metadata_max_age());
+        let (generation, is_old) = self.cluster.topology(|topology| {
+            (topology.generation(), oldest.is_some_and(|oldest| topology.is_older_than(oldest)))
+        });
+        // Partitions that were added are found so.
+        self.refresh_wanted |= is_old;
         if generation == self.generation && self.outboxes.len() == accumulator.topics().len() {
             return;
         }
@@ -191,7 +198,7 @@ impl Dispatcher {
     }
 
     fn judge(&mut self, item: &Item, verdict: Verdict, answer: Option<&ProducedPartition>) {
-        self.refresh_wanted |= verdict.wants_refresh();
+        let wants_refresh = verdict.wants_refresh();
         let fenced = match &verdict {
             Verdict::Fenced(error) => Some(error.clone()),
             _ => None,
@@ -200,15 +207,26 @@ impl Dispatcher {
             tracing::debug!(%error, topic = &*item.topic, partition = item.partition, "a batch was not written");
         }
         let cluster = self.cluster.clone();
+        let hint = answer.and_then(|answer| answer.leader).filter(|_| wants_refresh);
+        let hint = hint.filter(|leader| cluster.learn_leader(&item.topic_partition(), *leader));
+        self.refresh_wanted |= wants_refresh && hint.is_none();
         let Some(outbox) = self.outbox(item.place) else { return };
+        if let Some((broker, _)) = hint {
+            outbox.leader = Some(broker);
+        }
         let resolved =
             outbox.on_verdict(item.serial, verdict, time::now(), |failures| cluster.pause(failures));
+        let parts = outbox.take_parts();
         let (is_waiting, lacks_producer) = (outbox.waiting().is_some(), outbox.producer.is_none());
         if is_waiting {
             self.again.insert(item.place);
         }
         if lacks_producer {
             self.producer = None;
+        }
+        if !parts.is_empty() {
+            let mut accumulator = self.shared.lock();
+            parts.into_iter().for_each(|serial| accumulator.take_note(serial));
         }
         for Resolved { batch, outcome } in resolved {
             let answer = answer.filter(|_| batch.serial == item.serial);
@@ -250,6 +268,7 @@ impl Dispatcher {
 
     /// Nothing can be written any more.
     fn end(&mut self, error: Error) {
+        self.ended = true;
         let late = {
             let mut accumulator = self.shared.lock();
             accumulator.fatal = Some(error.clone());

@@ -4,7 +4,8 @@
 //! A failure stops the partition until everything in flight has its verdict; then what is left is
 //! sent again in order. So batches never overtake each other, and a broker that has one of them
 //! already recognises it by its sequence number (KIP-98). A batch that can never be written
-//! leaves a gap, and the next one begins a new epoch (KIP-360).
+//! leaves a gap, and the next one begins a new epoch (KIP-360). One that is larger than the topic
+//! takes is taken apart, as Java does, and its parts go by its sequence numbers.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -49,6 +50,8 @@ pub(super) struct Outbox {
     /// How often in a row a broker denied to know what it may have taken.
     doubts: u32,
     not_before: Option<Instant>,
+    /// Parts of batches taken apart, of which nobody has heard.
+    parts: Vec<u64>,
     /// What went wrong last.
     last_error: Option<Error>,
 }
@@ -116,9 +119,15 @@ impl Outbox {
         }
         let producer = self.producer?;
         let base_sequence = self.next_sequence;
-        // After the last number comes 0.
-        self.next_sequence = base_sequence.wrapping_add(batch.count()) & i32::MAX;
-        Some(Stamp { producer_id: producer.id, producer_epoch: producer.epoch, base_sequence })
+        let stamp = Stamp { producer_id: producer.id, producer_epoch: producer.epoch, base_sequence };
+        self.next_sequence = stamp.after(batch.count()).base_sequence;
+        Some(stamp)
+    }
+
+    /// The serials of parts that batches were taken into since the last call, beside those that
+    /// go on under the serial of their batch.
+    pub(super) fn take_parts(&mut self) -> Vec<u64> {
+        std::mem::take(&mut self.parts)
     }
 
     /// Takes note that a batch was sent.
@@ -155,9 +164,13 @@ impl Outbox {
         }
         if self.settling && self.in_flight == 0 {
             self.settling = false;
+            let parts = self.parts.len();
             self.settle(&mut resolved);
-            self.failures = self.failures.saturating_add(1);
-            self.not_before = Some(now + pause(self.failures));
+            // Smaller ones need not wait.
+            if self.parts.len() == parts {
+                self.failures = self.failures.saturating_add(1);
+                self.not_before = Some(now + pause(self.failures));
+            }
         }
         resolved
     }
@@ -193,8 +206,21 @@ impl Outbox {
     fn settle(&mut self, resolved: &mut Vec<Resolved>) {
         let mut gap = Gap::default();
         let waiting = std::mem::take(&mut self.waiting);
-        for (place, Sent { batch, failed }) in std::mem::take(&mut self.sent).into_iter().enumerate() {
+        for (place, Sent { mut batch, failed }) in std::mem::take(&mut self.sent).into_iter().enumerate() {
             match failed {
+                // If it is there all the same, by a limit of before, the broker refuses its parts for
+                // their sequence.
+                Some(Verdict::TooLarge(error)) => {
+                    match batch.split() {
+                        Some(parts) => self.wait_in_parts(parts, &gap, resolved),
+                        None => {
+                            gap.is_open = true;
+                            let error = too_large(error, batch.len());
+                            resolved.push(gap.give_up(batch, error));
+                        }
+                    }
+                    continue;
+                }
                 Some(Verdict::Fail(error) | Verdict::Fenced(error)) => {
                     gap.is_open = true;
                     resolved.push(gap.give_up(batch, error));
@@ -223,6 +249,13 @@ impl Outbox {
             self.waiting.extend(gap.pass(batch, resolved));
         }
         self.go_on_after(gap, waiting, resolved);
+    }
+
+    fn wait_in_parts(&mut self, parts: [Batch; 2], gap: &Gap, resolved: &mut Vec<Resolved>) {
+        self.parts.extend(parts.get(1).map(|part| part.serial));
+        for part in parts {
+            self.waiting.extend(gap.pass(part, resolved));
+        }
     }
 
     /// Gives up batches that were opened before `oldest`, unless something is in flight.
@@ -296,6 +329,15 @@ impl Gap {
             }
         }
     }
+}
+
+/// A record that no topic of this limit can hold.
+fn too_large(error: Error, bytes: usize) -> Error {
+    let text = format!(
+        "a record of {bytes} bytes is larger than its topic takes (max.message.bytes): {}",
+        error.kind()
+    );
+    error.with_detail(text)
 }
 
 /// The delivery timeout has passed.

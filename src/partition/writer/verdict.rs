@@ -17,6 +17,8 @@ pub(super) enum Verdict {
     NewProducer(Error),
     /// Another writer took the producer's id over: nothing can be written any more.
     Fenced(Error),
+    /// It is larger than the topic takes.
+    TooLarge(Error),
     /// It cannot be written.
     Fail(Error),
 }
@@ -39,6 +41,7 @@ impl Verdict {
             ErrorCode::INVALID_PRODUCER_ID_MAPPING | ErrorCode::INVALID_PRODUCER_EPOCH => {
                 Self::NewProducer(error(code))
             }
+            ErrorCode::MESSAGE_TOO_LARGE | ErrorCode::RECORD_LIST_TOO_LARGE => Self::TooLarge(error(code)),
             ErrorCode::PRODUCER_FENCED => Self::Fenced(error(code)),
             _ => Self::of_error(error(code)),
         }
@@ -68,6 +71,7 @@ impl Verdict {
             | Self::NewEpoch(error)
             | Self::NewProducer(error)
             | Self::Fenced(error)
+            | Self::TooLarge(error)
             | Self::Fail(error) => Some(error),
         }
     }
@@ -95,7 +99,10 @@ mod tests {
         assert!(matches!(of(45), Verdict::NewEpoch(_)) && matches!(of(59), Verdict::NewEpoch(_)));
         assert!(matches!(of(47), Verdict::NewProducer(_)) && matches!(of(49), Verdict::NewProducer(_)));
         assert!(matches!(of(90), Verdict::Fenced(_)));
-        for code in [10, 18, 29, 31, 32, 35, 43, 44, 76, 87] {
+        for code in [10, 18] {
+            assert!(matches!(of(code), Verdict::TooLarge(error) if !error.possibly_written()), "{code}");
+        }
+        for code in [29, 31, 32, 35, 43, 44, 76, 87] {
             assert!(matches!(of(code), Verdict::Fail(error) if !error.possibly_written()), "{code}");
         }
         for code in [2, 3, 5, 6, 8, 13, 19, 56, 74, 75] {

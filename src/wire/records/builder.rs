@@ -145,6 +145,11 @@ impl BatchBuilder {
 }
 
 impl Stamp {
+    /// The stamp of the records behind the first `count` of these. After the last number comes 0.
+    pub(crate) fn after(self, count: i32) -> Self {
+        Self { base_sequence: self.base_sequence.wrapping_add(count) & i32::MAX, ..self }
+    }
+
     /// Writes the stamp into a batch, and its CRC.
     pub(crate) fn apply(self, batch: &mut [u8]) {
         let (id, epoch) = (self.producer_id.to_be_bytes(), self.producer_epoch.to_be_bytes());

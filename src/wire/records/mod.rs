@@ -23,6 +23,7 @@ mod new_record;
 mod output;
 mod record;
 mod snappy;
+mod split;
 mod transactions;
 mod zstd;
 
@@ -38,6 +39,7 @@ pub use header::{Codec, TimestampType};
 pub use new_record::NewRecord;
 pub(crate) use record::Records;
 pub use record::{Header, HeaderIter, Headers, MalformedHeader, Record};
+pub(crate) use split::split;
 pub(crate) use transactions::AbortedTransactions;
 #[cfg(test)]
 pub(crate) use transactions::Marker;

@@ -55,6 +55,11 @@ impl<'a> Records<'a> {
         })
     }
 
+    /// How many bytes the records have that are left.
+    pub(super) fn len_bytes(&self) -> usize {
+        self.cursor.0.len()
+    }
+
     #[inline(always)]
     fn read(&mut self) -> Result<Record<'a>, Error> {
         if self.cursor.0.is_empty() {

@@ -49,6 +49,16 @@ impl Cluster {
         Ok(())
     }
 
+    /// Gives a topic more partitions, up to `partitions`; one that has as many stays as it is.
+    ///
+    /// # Errors
+    /// [`Error::UnknownPartition`] with partition -1.
+    pub fn grow_topic(&self, name: &str, partitions: usize) -> Result<(), Error> {
+        let grown = self.shared.lock().0.grow_topic(name, partitions);
+        let unknown = || Error::UnknownPartition { topic: name.to_owned(), partition: -1 };
+        grown.then_some(()).ok_or_else(unknown)
+    }
+
     /// Deletes a topic with its records. Made again it has another id and starts at offset 0.
     ///
     /// # Errors

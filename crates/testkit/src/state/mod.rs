@@ -19,7 +19,6 @@ pub(crate) use topics::{Partition, Topic, Topics, is_legal_name};
 
 use crate::counters::Counters;
 use crate::fault::FaultList;
-use crate::log::Log;
 use crate::random::Random;
 use crate::{BrokerId, KafkaVersion, Mechanism, Protocol};
 
@@ -81,16 +80,19 @@ impl State {
     /// Makes a topic with given replicas.
     pub(crate) fn place_topic(&mut self, name: &str, replicas: Vec<Vec<BrokerId>>) {
         let running = self.running();
-        let partitions = replicas
-            .into_iter()
-            .map(|replicas| Partition {
-                leader: replicas.iter().find(|id| running.contains(id)).copied(),
-                epoch: 0,
-                replicas,
-                log: Log::default(),
-            })
-            .collect();
+        let partitions = replicas.into_iter().map(|replicas| Partition::new(replicas, &running)).collect();
         self.topics.insert(name, Topic { id: self.random.uuid(), partitions });
+    }
+
+    /// Gives a topic partitions until it has so many, with replicas as its first one. Says whether there is such a topic.
+    pub(crate) fn grow_topic(&mut self, name: &str, partitions: usize) -> bool {
+        let running = self.running();
+        let Some(topic) = self.topics.by_name_mut(name) else { return false };
+        let replicas = topic.partitions.first().map(|first| first.replicas.clone()).unwrap_or_default();
+        while topic.partitions.len() < partitions {
+            topic.partitions.push(Partition::new(replicas.clone(), &running));
+        }
+        true
     }
 
     /// Takes a broker down or up, and moves leadership off it or to partitions without a leader.

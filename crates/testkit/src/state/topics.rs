@@ -23,6 +23,12 @@ pub(crate) struct Partition {
 }
 
 impl Partition {
+    /// An empty one, led by the first of its replicas that runs.
+    pub(crate) fn new(replicas: Vec<BrokerId>, running: &[BrokerId]) -> Self {
+        let leader = replicas.iter().find(|id| running.contains(id)).copied();
+        Self { leader, epoch: 0, replicas, log: Log::default() }
+    }
+
     pub(crate) fn change_leader(&mut self, leader: Option<BrokerId>) {
         self.leader = leader;
         self.epoch = self.epoch.saturating_add(1);

@@ -24,7 +24,7 @@ impl Dispatcher {
         let shared = Arc::clone(&self.shared);
         let mut accumulator = shared.lock();
         let busy = !accumulator.is_empty();
-        if self.producer.is_none() && !self.asking && busy && accumulator.fatal.is_none() {
+        if self.producer.is_none() && !self.asking && busy && !self.ended {
             self.asking = true;
             let cluster = self.cluster.clone();
             self.errands.spawn(async move { Errand::Producer(new_producer(&cluster).await) });

@@ -16,12 +16,12 @@ fn batch(serial: u64, count: i32, opened: Instant) -> Batch {
     for _ in 0..count {
         batch.push(&NewRecord::value("v"), 0, false);
     }
-    batch.pack(Codec::Uncompressed, &mut Compressor::default(), Vec::new()).unwrap();
     batch
 }
 
 /// Sends a batch, and gives the epoch and the sequence that it went by.
 fn send(outbox: &mut Outbox, mut batch: Batch) -> (i16, i32) {
+    batch.pack(Codec::Uncompressed, &mut Compressor::default(), Vec::new()).unwrap();
     let stamp = outbox.stamp(&batch).unwrap();
     batch.stamped(stamp);
     outbox.on_sent(batch);
@@ -189,4 +189,43 @@ fn a_wait_follows_each_failure() {
     let pause = |failures| Duration::from_secs(u64::from(failures));
     outbox.on_verdict(1, Verdict::Again(refused(6)), now(), pause);
     assert!(!outbox.may_send(now()) && outbox.may_send(now() + Duration::from_secs(2)));
+}
+
+#[test]
+fn a_batch_that_is_too_large_goes_in_parts_by_its_own_numbers_and_without_a_pause() {
+    let mut outbox = outbox();
+    send(&mut outbox, batch(0, 10, now()));
+    judge(&mut outbox, 0, Verdict::Written);
+    let (large, next) = (Batch::SERIALS, 2 * Batch::SERIALS);
+    send(&mut outbox, batch(large, 10, now()));
+    send(&mut outbox, batch(next, 10, now()));
+    let at = now();
+    let refusal = Verdict::TooLarge(refused(10));
+    assert!(outbox.on_verdict(large, refusal, at, |_| Duration::from_secs(1)).is_empty());
+    let follows = Verdict::NewEpoch(refused(45));
+    assert!(outbox.on_verdict(next, follows, at, |_| Duration::from_secs(1)).is_empty());
+    assert!(outbox.may_send(at));
+    let parts = outbox.take_parts();
+    assert!(matches!(parts[..], [second] if large < second && second < next));
+    for (serial, sequence) in [(large, 10), (parts[0], 15), (next, 20)] {
+        assert_eq!(send_waiting(&mut outbox), (serial, (0, sequence)));
+    }
+    // A part goes in parts of its own, as long as there are records.
+    judge(&mut outbox, large, Verdict::Written);
+    judge(&mut outbox, next, Verdict::NewEpoch(refused(45)));
+    assert_eq!(judge(&mut outbox, parts[0], Verdict::TooLarge(refused(18))), []);
+    let quarter = outbox.take_parts()[0];
+    for (serial, sequence) in [(parts[0], 15), (quarter, 18), (next, 20)] {
+        assert_eq!(send_waiting(&mut outbox), (serial, (0, sequence)));
+    }
+}
+
+#[test]
+fn a_record_that_is_too_large_fails_alone_and_the_next_begins_an_epoch() {
+    let mut outbox = in_flight(0);
+    send(&mut outbox, batch(1, 1, now()));
+    send(&mut outbox, batch(2, 5, now()));
+    judge(&mut outbox, 2, Verdict::NewEpoch(refused(45)));
+    assert_eq!(judge(&mut outbox, 1, Verdict::TooLarge(refused(10))), [(1, false)]);
+    assert_eq!(send_waiting(&mut outbox), (2, (1, 0)));
 }

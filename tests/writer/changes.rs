@@ -1,0 +1,136 @@
+//! What changes while records are written: the token, the topic, the leaders, and the end.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use ottla::{Cluster, ErrorKind, NewRecord, NewToken, TokenSource, WriteOptions, Writer};
+use ottla_testkit::BrokerId;
+
+use crate::support::embedded::{self, config, executor, user};
+use crate::support::within;
+use crate::{LIMIT, Setup, TOPIC, flush, write_numbers};
+
+const PARTITIONS: i32 = 4;
+
+#[tokio::test(start_paused = true)]
+async fn tokens_are_replaced_again_and_again_under_a_writer() {
+    let brokers = embedded::builder().max_reauth(Duration::from_secs(5)).start_in_memory().unwrap();
+    brokers.create_topic(TOPIC, PARTITIONS, 3).unwrap();
+    let alice = Cluster::connect(config(&brokers, user("alice"))).await.unwrap();
+    let mut token = alice.create_delegation_token(NewToken::new()).await.unwrap();
+    let (tokens, source) = TokenSource::watched(token.clone());
+    let client = executor(&brokers, source).await.unwrap();
+    let writer = client.write(WriteOptions::new().with_batch_bytes(2_000));
+    for round in 0..12_usize {
+        for step in 0..10 {
+            let from = round * 1_000 + step * 100;
+            write_numbers(&writer, from..from + 100, PARTITIONS).await;
+            tokio::time::sleep(Duration::from_millis(300)).await;
+        }
+        let next = alice.create_delegation_token(NewToken::new()).await.unwrap();
+        assert!(tokens.replace(next.clone()));
+        write_numbers(&writer, round * 1_000 + 1_000..round * 1_000 + 1_000, PARTITIONS).await;
+        tokio::time::sleep(Duration::from_millis(1_500)).await;
+        alice.expire_delegation_token(&token, None).await.unwrap();
+        token = next;
+    }
+    flush(&writer).await.unwrap();
+    let setup = Setup { brokers, client };
+    setup.assert_each_once(PARTITIONS, 12_000);
+    let counters = setup.brokers.counters();
+    assert_eq!(counters.failed_logins, 0);
+    assert!(setup.client.statistics().reauthentications >= 12, "{counters:?}");
+}
+
+/// Writes keys, and gives the partitions they came to.
+async fn places(writer: &Writer) -> Vec<i32> {
+    let topic = writer.topic(TOPIC).await.unwrap();
+    let mut places = Vec::new();
+    for number in 0..200 {
+        let key = format!("key {number}");
+        let receipt = topic.send_with_receipt(NewRecord::value("v").with_key(&key)).await.unwrap();
+        places.push(within(LIMIT, "a receipt", receipt).await.unwrap().topic_partition.partition);
+    }
+    places
+}
+
+#[tokio::test(start_paused = true)]
+async fn partitions_that_are_added_are_written_to_and_keys_stay_together() {
+    let setup = Setup::new(3).await;
+    let writer = setup.client.write(WriteOptions::new());
+    let before = places(&writer).await;
+    assert_eq!(before.iter().collect::<BTreeSet<_>>().len(), 3);
+    setup.brokers.grow_topic(TOPIC, 7).unwrap();
+    assert_eq!(places(&writer).await, before, "nobody has told the writer");
+    let fifth = NewRecord::value("v").with_partition(5);
+    assert_eq!(writer.send(TOPIC, fifth).await.unwrap_err().kind(), ErrorKind::Misuse);
+    // The default of metadata.max.age.ms.
+    tokio::time::sleep(Duration::from_secs(301)).await;
+    write_numbers(&writer, 0..1, 1).await;
+    flush(&writer).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let after = places(&writer).await;
+    assert_eq!(after.iter().collect::<BTreeSet<_>>().len(), 7);
+    assert_eq!(places(&writer).await, after);
+    writer.send(TOPIC, fifth).await.unwrap();
+    flush(&writer).await.unwrap();
+    // A writer that comes now puts them where this one does.
+    assert_eq!(places(&setup.client.write(WriteOptions::new())).await, after);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_leader_that_an_answer_names_is_taken_without_asking() {
+    let setup = Setup::new(1).await;
+    let writer = setup.client.write(WriteOptions::new());
+    write_numbers(&writer, 0..100, 1).await;
+    flush(&writer).await.unwrap();
+    let before = setup.client.statistics().requests_of("Metadata");
+    for round in 1..=6 {
+        setup.brokers.move_leader(TOPIC, 0, BrokerId(1 + round % 3)).unwrap();
+        let from = usize::try_from(round).unwrap() * 100;
+        write_numbers(&writer, from..from + 100, 1).await;
+        flush(&writer).await.unwrap();
+    }
+    setup.assert_each_once(1, 700);
+    assert_eq!(setup.client.statistics().requests_of("Metadata"), before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_writer_that_is_closed_has_written_what_it_took_and_takes_no_more() {
+    let setup = Setup::new(PARTITIONS).await;
+    let options = WriteOptions::new().with_memory(64 << 10).with_batch_bytes(16 << 10);
+    let writer = setup.client.write(options.with_linger(Duration::from_secs(60)));
+    write_numbers(&writer, 0..3_000, PARTITIONS).await;
+    let (clone, topic) = (writer.clone(), writer.topic(TOPIC).await.unwrap());
+    // A call that is dropped has ended the taking all the same, and another one waits for the rest.
+    assert!(tokio::time::timeout(Duration::ZERO, writer.close()).await.is_err());
+    let refused = topic.send(NewRecord::value("v")).await.unwrap_err();
+    assert_eq!((refused.kind(), refused.possibly_written()), (ErrorKind::Shutdown, false));
+    within(LIMIT, "the end", clone.close()).await.unwrap();
+    setup.assert_each_once(PARTITIONS, 3_000);
+    setup.brokers.create_topic("u", 1, 1).unwrap();
+    assert_eq!(writer.topic("u").await.unwrap_err().kind(), ErrorKind::Shutdown);
+    flush(&writer).await.unwrap();
+    within(LIMIT, "a second end", writer.close()).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_memory_hears_that_the_writer_was_closed() {
+    let setup = Setup::new(1).await;
+    let action = ottla_testkit::Action::Stall;
+    setup
+        .brokers
+        .faults()
+        .add(ottla_testkit::Fault::new(action).on_api(ottla_testkit::ApiKey::Produce).times(1));
+    let writer = setup.client.write(WriteOptions::new().with_memory(64 << 10).with_batch_bytes(64 << 10));
+    let topic = writer.topic(TOPIC).await.unwrap();
+    let large = vec![b'x'; 40 << 10];
+    topic.send(NewRecord::value(&large)).await.unwrap();
+    let waiting = tokio::spawn(async move { topic.send(NewRecord::value(&large)).await });
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(!waiting.is_finished());
+    within(LIMIT, "the end", writer.close()).await.unwrap();
+    let error = within(LIMIT, "the sender", waiting).await.unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Shutdown);
+    assert_eq!(setup.brokers.read(TOPIC, 0).unwrap().len(), 1);
+}
