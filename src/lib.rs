@@ -34,7 +34,7 @@ pub use conn::dial::{Connect, Connecting, Stream, TcpConnector};
 #[cfg(feature = "kerberos")]
 pub use conn::kerberos::{Kerberos, KerberosDiagnosis};
 pub use conn::token::{NotAToken, Token, TokenEpoch, TokenLife};
-pub use error::{BrokerError, Error, ErrorKind};
+pub use error::{BrokerError, Error, ErrorKind, explained};
 pub use partition::reader::Reader;
 pub use partition::{Chunk, Decoder, Loss, OffsetRange, OnDataLoss, ReadOptions};
 pub use partition::{Codec, NewRecord, Receipt, TopicWriter, WriteOptions, Writer};

@@ -42,19 +42,8 @@ fn main() -> ExitCode {
         Ok(Ending::Incomplete) => ExitCode::FAILURE,
         Ok(Ending::Interrupted) => ExitCode::from(130),
         Err(error) => {
-            eprintln!("quickstart: {}", explained(error.as_ref()));
+            eprintln!("quickstart: {}", ottla::explained(error.as_ref()));
             ExitCode::FAILURE
         }
     }
-}
-
-/// An error with all that lies beneath it, in one line.
-fn explained(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }

@@ -42,19 +42,8 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("token_fanout: {}", explained(error.as_ref()));
+            eprintln!("token_fanout: {}", ottla::explained(error.as_ref()));
             ExitCode::FAILURE
         }
     }
-}
-
-/// An error with all that lies beneath it, in one line.
-fn explained(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }

@@ -2,6 +2,7 @@
 
 mod broker_error;
 mod class;
+mod explained;
 mod invalid;
 mod kind;
 
@@ -10,6 +11,7 @@ use std::sync::Arc;
 
 pub use self::broker_error::BrokerError;
 pub(crate) use self::class::{Class, class};
+pub use self::explained::explained;
 pub use self::kind::ErrorKind;
 use crate::conn;
 use crate::conn::error::LoginStep;

@@ -1,10 +1,9 @@
 //! What went wrong, as a shell is told: one line on standard error, a hint, an exit code.
 
-use std::error::Error;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use ottla::{BrokerError, ErrorKind};
+use ottla::{BrokerError, ErrorKind, explained};
 
 /// How the program ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,17 +79,6 @@ impl Failure {
 /// Writes a line on standard error; where nobody listens, nobody is told.
 pub(crate) fn say(text: &str) {
     let _ = writeln!(io::stderr().lock(), "ottla: {text}");
-}
-
-/// An error with all that lies beneath it, in one line.
-pub(crate) fn explained(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
 
 impl From<ottla::Error> for Failure {

@@ -6,6 +6,7 @@ mod tickets;
 use std::path::Path;
 use std::sync::Arc;
 
+use ottla::explained;
 use ottla_kerberos::ccache::{CacheName, CredentialCache, KdcOffset};
 use ottla_kerberos::client::{Session, SessionConfig, Source};
 use ottla_kerberos::conf::Krb5Conf;
@@ -16,7 +17,7 @@ use ottla_kerberos::time::ClockOffset;
 
 use crate::arguments::Access;
 use crate::arguments::kerberos::{KerberosCommand, ListOptions, LoginOptions};
-use crate::failure::{Exit, Failure, explained};
+use crate::failure::{Exit, Failure};
 use crate::{input, output};
 
 pub(crate) async fn run(access: &Access, command: KerberosCommand) -> Result<(), Failure> {

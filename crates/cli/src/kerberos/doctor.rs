@@ -1,10 +1,10 @@
 //! `ottla kerberos doctor`: the login of a `client.properties`, step by step.
 
-use ottla::{Bootstrap, Cluster, Credentials};
+use ottla::{Bootstrap, Cluster, Credentials, explained};
 
 use crate::arguments::Access;
 use crate::arguments::kerberos::DoctorOptions;
-use crate::failure::{Exit, Failure, explained};
+use crate::failure::{Exit, Failure};
 use crate::{login, output};
 
 pub(super) async fn run(access: &Access, options: &DoctorOptions) -> Result<(), Failure> {

@@ -3,12 +3,14 @@
 use std::path::Path;
 
 use ottla::secret::Secret;
-use ottla::{Cluster, Config, NewToken, Security, Target, Tls, Token, secret_jaas_config, write_secret_file};
+use ottla::{
+    Cluster, Config, NewToken, Security, Target, Tls, Token, explained, secret_jaas_config, write_secret_file,
+};
 
 use super::{ready, show};
 use crate::arguments::Access;
 use crate::arguments::token::{CreateFormat, CreateOptions, TargetProtocol};
-use crate::failure::{Failure, explained, say};
+use crate::failure::{Failure, say};
 use crate::{login, output};
 
 pub(super) async fn run(access: &Access, options: &CreateOptions) -> Result<(), Failure> {
