@@ -44,7 +44,7 @@ pub(crate) struct Access {
     /// Java client.properties: where the cluster is and how to log in (- is standard input)
     #[arg(long, global = true, value_name = "FILE", help_heading = "Connection")]
     pub(crate) config: Option<PathBuf>,
-    /// Token file of `token create` to log in with instead (- is standard input)
+    /// Token file of `token create` to log in with instead, followed as it is replaced (- is standard input)
     #[arg(long, global = true, value_name = "FILE", help_heading = "Connection")]
     pub(crate) token_file: Option<PathBuf>,
     /// Address of a host name, in place of DNS; repeatable

@@ -24,6 +24,11 @@ pub(crate) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
     whole(file).map_err(|error| unreadable(path, &error))
 }
 
+/// Whether it is a file, that others may replace, and no pipe.
+pub(crate) fn is_file(path: &Path) -> bool {
+    path.as_os_str() != "-" && std::fs::metadata(path).is_ok_and(|it| it.is_file())
+}
+
 /// Reads a token file, and says so if others could read it too.
 pub(crate) fn read_secret(path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let text = read(path)?;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use ottla::{Cluster, Config, TcpConnector, TokenFile, TokenSource};
+use ottla::{Cluster, Config, FollowedTokenFile, TcpConnector, TokenFile, TokenSource};
 use zeroize::Zeroizing;
 
 use crate::arguments::Access;
@@ -16,15 +16,34 @@ const TOKENS_MAKE_NO_TOKENS: &str = "connections that logged in with a token may
 pub(crate) struct Opened {
     pub(crate) config: Config,
     pub(crate) text: Zeroizing<Vec<u8>>,
+    /// Whoever keeps it gets the tokens that take the place of the first one.
+    pub(crate) followed: Option<FollowedTokenFile>,
 }
 
 /// The configuration that `--config` or `--token-file` names.
 pub(crate) fn config(access: &Access) -> Result<Config, Failure> {
-    Ok(open(access)?.config)
+    Ok(opened(access)?.config)
 }
 
-/// As [`config`], with its text.
-pub(crate) fn open(access: &Access) -> Result<Opened, Failure> {
+/// As [`config`], with its text, for work that may outlive a token: its file is followed.
+pub(crate) async fn open(access: &Access) -> Result<Opened, Failure> {
+    let opened = opened(access)?;
+    match &access.token_file {
+        Some(file) if input::is_file(file) => follow(access, file, opened).await,
+        _ => Ok(opened),
+    }
+}
+
+/// A token that is refused now is told at once: only later another one is waited for.
+async fn follow(access: &Access, file: &Path, opened: Opened) -> Result<Opened, Failure> {
+    drop(Cluster::connect(opened.config).await?);
+    let followed = FollowedTokenFile::open(file).await;
+    let followed = followed.map_err(|error| Failure::from(error).while_at(file.display()))?;
+    let config = with_access(followed.config(), access);
+    Ok(Opened { config, text: opened.text, followed: Some(followed) })
+}
+
+fn opened(access: &Access) -> Result<Opened, Failure> {
     match (&access.config, &access.token_file) {
         (Some(file), None) => from_properties(access, file),
         (None, Some(file)) => from_token_file(access, file),
@@ -67,7 +86,7 @@ fn from_properties(access: &Access, file: &Path) -> Result<Opened, Failure> {
     for warning in warnings {
         say(&format!("{}: {warning}", file.display()));
     }
-    Ok(Opened { config: with_access(config, access), text })
+    Ok(Opened { config: with_access(config, access), text, followed: None })
 }
 
 fn from_token_file(access: &Access, file: &Path) -> Result<Opened, Failure> {
@@ -76,5 +95,5 @@ fn from_token_file(access: &Access, file: &Path) -> Result<Opened, Failure> {
     let token_file = TokenFile::parse(&text).map_err(wrong)?;
     let source = TokenSource::fixed(token_file.token().clone());
     let config = with_access(token_file.into_config(source).map_err(wrong)?, access);
-    Ok(Opened { config, text })
+    Ok(Opened { config, text, followed: None })
 }

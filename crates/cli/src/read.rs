@@ -58,7 +58,7 @@ async fn read(
     sum: &Arc<Sum>,
     sink: Sink,
 ) -> Result<Vec<Loss>, Failure> {
-    let login::Opened { config, text } = login::open(access)?;
+    let login::Opened { config, text, followed: _followed } = login::open(access).await?;
     let how = how(options, &text)?;
     let cluster = Cluster::connect(config.clone()).await?;
     let ranges = plan::ranges(&cluster, options, how.isolation_level()).await?;

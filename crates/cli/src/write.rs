@@ -30,7 +30,7 @@ pub(crate) async fn run(access: &Access, options: WriteOptions) -> Result<(), Fa
         return Err(Failure::usage("standard input cannot be both the configuration and the records"));
     }
     let started = crate::now();
-    let login::Opened { config, text } = login::open(access)?;
+    let login::Opened { config, text, followed: _followed } = login::open(access).await?;
     let how = how(&options, &text)?;
     let cluster = Cluster::connect(config).await?;
     topic::partitions(&cluster, &options.topic).await?;
@@ -50,12 +50,18 @@ pub(crate) async fn run(access: &Access, options: WriteOptions) -> Result<(), Fa
     };
     // What was taken is written, whatever came then.
     let interrupted = read.as_ref().is_err_and(|failure| failure.exit == Exit::Interrupted);
-    let flushed = match interrupted {
-        false => writer.flush().await,
-        true => tokio::time::timeout(LAST_WRITES, writer.flush()).await.unwrap_or(Ok(())),
+    let failure = match interrupted {
+        false => {
+            let closed = writer.close().await;
+            read.and_then(|()| closed.map_err(|error| failed(error, &taken, &written)))
+        }
+        true => {
+            let closed = tokio::time::timeout(LAST_WRITES, writer.close()).await;
+            let in_doubt = closed.map_or(true, |closed| closed.is_err_and(|error| error.possibly_written()));
+            Err(Failure::interrupted().while_at(share(&taken, &written, in_doubt)))
+        }
     };
     drop(progress);
-    let failure = read.and_then(|()| flushed.map_err(|error| failed(error, &taken, &written)));
     if failure.is_ok() || interrupted {
         let wall_s = (started.elapsed().as_secs_f64() * 1000.0).round() / 1000.0;
         output::print_json(
@@ -72,9 +78,14 @@ fn reads_twice(access: &Access, options: &WriteOptions) -> bool {
 }
 
 fn failed(error: ottla::Error, taken: &Sum, written: &Sum) -> Failure {
+    let in_doubt = error.possibly_written();
+    Failure::from(error).while_at(share(taken, written, in_doubt))
+}
+
+fn share(taken: &Sum, written: &Sum, in_doubt: bool) -> String {
     let (taken, written) = (taken.records(), written.records());
-    let doubt = if error.possibly_written() { ", and more may be" } else { "" };
-    Failure::from(error).while_at(format!("{written} of {taken} records are written{doubt}"))
+    let doubt = if in_doubt { ", and more may be" } else { "" };
+    format!("{written} of {taken} records are written{doubt}")
 }
 
 /// How to write: as the configuration says, unless the command line says something else.
