@@ -70,12 +70,14 @@ struct Scenario {
     seed: u64,
 }
 
-/// Runs every kind of fault with every seed, or the one that `OTTLA_FAULT` names.
+/// Runs every kind of fault with every seed, or the one that `OTTLA_FAULT` names, whatever its seed.
 pub(crate) fn run_all(role: Role, seeds: Range<u64>) {
+    let wanted = std::env::var("OTTLA_FAULT").ok();
+    let seeds = wanted.as_deref().map_or(seeds, seed_of);
     let all: Vec<Scenario> = Kind::ALL
         .iter()
         .flat_map(|&kind| seeds.clone().map(move |seed| Scenario { role, kind, seed }))
-        .filter(is_wanted)
+        .filter(|scenario| wanted.as_ref().is_none_or(|wanted| *wanted == scenario.name()))
         .collect();
     let next = AtomicU64::new(0);
     let failures: Vec<String> = std::thread::scope(|scope| {
@@ -86,7 +88,8 @@ pub(crate) fn run_all(role: Role, seeds: Range<u64>) {
                     while let Some(scenario) =
                         all.get(usize::try_from(next.fetch_add(1, Ordering::Relaxed)).unwrap())
                     {
-                        failures.extend(run(*scenario).err());
+                        // At once, for those who wait for hours.
+                        failures.extend(run(*scenario).inspect_err(|why| println!("{why}")).err());
                     }
                     failures
                 })
@@ -98,9 +101,11 @@ pub(crate) fn run_all(role: Role, seeds: Range<u64>) {
     assert!(failures.is_empty(), "{} of {} failed:\n{}", failures.len(), all.len(), failures.join("\n"));
 }
 
-fn is_wanted(scenario: &Scenario) -> bool {
-    let Ok(wanted) = std::env::var("OTTLA_FAULT") else { return true };
-    wanted == scenario.name()
+/// The seed at the end of a scenario's name.
+fn seed_of(name: &str) -> Range<u64> {
+    let seed = name.rsplit(' ').next().and_then(|seed| seed.parse().ok());
+    let seed: u64 = seed.unwrap_or_else(|| panic!("OTTLA_FAULT={name:?} does not end with a seed"));
+    seed..seed + 1
 }
 
 impl Scenario {
