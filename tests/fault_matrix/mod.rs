@@ -74,9 +74,9 @@ struct Scenario {
 pub(crate) fn run_all(role: Role, seeds: Range<u64>) {
     let wanted = std::env::var("OTTLA_FAULT").ok();
     let seeds = wanted.as_deref().map_or(seeds, seed_of);
-    let all: Vec<Scenario> = Kind::ALL
-        .iter()
-        .flat_map(|&kind| seeds.clone().map(move |seed| Scenario { role, kind, seed }))
+    // Seed by seed: what is broken off has tried every kind.
+    let all: Vec<Scenario> = seeds
+        .flat_map(|seed| Kind::ALL.iter().map(move |&kind| Scenario { role, kind, seed }))
         .filter(|scenario| wanted.as_ref().is_none_or(|wanted| *wanted == scenario.name()))
         .collect();
     let next = AtomicU64::new(0);
