@@ -323,3 +323,8 @@ impl<'ast> Visit<'ast> for Names {
 
 #[path = "support/planted_violations.rs"]
 mod planted_violations;
+
+#[path = "architecture/copies.rs"]
+mod copies;
+#[path = "architecture/planted.rs"]
+mod planted;

@@ -44,14 +44,12 @@ pub(crate) const fn field(kind: Kind) -> Field {
 }
 
 impl Field {
-    pub(crate) const fn since(mut self, version: i16) -> Self {
-        self.since = version;
-        self
+    pub(crate) const fn since(self, since: i16) -> Self {
+        Self { since, ..self }
     }
 
-    pub(crate) const fn until(mut self, version: i16) -> Self {
-        self.until = version;
-        self
+    pub(crate) const fn until(self, until: i16) -> Self {
+        Self { until, ..self }
     }
 }
 

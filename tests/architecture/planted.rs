@@ -1,0 +1,79 @@
+//! Each bug of `tests/planted/` still fits the sources, and the tests that are to catch it exist.
+//! `tests/planted/run`, which takes minutes, shows that they do catch it.
+
+use super::*;
+
+/// Texts by path.
+type Tree = BTreeMap<String, String>;
+
+#[test]
+fn every_planted_bug_fits_the_sources_and_names_a_test() {
+    let read = |directory: &'static str| {
+        let sources = source::read(&source::root().join(directory)).into_iter();
+        sources.map(move |(file, text)| (format!("{directory}/{}", file.display()), text))
+    };
+    let tree: Tree = read("src").chain(read("tests")).collect();
+    let mut bugs = 0;
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(source::root().join("tests/planted")).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.extension().is_some_and(|extension| extension == "patch") {
+            bugs += 1;
+            let patch = std::fs::read_to_string(&path).unwrap_or_default();
+            let wrong = misfits(&patch, &tree).into_iter().chain(untested(&patch, &tree));
+            found.extend(wrong.map(|why| format!("{}: {why}", path.display())));
+        }
+    }
+    assert!(bugs >= 10, "{bugs} planted bugs");
+    assert_none(found);
+}
+
+/// The hunks of a patch that do not stand exactly once in the file that they change.
+fn misfits(patch: &str, tree: &Tree) -> Vec<String> {
+    let Some(file) = patch.lines().find_map(|line| line.strip_prefix("+++ b/")) else {
+        return vec!["it changes no file".to_owned()];
+    };
+    let Some(text) = tree.get(file) else { return vec![format!("there is no {file}")] };
+    let mut found = Vec::new();
+    for (n, hunk) in patch.split("\n@@ ").skip(1).enumerate() {
+        let lines = hunk.lines().skip(1).filter(|line| !line.starts_with('+'));
+        let before: String = lines.map(|line| format!("{}\n", line.get(1..).unwrap_or_default())).collect();
+        let times = text.matches(&before).count();
+        if times != 1 {
+            found.push(format!("hunk {} stands in {file} {times} times", n + 1));
+        }
+    }
+    found
+}
+
+/// Why no test can catch a bug: `--lib a::b` needs tests in that module, `--test x` the file `tests/x.rs`.
+fn untested(patch: &str, tree: &Tree) -> Option<String> {
+    let Some(by) = patch.lines().find_map(|line| line.strip_prefix("Caught by: ")) else {
+        return Some("it does not say by what it is caught".to_owned());
+    };
+    let words: Vec<&str> = by.split_whitespace().collect();
+    let is_there = match words[..] {
+        ["--test", test] | ["--test", test, _] => tree.contains_key(&format!("tests/{test}.rs")),
+        ["--lib", module] => {
+            let path = format!("src/{}", module.replace("::", "/"));
+            let (file, directory) = (format!("{path}.rs"), format!("{path}/"));
+            let mut module = tree.iter().filter(|(at, _)| **at == file || at.starts_with(&directory));
+            module.any(|(_, text)| text.contains("#[test]"))
+        }
+        _ => return Some(format!("{by:?} is neither `--lib MODULE` nor `--test FILE [NAME]`")),
+    };
+    (!is_there).then(|| format!("no test is {by}"))
+}
+
+#[test]
+fn a_bug_that_does_not_fit_or_is_not_tested_is_named() {
+    let patch = "Bad.\n\nCaught by: --lib sum\n\n--- a/src/sum.rs\n+++ b/src/sum.rs\n@@ -1,2 +1,2 @@\n one\n-two\n+three\n";
+    let with = |text: &str| Tree::from([("src/sum.rs".to_owned(), text.to_owned())]);
+    assert_eq!(misfits(patch, &with("one\ntwo\n#[test]")), [""; 0]);
+    assert_eq!(untested(patch, &with("one\ntwo\n#[test]")), None);
+    assert_eq!(misfits(patch, &with("one\nfour\n")), ["hunk 1 stands in src/sum.rs 0 times"]);
+    assert_eq!(misfits(patch, &Tree::new()), ["there is no src/sum.rs"]);
+    assert_eq!(untested(patch, &with("one\ntwo\n")).as_deref(), Some("no test is --lib sum"));
+    assert_eq!(misfits("Caught by: x", &Tree::new()), ["it changes no file"]);
+    assert!(untested("Caught by: x", &Tree::new()).is_some() && untested("", &Tree::new()).is_some());
+}
