@@ -7,6 +7,12 @@ use crate::wire::api::ApiKey;
 use crate::wire::guard;
 
 /// No answer silences a connection for longer than this, whatever it says.
+///
+/// Java obeys any number, up to 24 days. Brokers ask for a second of request quota at most, but for as
+/// long as the excess takes where bytes or changes of topics are counted: after a burst of a hundred
+/// times the quota, minutes. So a lower bound would break a promise that KIP-219 makes to brokers; at
+/// this one a damaged answer costs one connection five minutes, in which its calls fail by their own
+/// deadlines.
 const LONGEST: Duration = Duration::from_secs(300);
 
 /// Reads from a response frame (all after the length) how long no request should follow it on this
