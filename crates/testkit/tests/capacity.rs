@@ -1,4 +1,5 @@
-//! How much a cluster carries. Bounds are loose: they catch what is wrong by a factor, on any machine.
+//! How much a cluster carries. `cargo test --release -p ottla-testkit --test capacity` demands what is
+//! promised; without optimisation the bounds are loose, and catch what is wrong by a factor.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -14,6 +15,10 @@ use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use kafka_protocol::messages::*;
 use ottla_testkit::{Cluster, Protocol, Record};
 use support::Client;
+
+/// Records of 100 B a second, client and broker on one core.
+const RATE: i128 = if cfg!(debug_assertions) { 20_000 } else { 500_000 };
+const START: Duration = Duration::from_millis(if cfg!(debug_assertions) { 2_000 } else { 200 });
 
 fn fetch(offset: i64) -> FetchRequest {
     let partition = FetchPartition::default()
@@ -59,7 +64,7 @@ async fn one_client_is_served_many_records() {
     }
     let rate = i128::from(records) * 1_000_000 / i128::try_from(started.elapsed().as_micros()).unwrap();
     println!("{rate} records/s of 100 B");
-    assert!(rate > 20_000);
+    assert!(rate >= RATE);
 }
 
 #[tokio::test]
@@ -67,7 +72,7 @@ async fn a_thousand_partitions_start_at_once() {
     let started = std::time::Instant::now();
     let cluster = Cluster::builder().brokers(3).start_tcp().await.unwrap();
     cluster.create_topic("t", 1_000, 3).unwrap();
-    println!("started in {:?}", started.elapsed());
-    assert!(started.elapsed() < Duration::from_secs(2));
+    println!("1,000 partitions on 3 brokers started in {:?}", started.elapsed());
+    assert!(started.elapsed() < START);
     assert_eq!(cluster.offsets("t", 999).unwrap().end, 0);
 }
