@@ -9,6 +9,8 @@ mod driver;
 mod executor;
 mod ledger;
 mod life;
+#[path = "../program/mod.rs"]
+mod program;
 mod show;
 mod stage;
 mod table;
@@ -19,31 +21,12 @@ use arguments::Arguments;
 use driver::Ending;
 
 fn main() -> ExitCode {
-    let arguments = match Arguments::parse(std::env::args().skip(1)) {
-        Ok(Some(arguments)) => arguments,
-        Ok(None) => {
-            print!("{}", arguments::HELP);
-            return ExitCode::SUCCESS;
-        }
-        Err(why) => {
-            eprintln!("quickstart: {why}; see --help");
-            return ExitCode::from(2);
-        }
-    };
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            eprintln!("quickstart: no runtime: {error}");
-            return ExitCode::FAILURE;
-        }
-    };
-    match runtime.block_on(driver::run(&arguments)) {
-        Ok(Ending::Complete) => ExitCode::SUCCESS,
-        Ok(Ending::Incomplete) => ExitCode::FAILURE,
-        Ok(Ending::Interrupted) => ExitCode::from(130),
-        Err(error) => {
-            eprintln!("quickstart: {}", ottla::explained(error.as_ref()));
-            ExitCode::FAILURE
-        }
-    }
+    let arguments = Arguments::parse(std::env::args().skip(1));
+    program::run("quickstart", arguments::HELP, arguments, async |arguments| {
+        Ok(match driver::run(&arguments).await? {
+            Ending::Complete => ExitCode::SUCCESS,
+            Ending::Incomplete => ExitCode::FAILURE,
+            Ending::Interrupted => ExitCode::from(130),
+        })
+    })
 }

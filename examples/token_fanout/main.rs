@@ -8,6 +8,8 @@ mod arguments;
 mod driver;
 mod executor;
 mod message;
+#[path = "../program/mod.rs"]
+mod program;
 mod report;
 
 use std::process::ExitCode;
@@ -15,35 +17,12 @@ use std::process::ExitCode;
 use arguments::{Arguments, Role};
 
 fn main() -> ExitCode {
-    let arguments = match Arguments::parse(std::env::args().skip(1)) {
-        Ok(Some(arguments)) => arguments,
-        Ok(None) => {
-            print!("{}", arguments::HELP);
-            return ExitCode::SUCCESS;
-        }
-        Err(why) => {
-            eprintln!("token_fanout: {why}; see --help");
-            return ExitCode::from(2);
-        }
-    };
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            eprintln!("token_fanout: no runtime: {error}");
-            return ExitCode::FAILURE;
-        }
-    };
-    let outcome = runtime.block_on(async {
+    let arguments = Arguments::parse(std::env::args().skip(1));
+    program::run("token_fanout", arguments::HELP, arguments, async |arguments| {
         match arguments.role {
-            Role::Driver => driver::run(arguments).await,
-            Role::Executor => executor::run(arguments).await,
+            Role::Driver => driver::run(arguments).await?,
+            Role::Executor => executor::run(arguments).await?,
         }
-    });
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("token_fanout: {}", ottla::explained(error.as_ref()));
-            ExitCode::FAILURE
-        }
-    }
+        Ok(ExitCode::SUCCESS)
+    })
 }
