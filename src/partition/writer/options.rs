@@ -121,7 +121,9 @@ impl WriteOptions {
         self
     }
 
-    /// Sets how batches are packed (`compression.type`). Default: not at all.
+    /// Sets how batches are packed (`compression.type`). Default: not at all. A batch takes at most
+    /// four allocations and a record none, with every codec but zstd, whose encoder in pure Rust
+    /// makes about 25 more for each batch of 64 KiB; with the feature `zstd-c` it does not.
     #[must_use]
     pub fn with_codec(mut self, codec: Codec) -> Self {
         self.codec = codec;

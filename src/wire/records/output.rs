@@ -70,6 +70,7 @@ impl Output {
 
     /// The buffer itself, emptied, for a codec that appends to one: [`filled`](Self::filled) is
     /// what it appended.
+    #[cfg(not(feature = "zstd-c"))]
     pub(super) fn append_with<T>(&mut self, append: impl FnOnce(&mut Vec<u8>) -> T) -> T {
         self.bytes.clear();
         let outcome = append(&mut self.bytes);
