@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::cluster::client::{Cluster, Repeat};
 use crate::conn::credentials::Credentials;
-use crate::conn::token::{Token, TokenLife};
+use crate::conn::token::{Token, TokenLife, YOUNG};
 use crate::error::{BrokerError, Error, ErrorKind};
 use crate::ids::Principal;
 use crate::time::{self, Clock, SystemClock, Timestamp};
@@ -15,10 +15,6 @@ use crate::wire::codec::expire_delegation_token::{ExpireDelegationTokenRequest, 
 use crate::wire::codec::renew_delegation_token::RenewDelegationTokenRequest;
 use crate::wire::codec::token::TokenDetails;
 use crate::wire::error_code::ErrorCode;
-
-/// How long after its making a token may be unknown to a broker without being gone: brokers learn
-/// of it from the metadata log, the one that made it too.
-const YOUNG: Duration = Duration::from_secs(20);
 
 /// The wait before a young token that is not known is tried again.
 const YOUNG_PAUSE: Duration = Duration::from_millis(50);

@@ -2,13 +2,17 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use base64ct::{Base64, Encoding};
 
 use crate::ids::Principal;
 use crate::secret::Secret;
 use crate::time::Timestamp;
+
+/// How long after its making a token may be unknown to a broker without being gone: brokers learn
+/// of it from the metadata log, the one that made it too.
+pub(crate) const YOUNG: Duration = Duration::from_secs(20);
 
 /// The longest token id that is taken. A broker's ids have 22 characters.
 const MAX_ID: usize = 249;

@@ -17,13 +17,14 @@ use std::time::{Duration, Instant};
 
 use self::life::Life;
 use self::patience::Patience;
-use crate::conn::token::{Token, TokenEpoch};
+use crate::conn::token::{Token, TokenEpoch, YOUNG};
 use crate::time::Timestamp;
 
-/// How long after its making a token may be unknown to brokers without being gone.
-const YOUNG: Duration = Duration::from_secs(20);
 /// Between two operations with tokens: each costs every broker the hashing of new credentials, and
-/// holds back all of its metadata meanwhile.
+/// holds back all of its metadata meanwhile. Each keeper paces its own alone: it has one token to
+/// keep, so what bounds the brokers' work is the number of keepers, and those of other processes
+/// know nothing of each other. What brings keepers together is an outage, and after a failure each
+/// waits for a time of its own.
 const PACE: Duration = Duration::from_millis(250);
 /// The least time between two tokens that are made because one was refused.
 const COOLDOWN: Duration = Duration::from_secs(60);

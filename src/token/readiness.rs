@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crate::cluster::topology::Address;
+use crate::conn::token::YOUNG;
 
 /// How long all brokers get to learn of a token.
-pub(super) const LIMIT: Duration = Duration::from_secs(20);
+pub(super) const LIMIT: Duration = YOUNG;
 /// The wait before a broker is asked again; it doubles.
 const FIRST: Duration = Duration::from_millis(50);
 const LONGEST: Duration = Duration::from_millis(500);
