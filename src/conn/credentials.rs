@@ -130,6 +130,7 @@ impl TokenSource {
 
     /// Whether there is a token that this clone has not had from [`TokenSource::changed`] yet.
     /// Costs one load of a counter: cheap enough to ask before each piece of work.
+    #[inline]
     pub fn has_changed(&self) -> bool {
         matches!(&self.0, Source::Watched { reader, .. } if reader.has_changed().is_ok_and(|newer| newer))
     }

@@ -24,6 +24,10 @@ use crate::time;
 /// It has two identities. `admin` is whoever asks for tokens, by Kerberos, a client certificate,
 /// a password or a mechanism of your own; it needs no rights beside that. The target is where the
 /// token is used, maybe another listener. The keeper has connections of its own.
+///
+/// What it asks of the brokers it asks at most four times a second: each token that is made or
+/// renewed costs every broker the hashing of its credentials. Keepers do not know of each other,
+/// so have one for each cluster and owner, not one for each task.
 #[derive(Clone, Debug)]
 pub struct TokenKeeper {
     pub(super) admin: Config,
