@@ -269,6 +269,18 @@ impl Broker<'_> {
         self.ask("start")
     }
 
+    /// Changes a setting of the broker, which counts from its next start on.
+    ///
+    /// # Errors
+    /// A broker that the cluster does not have.
+    pub fn set(&self, key: &str, value: &str) -> Result<()> {
+        let path = self.cluster.node_dir(self.id).join("server.properties");
+        let doing = || format!("change {}", path.display());
+        // Of two lines with one key Java takes the last.
+        let mut file = fs::File::options().append(true).open(&path).context(doing)?;
+        file.write_all(format!("\n{key}={value}\n").as_bytes()).context(doing)
+    }
+
     fn ask(&self, what: &str) -> Result<()> {
         let mut conversation = self.cluster.conversation.lock().unwrap_or_else(PoisonError::into_inner);
         conversation.ask(&format!("{what} {}", self.id)).map(drop)

@@ -23,7 +23,7 @@ fn help() -> String {
 
 Users alice, bob, admin with passwords alice-secret and so on, over PLAIN, SCRAM-SHA-256 and
 SCRAM-SHA-512; client certificates for alice and bob. admin and anonymous may do everything, all
-others what an ACL allows. A lab ends itself after an hour, and every JVM ends with its lab.
+others what an ACL allows. A lab ends itself after four hours, and every JVM ends with its lab.
 With OTTLA_LAB_IMAGE=NAME every node runs in a container of that image, which has Kafka in
 /opt/kafka as apache/kafka has; {{version}} in the name stands for V.
 Jars and archives are kept in OTTLA_LAB_CACHE (~/.cache/ottla-lab). Needs java, javac, mvn, setpriv;

@@ -23,8 +23,8 @@ use crate::profile::Profile;
 use crate::running::{Plan, Running};
 use crate::versions::Version;
 
-/// A lab that nobody ended ends itself.
-const LONGEST_LIFE: Duration = Duration::from_secs(3600);
+/// A lab that nobody ended ends itself. The longest tests take more than an hour.
+const LONGEST_LIFE: Duration = Duration::from_secs(4 * 3600);
 
 /// How long a node may live after the end of its input.
 const LAST_WRITES: Duration = Duration::from_secs(10);
@@ -43,7 +43,7 @@ struct Lab {
     shared: Mutex<HashMap<(Profile, &'static str), Slot>>,
 }
 
-/// Runs a lab until standard input ends, an hour has passed or the process is killed; each of
+/// Runs a lab until standard input ends, four hours have passed or the process is killed; each of
 /// these ends every JVM. Once tests can connect it prints its directory, which they find in
 /// the environment variable `OTTLA_LAB`.
 ///
