@@ -17,7 +17,7 @@ use std::time::Duration;
 use ottla::{AtShutdown, Credentials, ErrorKind, KeeperStep, TokenKeeper};
 use ottla_testkit::BrokerId;
 use support::embedded::{
-    builder, config, every_offset, executor, fill, keeper, pass, read_all, target, user,
+    builder, config, every_offset, executor, keeper, kept, pass, read_all, target, user,
 };
 use support::within;
 
@@ -82,6 +82,18 @@ async fn a_month_of_tokens_is_made_renewed_and_given_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_keeper_logs_in_by_plain_as_well() {
+    within(LIMIT, "the test", async {
+        let brokers = builder().start_in_memory().unwrap();
+        let plain = Credentials::Plain { user: "alice".to_owned(), password: "alice-secret".into() };
+        let keeper = TokenKeeper::new(config(&brokers, plain), target(&brokers)).start().await.unwrap();
+        executor(&brokers, keeper.source()).await.unwrap();
+        assert_eq!(keeper.state().created, 1);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_keeper_that_is_left_leaves_its_token() {
     within(LIMIT, "the test", async {
         let brokers = builder().start_in_memory().unwrap();
@@ -139,16 +151,13 @@ async fn brokers_that_are_all_down_are_waited_for_until_the_deadline() {
 #[tokio::test(start_paused = true)]
 async fn a_token_that_somebody_deleted_is_replaced_and_work_goes_on() {
     within(LIMIT, "the test", async {
-        let brokers = builder().max_reauth(10 * SECOND).start_in_memory().unwrap();
-        fill(&brokers, "work", 3, 10);
-        let keeper = keeper(&brokers).start().await.unwrap();
-        let client = executor(&brokers, keeper.source()).await.unwrap();
-        assert_eq!(read_all(&client, "work").await.unwrap(), every_offset(3, 10));
+        let (brokers, keeper, client) = kept(builder().max_reauth(10 * SECOND)).await;
+        assert_eq!(read_all(&client, "t").await.unwrap(), every_offset(3, 10));
         pass(30 * SECOND).await;
         brokers.delete_token(&keeper.state().token_id).unwrap();
         let began = tokio::time::Instant::now();
         while began.elapsed() < 60 * SECOND {
-            assert_eq!(read_all(&client, "work").await.unwrap(), every_offset(3, 10));
+            assert_eq!(read_all(&client, "t").await.unwrap(), every_offset(3, 10));
             pass(SECOND).await;
         }
         assert_eq!(keeper.state().created, 2);

@@ -15,7 +15,7 @@ use std::time::Duration;
 use ottla::ids::TopicPartition;
 use ottla::{Cluster, ErrorKind, NewToken, TokenSource};
 use ottla_testkit::{Action, ApiKey, Fault};
-use support::embedded::{builder, config, every_offset, executor, fill, keeper, pass, read_all, touch, user};
+use support::embedded::{builder, config, every_offset, executor, fill, kept, pass, read_all, touch, user};
 use support::within;
 
 const LIMIT: Duration = Duration::from_secs(3600);
@@ -105,10 +105,7 @@ async fn a_token_of_another_owner_gets_connections_of_its_own_and_no_answer_is_l
 #[tokio::test(start_paused = true)]
 async fn a_connection_past_the_end_of_its_token_is_revived_by_the_next_one() {
     within(LIMIT, "the test", async {
-        let brokers = builder().token_expiry(30 * SECOND).start_in_memory().unwrap();
-        fill(&brokers, "t", 3, 10);
-        let keeper = keeper(&brokers).start().await.unwrap();
-        let client = executor(&brokers, keeper.source()).await.unwrap();
+        let (brokers, keeper, client) = kept(builder().token_expiry(30 * SECOND)).await;
         read_all(&client, "t").await.unwrap();
         let connections = client.statistics().connections;
         for api in [ApiKey::CreateDelegationToken, ApiKey::RenewDelegationToken] {

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::support::embedded::{builder, keeper, pass};
-use super::support::within;
 use super::{LIMIT, SECOND};
+use crate::support::embedded::{builder, keeper, pass};
+use crate::support::within;
 
 #[tokio::test(start_paused = true)]
 async fn a14_the_brokers_clock_is_ten_minutes_off() {

@@ -5,9 +5,9 @@ use std::time::Duration;
 use ottla::{AtShutdown, Cluster, NewToken, TokenSource};
 use ottla_testkit::BrokerId;
 
-use super::support::embedded::{builder, config, executor, fill, keeper, read_all, user};
-use super::support::within;
 use super::{LIMIT, SECOND, rounds};
+use crate::support::embedded::{builder, config, executor, fill, keeper, read_all, user};
+use crate::support::within;
 
 fn lag(round: u64, broker: u64) -> Duration {
     Duration::from_millis(30 + (round * 37 + broker * 53) % 250)

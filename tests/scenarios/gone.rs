@@ -3,11 +3,11 @@
 use ottla::{AtShutdown, Cluster, ErrorKind, NewToken, TokenSource};
 use tokio::time::Instant;
 
-use super::support::embedded::{
-    builder, config, every_offset, executor, fill, keeper, pass, pipes, read_all, target, user,
+use super::{HOUR, LIMIT, SECOND, readers};
+use crate::support::embedded::{
+    builder, config, every_offset, executor, fill, keeper, kept, pass, pipes, read_all, target, user,
 };
-use super::support::within;
-use super::{HOUR, LIMIT, Readers, SECOND};
+use crate::support::within;
 
 #[tokio::test(start_paused = true)]
 async fn a09_a_token_that_has_expired_and_is_not_swept() {
@@ -47,12 +47,9 @@ async fn a09_a_token_that_has_expired_and_is_not_swept() {
 #[tokio::test(start_paused = true)]
 async fn a10_somebody_deletes_the_token_in_use() {
     within(LIMIT, "the test", async {
-        let brokers =
-            builder().max_reauth(10 * SECOND).token_propagation(SECOND / 20).start_in_memory().unwrap();
-        fill(&brokers, "t", 3, 10);
-        let keeper = keeper(&brokers).start().await.unwrap();
-        let client = executor(&brokers, keeper.source()).await.unwrap();
-        let readers = Readers::start(vec![client], "t", SECOND / 4);
+        let builder = builder().max_reauth(10 * SECOND).token_propagation(SECOND / 20);
+        let (brokers, keeper, client) = kept(builder).await;
+        let readers = readers(vec![client], SECOND / 4);
         pass(60 * SECOND).await;
         let old = keeper.source().current();
         brokers.delete_token(old.id()).unwrap();
@@ -86,7 +83,7 @@ async fn a11_the_secret_of_the_clusters_is_another_one() {
             clients.push(executor(brokers, keeper.source()).await.unwrap());
             keepers.push(keeper);
         }
-        let readers = Readers::start(clients, "t", SECOND / 4);
+        let readers = readers(clients, SECOND / 4);
         pass(60 * SECOND).await;
         both.iter().for_each(|brokers| brokers.rotate_token_secret("another"));
         pass(120 * SECOND).await;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::support::source;
+use crate::support::source;
 
 /// The scenarios that the document has, as its headings name them: `## A3`.
 fn listed() -> BTreeSet<String> {

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use ottla_testkit::BrokerId;
 
-use super::support::embedded::{builder, executor, fill, keeper, pass, read_all};
-use super::support::within;
 use super::{HOUR, LIMIT, SECOND, rounds};
+use crate::support::embedded::{builder, executor, fill, keeper, kept, pass, read_all};
+use crate::support::within;
 
 #[tokio::test(start_paused = true)]
 async fn a12_one_of_two_clusters_is_down_for_ten_minutes_when_its_token_is_to_be_renewed() {
@@ -60,10 +60,7 @@ impl Dice {
 async fn month(seed: u64) {
     // Hashing is what a month costs: most of them have one broker.
     let nodes = if seed.is_multiple_of(25) { 3 } else { 1 };
-    let brokers = builder().brokers(nodes).seed(seed).start_in_memory().unwrap();
-    fill(&brokers, "t", 3, 10);
-    let keeper = keeper(&brokers).start().await.unwrap();
-    let client = executor(&brokers, keeper.source()).await.unwrap();
+    let (brokers, keeper, client) = kept(builder().brokers(nodes).seed(seed)).await;
     let mut dice = Dice(seed);
     let mut passed = Duration::ZERO;
     while passed < 30 * 24 * HOUR {
@@ -84,17 +81,28 @@ async fn month(seed: u64) {
     assert_eq!(brokers.counters().expired_connections_killed, 0, "seed {seed}");
 }
 
-#[tokio::test(start_paused = true)]
-async fn a12_no_read_fails_for_want_of_a_token_in_months_of_random_outages() {
+/// Plays months, one after the other, on a paused clock of their own.
+fn months(seeds: impl Iterator<Item = u64>) {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    for seed in seeds {
+        println!("OTTLA_SEED={seed} cargo test --test scenarios a12_no_read -- --nocapture");
+        runtime.block_on(within(LIMIT, "a month", Box::pin(month(seed))));
+    }
+}
+
+#[test]
+fn a12_no_read_fails_for_want_of_a_token_in_months_of_random_outages() {
     let given = std::env::var("OTTLA_SEED").ok().and_then(|seed| seed.parse().ok());
     let seeds = match given {
         Some(seed) => seed..seed + 1,
         None => 0..rounds(50, 10_000),
     };
-    for seed in seeds {
-        println!(
-            "seed {seed}: OTTLA_SEED={seed} cargo test --test scenarios a12_no_read -- --nocapture plays it again"
-        );
-        within(LIMIT, "a month", Box::pin(month(seed))).await;
-    }
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for first in 0..threads {
+            let seeds = seeds.clone().skip(first).step_by(threads);
+            scope.spawn(move || months(seeds));
+        }
+    });
 }

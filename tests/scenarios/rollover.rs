@@ -3,9 +3,9 @@
 use ottla::ids::TopicPartition;
 use tokio::time::Instant;
 
-use super::support::embedded::{builder, executor, fill, keeper, pass, touch};
-use super::support::within;
-use super::{HOUR, LIMIT, Readers, SECOND};
+use super::{HOUR, LIMIT, SECOND, readers};
+use crate::support::embedded::{builder, executor, fill, keeper, kept, pass, touch};
+use crate::support::within;
 
 #[tokio::test(start_paused = true)]
 async fn a08_twenty_rollovers_under_a_hundred_executors() {
@@ -24,7 +24,7 @@ async fn a08_twenty_rollovers_under_a_hundred_executors() {
             clients.push(executor(&brokers, keeper.source()).await.unwrap());
         }
         let before = brokers.counters();
-        let readers = Readers::start(clients, "t", 10 * SECOND);
+        let readers = readers(clients, 10 * SECOND);
         while keeper.state().created <= 20 {
             pass(SECOND).await;
         }
@@ -45,10 +45,7 @@ async fn a08_twenty_rollovers_under_a_hundred_executors() {
 #[tokio::test(start_paused = true)]
 async fn a08_a_renewal_moves_sessions_on() {
     within(LIMIT, "the test", async {
-        let brokers = builder().start_in_memory().unwrap();
-        fill(&brokers, "t", 3, 10);
-        let keeper = keeper(&brokers).start().await.unwrap();
-        let client = executor(&brokers, keeper.source()).await.unwrap();
+        let (_brokers, keeper, client) = kept(builder()).await;
         let partition = TopicPartition::new("t", 0);
         touch(&client, &partition).await.unwrap();
         let began = Instant::now();

@@ -5,25 +5,21 @@ use std::time::Duration;
 
 use ottla::AtShutdown;
 
-use super::support::embedded::{builder, executor, fill, keeper, pass};
-use super::support::within;
-use super::{HOUR, LIMIT, Readers, SECOND, hand_overs};
+use super::{HOUR, LIMIT, SECOND, hand_overs, readers};
+use crate::support::embedded::{builder, executor, fill, keeper, kept, pass};
+use crate::support::within;
 
 #[tokio::test(start_paused = true)]
 async fn a03_ten_minutes_of_tokens_of_thirty_seconds() {
     within(LIMIT, "the test", async {
-        let brokers = builder()
+        let builder = builder()
             .token_expiry(30 * SECOND)
             .token_max_lifetime(60 * SECOND)
             .token_sweep(5 * SECOND)
-            .token_propagation(SECOND / 20)
-            .start_in_memory()
-            .unwrap();
-        fill(&brokers, "t", 3, 10);
-        let keeper = keeper(&brokers).start().await.unwrap();
+            .token_propagation(SECOND / 20);
+        let (brokers, keeper, client) = kept(builder).await;
         let count = hand_overs(keeper.source());
-        let client = executor(&brokers, keeper.source()).await.unwrap();
-        let readers = Readers::start(vec![client], "t", SECOND / 4);
+        let readers = readers(vec![client], SECOND / 4);
         pass(598 * SECOND).await;
         let (counters, book) = (brokers.counters(), readers.end().await);
         assert_eq!((counters.tokens_created, counters.tokens_renewed), (11, 21));
@@ -88,7 +84,7 @@ async fn a19_two_hundred_renewals_on_two_clusters_leave_nothing_behind() {
             clients.push(executor(brokers, keeper.source()).await.unwrap());
             keepers.push(keeper);
         }
-        let readers = Readers::start(clients, "t", 20 * SECOND);
+        let readers = readers(clients, 20 * SECOND);
         pass(500 * SECOND).await;
         let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
         let sockets = || both.iter().map(|brokers| brokers.counters().open_connections).sum::<u64>();

@@ -5,7 +5,8 @@ use std::time::Duration;
 use ottla::ids::TopicPartition;
 use ottla::{
     Bootstrap, Cluster, Config, Connect, Connecting, Credentials, Decoder, Error, IsolationLevel, OffsetAt,
-    OffsetRange, ReadOptions, ScramMechanism, Security, Stream, Target, TokenKeeper, TokenSource,
+    OffsetRange, ReadOptions, RunningKeeper, ScramMechanism, Security, Stream, Target, TokenKeeper,
+    TokenSource,
 };
 use ottla_testkit::{ClusterBuilder, Protocol, Record};
 
@@ -67,6 +68,16 @@ pub(crate) async fn executor(
     source: TokenSource,
 ) -> Result<Cluster, Error> {
     Cluster::connect(target(brokers).config(source).with_connector(pipes(brokers))).await
+}
+
+/// Brokers with a topic `t` of three partitions of ten records, a keeper of alice's tokens, and a
+/// client that logs in by them.
+pub(crate) async fn kept(builder: ClusterBuilder) -> (ottla_testkit::Cluster, RunningKeeper, Cluster) {
+    let brokers = builder.start_in_memory().unwrap();
+    fill(&brokers, "t", 3, 10);
+    let keeper = keeper(&brokers).start().await.unwrap();
+    let client = executor(&brokers, keeper.source()).await.unwrap();
+    (brokers, keeper, client)
 }
 
 /// Writes `count` records to each partition of a new topic.

@@ -12,6 +12,7 @@ pub(crate) mod kerberos;
 pub(crate) mod lab;
 pub(crate) mod peer;
 pub(crate) mod raw;
+pub(crate) mod readers;
 pub(crate) mod source;
 
 /// Says that a test cannot run here. `<name>: <reason>` has to stand in tests/skips.txt.
