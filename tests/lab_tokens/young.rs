@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use kafka_protocol::messages::DescribeDelegationTokenRequest;
-use ottla::NewToken;
 use ottla_lab::{Listener, Profile};
 
 use crate::support::lab;
@@ -41,47 +40,6 @@ fn until(mut done: impl FnMut() -> bool) -> (Duration, bool) {
         std::thread::sleep(Duration::from_millis(5));
     }
     (began.elapsed(), tries == 0)
-}
-
-#[tokio::test]
-async fn a_client_renews_40_tokens_right_after_making_them_and_never_sees_62() {
-    lab::in_time(async {
-        let cluster = lab::cluster(Profile::Default);
-        let admin = lab::connect(&cluster, Listener::SaslPlaintext, lab::plain("alice")).await.unwrap();
-        for _ in 0..TRIES {
-            let token = admin.create_delegation_token(NewToken::new()).await.unwrap();
-            admin.renew_delegation_token(&token, None).await.unwrap();
-        }
-        let requests = admin.statistics().requests_of("RenewDelegationToken");
-        println!("{requests} requests for {TRIES} renewals");
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn a_client_deletes_40_tokens_right_after_making_them_and_none_survives() {
-    lab::in_time(async {
-        let cluster = lab::cluster(Profile::Default);
-        let admin = lab::connect(&cluster, Listener::SaslPlaintext, lab::plain("bob")).await.unwrap();
-        let mut made = Vec::new();
-        for _ in 0..TRIES {
-            let token = admin.create_delegation_token(NewToken::new()).await.unwrap();
-            admin.expire_delegation_token(&token, None).await.unwrap();
-            made.push(token);
-        }
-        let requests = admin.statistics().requests_of("ExpireDelegationToken");
-        println!("{requests} requests for {TRIES} deletions");
-        let patience = now() + PATIENCE;
-        loop {
-            let listed = admin.describe_delegation_tokens(None).await.unwrap();
-            if made.iter().all(|token| listed.iter().all(|it| it.token.id() != token.id())) {
-                break;
-            }
-            assert!(now() < patience, "a deleted token is still listed");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    })
-    .await;
 }
 
 /// Not asserted: a quick broker may know every token in time.
