@@ -1,0 +1,137 @@
+//! What the library counts and measures, by the names that README.md has.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod support;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use metrics::{
+    Counter, CounterFn, Gauge, GaugeFn, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder,
+    SharedString, Unit,
+};
+use ottla_testkit::{Action, ApiKey, Fault};
+use support::embedded::{builder, kept, pass, read_all};
+use support::{source, within};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Keeps the last value of each gauge, the sum of each counter, the count of each histogram.
+#[derive(Clone, Debug, Default)]
+struct Values(Arc<Mutex<BTreeMap<String, f64>>>);
+
+impl Values {
+    fn of(&self, name: &str) -> f64 {
+        self.0.lock().unwrap().get(name).copied().unwrap_or(f64::NAN)
+    }
+
+    fn cell(&self, key: &Key) -> Arc<Cell> {
+        Arc::new(Cell { name: key.name().to_owned(), values: self.clone() })
+    }
+}
+
+struct Cell {
+    name: String,
+    values: Values,
+}
+
+impl Cell {
+    fn change(&self, how: impl FnOnce(f64) -> f64) {
+        let mut values = self.values.0.lock().unwrap();
+        let value = values.entry(self.name.clone()).or_default();
+        *value = how(*value);
+    }
+}
+
+impl CounterFn for Cell {
+    fn increment(&self, by: u64) {
+        self.change(|sum| sum + f64::from(u32::try_from(by).unwrap()));
+    }
+
+    fn absolute(&self, value: u64) {
+        self.change(|_| f64::from(u32::try_from(value).unwrap()));
+    }
+}
+
+impl GaugeFn for Cell {
+    fn increment(&self, by: f64) {
+        self.change(|value| value + by);
+    }
+
+    fn decrement(&self, by: f64) {
+        self.change(|value| value - by);
+    }
+
+    fn set(&self, to: f64) {
+        self.change(|_| to);
+    }
+}
+
+impl HistogramFn for Cell {
+    fn record(&self, _value: f64) {
+        self.change(|count| count + 1.0);
+    }
+}
+
+impl Recorder for Values {
+    fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+    fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+    fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+    fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
+        Counter::from_arc(self.cell(key))
+    }
+
+    fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> Gauge {
+        Gauge::from_arc(self.cell(key))
+    }
+
+    fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> Histogram {
+        Histogram::from_arc(self.cell(key))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_life_of_a_token_is_measured() {
+    let values = Values::default();
+    let _recording = metrics::set_default_local_recorder(&values);
+    within(Duration::from_secs(3600), "the test", async {
+        let (brokers, keeper, client) =
+            kept(builder().token_expiry(30 * SECOND).token_max_lifetime(60 * SECOND)).await;
+        brokers.faults().add(Fault::new(Action::Refuse(-1)).on_api(ApiKey::RenewDelegationToken).times(1));
+        pass(62 * SECOND).await;
+        read_all(&client, "t").await.unwrap();
+        let state = keeper.state();
+        assert!(state.created >= 2 && state.renewed >= 1, "{state:?}");
+        let count = |number: u64| f64::from(u32::try_from(number).unwrap());
+        assert_eq!(values.of("ottla_tokens_created_total"), count(state.created));
+        assert_eq!(values.of("ottla_token_renewals_total"), count(state.renewed));
+        assert_eq!(values.of("ottla_token_replacements_total"), count(state.created - 1));
+        assert_eq!(values.of("ottla_token_readiness_seconds"), count(state.created));
+        assert!(values.of("ottla_token_failures_total") >= 1.0);
+        let (age, left) = (values.of("ottla_token_age_seconds"), values.of("ottla_token_expires_in_seconds"));
+        assert!((0.0..30.0).contains(&age) && left > 0.0 && left <= 30.0, "{age} {left}");
+        assert!(values.of("ottla_reauthentications_total") >= 2.0);
+        assert!(values.of("ottla_connections_total") >= 3.0 && values.of("ottla_logins_total") >= 3.0);
+        assert_eq!(values.of("ottla_outdated_connections"), 0.0, "all have moved on");
+        assert!(values.of("ottla_requests_total") > 0.0);
+    })
+    .await;
+}
+
+/// The names that a text has.
+fn names(text: &str) -> BTreeSet<&str> {
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    words.filter(|word| word.starts_with("ottla_")).collect()
+}
+
+#[test]
+fn readme_lists_every_metric_and_no_other() {
+    let read = |path: &str| std::fs::read_to_string(source::root().join(path)).unwrap();
+    let (code, readme) = (read("src/metrics.rs"), read("README.md"));
+    let listed: String = readme.lines().filter(|line| line.starts_with("| `ottla_")).collect();
+    assert_eq!(names(&listed), names(&code));
+}
