@@ -10,7 +10,7 @@ use base64ct::{Base64UrlUnpadded, Encoding};
 use ottla::sasl::{CustomStep, Mechanism, MechanismError};
 use ottla::secret::Secret;
 use ottla::time::{Clock, SystemClock};
-use ottla::{Credentials, ErrorKind, NewToken, ScramMechanism};
+use ottla::{AtShutdown, Credentials, ErrorKind, NewToken, ScramMechanism, Target, TokenKeeper};
 use ottla_lab::{Listener, Profile};
 use support::lab;
 
@@ -70,6 +70,22 @@ async fn a_login_by_a_bearer_token_makes_a_delegation_token_that_logs_in_by_scra
         let executor = lab::token(ScramMechanism::Sha256, &token);
         lab::connect(&cluster, Listener::SaslPlaintext, executor).await.unwrap();
         client.expire_delegation_token(&token, None).await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_keeper_logs_in_by_a_mechanism_of_ones_own() {
+    lab::in_time(async {
+        let cluster = lab::cluster(Profile::Default);
+        let (made, credentials) = credentials(jws("alice", 600));
+        let admin = lab::config(&cluster, Listener::SaslPlaintext, credentials);
+        let target = Target::of(&admin);
+        let keeper = TokenKeeper::new(admin, target).start().await.unwrap();
+        let executor = lab::token(ScramMechanism::Sha512, &keeper.source().current());
+        lab::connect(&cluster, Listener::SaslPlaintext, executor).await.unwrap();
+        assert!(made.load(Ordering::SeqCst) >= 1);
+        keeper.shutdown(AtShutdown::Expire).await.unwrap();
     })
     .await;
 }
