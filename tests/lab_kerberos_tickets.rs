@@ -4,13 +4,17 @@
 
 mod support;
 
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::time::Duration;
 
-use ottla::{Cluster, ErrorKind, Kerberos, NewToken, Security};
+use ottla::{AtShutdown, Cluster, Credentials, ErrorKind, Kerberos, NewToken, Security, Target, TokenKeeper};
 use ottla_lab::{Listener, Profile};
 use support::kerberos::{credentials, fresh, keytab, new_user, principal, realms};
 use support::lab;
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
 
 /// Tasks that log in at the same time, and how often each does.
 const TASKS: usize = 8;
@@ -161,4 +165,57 @@ mod alone {
         })
         .await;
     }
+}
+
+/// A way to a KDC that lasts as long as its task. Gives its port.
+async fn way_to(kdc: u16) -> (u16, JoinHandle<()>) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let task = tokio::spawn(async move {
+        while let Ok((mut near, _)) = listener.accept().await {
+            let mut far = TcpStream::connect((Ipv4Addr::LOCALHOST, kdc)).await.unwrap();
+            tokio::spawn(async move { copy_bidirectional(&mut near, &mut far).await });
+        }
+    });
+    (port, task)
+}
+
+#[tokio::test]
+async fn a13_every_kdc_is_down_while_a_token_is_replaced_twice() {
+    let lab = lab::cluster(Profile::Kerberos);
+    lab::in_time(async {
+        let kept = fresh("kept");
+        let keytab = new_user(&lab, &kept, "");
+        let conf = std::fs::read_to_string(realms(&lab).krb5_conf()).unwrap();
+        let (_, kdc) = conf.split_once("kdc = 127.0.0.1:").unwrap();
+        let kdc: u16 = kdc.lines().next().unwrap().parse().unwrap();
+        let (port, way) = way_to(kdc).await;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("krb5.conf");
+        std::fs::write(&path, conf.replace(&format!(":{kdc}"), &format!(":{port}"))).unwrap();
+        let login = || credentials(&Kerberos::keytab(principal(&kept), &keytab).with_krb5_conf(&path));
+        // Sessions by Kerberos last five seconds on this listener.
+        let admin = lab::config(&lab, Listener::SaslSsl, login());
+        let target = Target::of(&lab::config(&lab, Listener::SaslPlaintext, Credentials::None));
+        let short = NewToken::new().with_max_lifetime(Duration::from_secs(30));
+        let keeper = TokenKeeper::new(admin, target.clone()).with_new_token(short).with_renewal_ratio(0.4);
+        let keeper = keeper.start().await.unwrap();
+        let executor = Cluster::connect(target.config(keeper.source())).await.unwrap();
+        way.abort();
+        assert!(way.await.unwrap_err().is_cancelled());
+        let new = lab::config(&lab, Listener::SaslPlaintext, login()).with_deadline(Duration::from_secs(2));
+        let error = Cluster::connect(new).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Connect, "no ticket, no login: {error:?}");
+        let connections = executor.statistics().connections;
+        while keeper.state().created < 3 {
+            executor.list_topics().await.unwrap();
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        let state = keeper.state();
+        assert!(state.failures == 0 && state.last_error.is_none(), "{state:?}");
+        assert_eq!(executor.statistics().connections, connections);
+        assert_eq!(realms(&lab).issued(&principal(&kept)).unwrap().0, 1, "one login at the KDC");
+        keeper.shutdown(AtShutdown::Expire).await.unwrap();
+    })
+    .await;
 }
