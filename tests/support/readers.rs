@@ -1,4 +1,5 @@
 //! Clients that read one topic again and again, and keep books.
+#![allow(clippy::disallowed_methods, reason = "on whichever clock the test has")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
