@@ -1,10 +1,9 @@
-//! How much a cluster carries. `cargo test --release -p ottla-testkit --test capacity` demands what is
-//! promised; without optimisation the bounds are loose, and catch what is wrong by a factor.
+//! How much a cluster carries, by the processor that it takes: client and brokers run on one thread, and a
+//! busy machine changes nothing.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    clippy::disallowed_methods,
-    reason = "a test stops at the first thing that is wrong, and measures time"
+    reason = "a test stops at the first thing that is wrong"
 )]
 
 mod support;
@@ -16,9 +15,11 @@ use kafka_protocol::messages::*;
 use ottla_testkit::{Cluster, Protocol, Record};
 use support::Client;
 
-/// Records of 100 B a second, client and broker on one core.
-const RATE: i128 = if cfg!(debug_assertions) { 20_000 } else { 500_000 };
-const START: Duration = Duration::from_millis(if cfg!(debug_assertions) { 2_000 } else { 200 });
+/// How long this thread had a processor.
+fn on_processor() -> Duration {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    Duration::from_nanos(text.split(' ').next().unwrap().parse().unwrap())
+}
 
 fn fetch(offset: i64) -> FetchRequest {
     let partition = FetchPartition::default()
@@ -54,25 +55,27 @@ async fn one_client_is_served_many_records() {
         cluster.write("t", 0, &vec![record.clone(); 1_000]).unwrap();
     }
     let mut client = Client::tcp(&cluster, 1, Protocol::Plaintext).await;
-    let started = std::time::Instant::now();
+    let before = on_processor();
     let (mut offset, mut records) = (0, 0_i64);
-    while started.elapsed() < Duration::from_millis(500) || records < 200_000 {
+    while records < 2_000_000 {
         let answer = client.call(fetch(offset), 12).await.unwrap();
         let read = next_offset(answer.responses[0].partitions[0].records.as_ref().unwrap());
         records += (read - offset).max(0);
         offset = if read == 200_000 { 0 } else { read };
     }
-    let rate = i128::from(records) * 1_000_000 / i128::try_from(started.elapsed().as_micros()).unwrap();
+    let took = on_processor() - before;
+    let rate = i128::from(records) * 1_000_000 / i128::try_from(took.as_micros()).unwrap();
     println!("{rate} records/s of 100 B");
-    assert!(rate >= RATE);
+    assert!(rate >= 500_000);
 }
 
 #[tokio::test]
 async fn a_thousand_partitions_start_at_once() {
-    let started = std::time::Instant::now();
+    let before = on_processor();
     let cluster = Cluster::builder().brokers(3).start_tcp().await.unwrap();
     cluster.create_topic("t", 1_000, 3).unwrap();
-    println!("1,000 partitions on 3 brokers started in {:?}", started.elapsed());
-    assert!(started.elapsed() < START);
+    let took = on_processor() - before;
+    println!("1,000 partitions on 3 brokers started in {took:?}");
+    assert!(took < Duration::from_millis(200));
     assert_eq!(cluster.offsets("t", 999).unwrap().end, 0);
 }
