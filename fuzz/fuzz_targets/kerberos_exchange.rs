@@ -2,7 +2,7 @@
 //! message the input may damage: whatever is accepted all the same is what was asked for.
 #![no_main]
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, UNIX_EPOCH};
 
 use libfuzzer_sys::fuzz_target;
@@ -63,6 +63,22 @@ impl Run<'_> {
     }
 }
 
+/// Made once: one input differs from another by the damage alone, and by random bytes that
+/// nothing depends on.
+struct World {
+    kdc: Kdc,
+    alice: Arc<Keytab>,
+    /// The keytab of the service.
+    kafka: Vec<u8>,
+}
+
+static WORLD: LazyLock<World> = LazyLock::new(|| {
+    let kdc = kdc();
+    let keytab = |name| kdc.keytab(&[name]).expect("the principal is there");
+    let alice = Keytab::parse(&keytab(ALICE)).expect("a keytab");
+    World { alice: Arc::new(alice), kafka: keytab(KAFKA), kdc }
+});
+
 fn kdc() -> Kdc {
     let builder = Kdc::builder().realm("A.TEST").realm("B.TEST").trust("A.TEST", "B.TEST");
     let builder = builder.host_realm("broker", "B.TEST").clock(|| UNIX_EPOCH + Duration::from_secs(SECONDS));
@@ -71,13 +87,8 @@ fn kdc() -> Kdc {
     builder.start_in_memory().expect("the realms are in order")
 }
 
-fn keytab(kdc: &Kdc, name: &str) -> Vec<u8> {
-    kdc.keytab(&[name]).expect("the principal is there")
-}
-
-fn ticket(run: &mut Run<'_>, kdc: &Kdc) -> Result<(Grant, ClockOffset), Error> {
-    let keys = Keytab::parse(&keytab(kdc, ALICE)).expect("a keytab");
-    let (secret, options) = (LongTermSecret::Keytab(Arc::new(keys)), Options::default());
+fn ticket(run: &mut Run<'_>, World { kdc, alice, .. }: &World) -> Result<(Grant, ClockOffset), Error> {
+    let (secret, options) = (LongTermSecret::Keytab(Arc::clone(alice)), Options::default());
     let client = ALICE.parse().expect("a name");
     let now = run.now();
     let begun = AsExchange::begin(client, secret, options.clone(), ClockOffset::ZERO, now, &run.seed());
@@ -107,17 +118,17 @@ fn ticket(run: &mut Run<'_>, kdc: &Kdc) -> Result<(Grant, ClockOffset), Error> {
     Ok((outcome.grant, outcome.offset))
 }
 
-fn log_in(run: &mut Run<'_>, kdc: &Kdc) -> Option<()> {
-    let (grant, offset) = ticket(run, kdc).ok()?;
+fn log_in(run: &mut Run<'_>, world: &World) -> Option<()> {
+    let (grant, offset) = ticket(run, world).ok()?;
     let ticket = ServiceTicket::new(Arc::new(grant), offset, run.now());
     let gss = GssOptions { mutual: run.choice(), ..GssOptions::default() };
     let options = SaslOptions { gss, ..SaslOptions::default() };
-    let mut service = Acceptor::new(&keytab(kdc, KAFKA)).expect("a keytab");
+    let mut service = Acceptor::new(&world.kafka).expect("a keytab");
     if run.choice() {
         service = service.with_subkey();
     }
     let (token, mut client) = SaslClient::begin(ticket, &options, &run.seed()).ok()?;
-    let (mut challenge, mut login) = service.accept(&run.damage(token), kdc.now()).ok()?;
+    let (mut challenge, mut login) = service.accept(&run.damage(token), world.kdc.now()).ok()?;
     loop {
         let (response, next) = match client.step(&run.damage(challenge)).ok()? {
             SaslStep::Send { response, next } => (response, Some(next)),
@@ -135,7 +146,7 @@ fn log_in(run: &mut Run<'_>, kdc: &Kdc) -> Option<()> {
 }
 
 fuzz_target!(|input: &[u8]| {
-    let done = log_in(&mut Run { input, messages: 0 }, &kdc());
+    let done = log_in(&mut Run { input, messages: 0 }, &WORLD);
     // Nothing is damaged by an empty input: then all of it has to work.
     assert!(!input.is_empty() || done.is_some());
 });

@@ -35,11 +35,11 @@ fn rotated(input: &[u8], position: usize) -> u8 {
     let bits = input.len() * 8;
     let shift = (position / input.len() * 13) % bits;
     let start = (position % input.len()) * 8 + bits - shift;
-    (0..8).fold(0, |byte, offset| {
-        let from = (start + offset) % bits;
-        let bit = input.get(from / 8).map_or(0, |source| source >> (7 - from % 8) & 1);
-        byte << 1 | bit
-    })
+    // Eight bits in a row lie in two bytes at most.
+    let byte_at = |index: usize| u16::from(input.get(index % input.len()).copied().unwrap_or_default());
+    let two = byte_at(start / 8) << 8 | byte_at(start / 8 + 1);
+    let [_, byte] = (two >> (8 - start % 8)).to_be_bytes();
+    byte
 }
 
 const fn lcm(a: usize, b: usize) -> usize {

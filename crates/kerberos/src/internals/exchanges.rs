@@ -1,7 +1,7 @@
 //! Messages of KDCs and services. Each function takes any bytes and returns; that it does not
 //! panic, hang or take much memory is the test.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use crate::crypto::{AesKey, KeyUsage};
 use crate::der::{Reader, Writer, tag};
@@ -56,17 +56,19 @@ fn walk(reader: &mut Reader<'_>) {
 
 /// Takes bytes as the KDC's reply in each exchange, as a whole and as the part that it sealed.
 pub fn fuzz_kdc_reply(bytes: &[u8]) {
-    let Some(grant) = grant("krbtgt") else { return };
+    static TGT: LazyLock<Option<Arc<Grant>>> = LazyLock::new(|| grant("krbtgt"));
+    static SECRET: LazyLock<LongTermSecret> = LazyLock::new(secret);
+    let Some(grant) = TGT.as_ref() else { return };
     let exchange = || {
-        let options = Options::default();
-        AsExchange::begin(grant.client.clone(), secret(), options, ClockOffset::ZERO, NOW, &seed())
+        let (secret, options) = (SECRET.clone(), Options::default());
+        AsExchange::begin(grant.client.clone(), secret, options, ClockOffset::ZERO, NOW, &seed())
     };
     let request = ServiceRequest::by_referral(PrincipalName::new(NameType::SRV_HST, ["kafka", "b"]));
     let ticket_exchange = || {
-        let (tgt, options) = (Arc::clone(&grant), Options::default());
+        let (tgt, options) = (Arc::clone(grant), Options::default());
         TgsExchange::begin(tgt, request.clone(), options, ClockOffset::ZERO, NOW, &seed())
     };
-    let sealed = |message, key: &AesKey, usage| kdc_reply(&grant, message, key, usage, bytes);
+    let sealed = |message, key: &AesKey, usage| kdc_reply(grant, message, key, usage, bytes);
     let Ok(subkey) = seed().subkey(ENCTYPE) else { return };
     let (login_reply, ticket_reply) = (
         sealed(KdcReply::AS, &grant.session_key, KeyUsage::AS_REP),
@@ -82,8 +84,9 @@ pub fn fuzz_kdc_reply(bytes: &[u8]) {
 
 /// Takes bytes as each token of a service: the proof, what the proof seals, and what comes after.
 pub fn fuzz_gss_token(bytes: &[u8]) {
-    let Some(grant) = grant("kafka") else { return };
-    let ticket = ServiceTicket::new(Arc::clone(&grant), ClockOffset::ZERO, NOW);
+    static TICKET: LazyLock<Option<Arc<Grant>>> = LazyLock::new(|| grant("kafka"));
+    let Some(grant) = TICKET.as_ref() else { return };
+    let ticket = ServiceTicket::new(Arc::clone(grant), ClockOffset::ZERO, NOW);
     let sealed = EncryptedData::seal(&grant.session_key, KeyUsage::AP_REP, &[0; 16], bytes);
     let reply = Writer::encode(|w| {
         w.constructed(0x60, |w| {
@@ -96,21 +99,23 @@ pub fn fuzz_gss_token(bytes: &[u8]) {
             });
         });
     });
-    for mutual in [true, false] {
-        let options =
-            SaslOptions { gss: GssOptions { mutual, ..GssOptions::default() }, ..SaslOptions::default() };
-        for token in [bytes, &reply] {
-            if let Ok((_, client)) = SaslClient::begin(ticket.clone(), &options, &seed())
-                && let Ok(SaslStep::Send { next, .. }) = client.step(token)
-            {
-                let _ = next.step(bytes);
-            }
-        }
-        if let Ok((_, Begun::Established(mut context))) = gss::begin(&ticket, &options.gss, &seed()) {
-            let _ = context.unwrap(bytes);
-            let _ = context.verify_mic(b"text", bytes);
+    let options = |mutual| SaslOptions { gss: gss_options(mutual), ..SaslOptions::default() };
+    // With a proof, which is in a frame of its own or is all of the input; and without.
+    for (mutual, token) in [(true, reply.as_slice()), (true, bytes), (false, bytes)] {
+        if let Ok((_, client)) = SaslClient::begin(ticket.clone(), &options(mutual), &seed())
+            && let Ok(SaslStep::Send { next, .. }) = client.step(token)
+        {
+            let _ = next.step(bytes);
         }
     }
+    if let Ok((_, Begun::Established(mut context))) = gss::begin(&ticket, &gss_options(false), &seed()) {
+        let _ = context.unwrap(bytes);
+        let _ = context.verify_mic(b"text", bytes);
+    }
+}
+
+fn gss_options(mutual: bool) -> GssOptions {
+    GssOptions { mutual, ..GssOptions::default() }
 }
 
 fn seed() -> Seed {
