@@ -23,18 +23,28 @@ impl From<Refusal> for Refused {
     }
 }
 
+/// What the KDC of a realm is asked.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    pub(super) realm: &'a str,
+    pub(super) request: &'a KdcRequest,
+    pub(super) now: Timestamp,
+}
+
 /// Answers a request to the KDC of a realm.
 pub(super) fn answer(database: &mut Database, realm: &str, request: &[u8], now: Timestamp) -> Vec<u8> {
+    // The random numbers of this answer; the accounts stay borrowed meanwhile.
+    let mut random = database.random.fork();
     let answered = match KdcRequest::parse(request) {
         Ok(request) if request.is_login => {
             database.counters.as_requests += 1;
-            let answered = login::answer(database, realm, &request, now);
+            let answered = login::answer(database, Asked { realm, request: &request, now }, &mut random);
             database.counters.logins += u64::from(answered.is_ok());
             answered
         }
         Ok(request) => {
             database.counters.tgs_requests += 1;
-            let answered = grant::answer(database, realm, &request, now);
+            let answered = grant::answer(database, Asked { realm, request: &request, now }, &mut random);
             database.counters.tickets += u64::from(answered.is_ok());
             answered
         }

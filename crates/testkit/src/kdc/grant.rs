@@ -3,41 +3,40 @@
 
 use ottla_kerberos::crypto::{AesKey, KeyUsage};
 use ottla_kerberos::principal::{Principal, PrincipalName, Realm};
-use ottla_kerberos::time::{KerberosTime, Timestamp};
+use ottla_kerberos::time::KerberosTime;
 
 use super::account::{Entity, random_key};
-use super::answer::{Refused, served_until};
+use super::answer::{Asked, Refused, served_until};
 use super::database::Database;
 use super::login::{passed_on, session_enctype};
 use crate::krb::{
     ApRequest, KdcOptions, KdcReply, KdcRequest, Refusal, ReplyPart, TicketFlags, TicketPart, padata,
 };
+use crate::random::Random;
 
 /// Answers a TGS-REQ.
 pub(super) fn answer(
-    database: &mut Database,
-    realm: &str,
-    request: &KdcRequest,
-    now: Timestamp,
+    database: &Database,
+    Asked { realm, request, now }: Asked<'_>,
+    random: &mut Random,
 ) -> Result<Vec<u8>, Refused> {
-    let mut random = database.random.fork();
     let Shown { tgt, issuer, subkey } = Shown::by(database, realm, request, now.time())?;
     let (service, server) = service(database, realm, request, &issuer)?;
     let enctype = session_enctype(request.enctypes.iter().copied(), service);
     let enctype = enctype.ok_or(Refusal::ETYPE_UNSUPPORTED)?;
-    let session_key = random_key(enctype, &mut random).map_err(Refusal::from)?;
+    let session_key = random_key(enctype, random).map_err(Refusal::from)?;
     let part = if request.options.has(KdcOptions::RENEW) {
         renewed(&tgt, session_key, now.time())?
     } else {
         granted(&tgt, session_key, service, request, (realm, now.time()))?
     };
     let sealing = service.first_key().ok_or(Refusal::NO_KEY)?;
-    let ticket = part.seal(server.clone(), sealing, service.kvno(), &mut random);
+    let ticket = part.seal(server.clone(), sealing, service.kvno(), random);
     let part = ReplyPart { ticket: &part, server: &server, nonce: request.nonce };
     let reply = KdcReply { info: None, ticket, part };
     Ok(match &subkey {
-        Some(subkey) => reply.ticket(subkey, KeyUsage::TGS_REP_SUBKEY, &mut random),
-        None => reply.ticket(&tgt.session_key, KeyUsage::TGS_REP_SESSION, &mut random),
+        Some(subkey) => reply.ticket(subkey, KeyUsage::TGS_REP_SUBKEY, random),
+        None => reply.ticket(&tgt.session_key, KeyUsage::TGS_REP_SESSION, random),
     })
 }
 

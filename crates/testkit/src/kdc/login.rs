@@ -7,22 +7,20 @@ use ottla_kerberos::principal::{Principal, Realm};
 use ottla_kerberos::time::{KerberosTime, Timestamp};
 
 use super::account::{Entity, Standing, random_key};
-use super::answer::{Refused, served_until};
+use super::answer::{Asked, Refused, served_until};
 use super::database::Database;
 use crate::krb::{
     CLOCK_SKEW, KdcOptions, KdcReply, KdcRequest, Refusal, ReplyPart, Sealed, TicketFlags, TicketPart,
     method_data, padata,
 };
+use crate::random::Random;
 
 /// Answers an AS-REQ.
 pub(super) fn answer(
-    database: &mut Database,
-    realm: &str,
-    request: &KdcRequest,
-    now: Timestamp,
+    database: &Database,
+    Asked { realm, request, now }: Asked<'_>,
+    random: &mut Random,
 ) -> Result<Vec<u8>, Refused> {
-    // The random numbers of this reply; the accounts stay borrowed meanwhile.
-    let mut random = database.random.fork();
     let client = client(database, realm, request)?;
     let server = request.server.clone().ok_or(Refusal::SERVER_UNKNOWN)?;
     let server = Principal::new(server, Realm::new(realm));
@@ -47,7 +45,7 @@ pub(super) fn answer(
     }
     let part = TicketPart {
         flags: TicketFlags(flags),
-        session_key: random_key(session, &mut random).map_err(Refusal::from)?,
+        session_key: random_key(session, random).map_err(Refusal::from)?,
         client: client.principal.clone(),
         transited: String::new(),
         auth_time: time,
@@ -56,13 +54,13 @@ pub(super) fn answer(
         renew_till,
     };
     let sealing = service.first_key().ok_or(Refusal::NO_KEY)?;
-    let ticket = part.seal(server.clone(), sealing, service.kvno(), &mut random);
+    let ticket = part.seal(server.clone(), sealing, service.kvno(), random);
     let reply = KdcReply {
         info: Some(client.info()),
         ticket,
         part: ReplyPart { ticket: &part, server: &server, nonce: request.nonce },
     };
-    Ok(reply.login(key, client.kvno(), &mut random))
+    Ok(reply.login(key, client.kvno(), random))
 }
 
 fn client<'a>(database: &'a Database, realm: &str, request: &KdcRequest) -> Result<&'a Entity, Refused> {
