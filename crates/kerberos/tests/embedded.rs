@@ -4,18 +4,20 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use ottla_kerberos::client::{Connect, Session, SessionConfig, Source, WallClock};
+use ottla_kerberos::client::{Connect, ConnectFuture, Session, SessionConfig, Source, Stream, WallClock};
 use ottla_kerberos::conf::Krb5Conf;
 use ottla_kerberos::enctype::Enctype;
 use ottla_kerberos::entropy::Seed;
-use ottla_kerberos::error::{Class, ErrorCode};
-use ottla_kerberos::exchange::{LongTermSecret, ServiceRequest};
+use ottla_kerberos::error::{Class, ErrorCode, Fault};
+use ottla_kerberos::exchange::{AsExchange, LongTermSecret, Options, ServiceRequest};
 use ottla_kerberos::gss::{GssOptions, ServiceTicket};
 use ottla_kerberos::keytab::Keytab;
-use ottla_kerberos::principal::{NameType, PrincipalName};
+use ottla_kerberos::principal::{NameType, PrincipalName, Realm};
 use ottla_kerberos::sasl::{SaslClient, SaslOptions, SaslStep};
+use ottla_kerberos::time::{ClockOffset, Timestamp};
 use ottla_testkit::acceptor::{AcceptError, Acceptor, Step};
 use ottla_testkit::kdc::{Account, Kdc, KdcBuilder};
+use tokio::io::AsyncWriteExt;
 
 const ALICE: &str = "alice@A.TEST";
 const KAFKA: &str = "kafka/broker.a@A.TEST";
@@ -259,4 +261,97 @@ async fn a_kdc_that_is_down_is_not_noticed_while_tickets_last() {
     assert_eq!(error.class(), Class::Transient);
     kdc.set_down("A.TEST", false);
     session.service_ticket(&kafka("broker.a")).await.unwrap();
+}
+
+/// A KDC on `odd.test` that says the same to everybody.
+struct Odd {
+    others: ottla_testkit::kdc::Connector,
+    reply: Vec<u8>,
+}
+
+impl Odd {
+    fn beside(kdc: &Kdc, reply: &[u8]) -> Self {
+        Self { others: kdc.connector(), reply: reply.to_vec() }
+    }
+}
+
+/// The answer of a KDC that lacks a service: that of one which wants a proof, with another code.
+fn unavailable(kdc: &Kdc) -> Vec<u8> {
+    let mut error = kdc.answer("A.TEST", &first_request());
+    let code = error.windows(5).position(|at| at == [0xa6, 3, 2, 1, 25]).unwrap() + 4;
+    *error.get_mut(code).unwrap() = 29;
+    let length = u32::try_from(error.len()).unwrap();
+    [&length.to_be_bytes()[..], &error].concat()
+}
+
+/// What a login begins with.
+fn first_request() -> Vec<u8> {
+    let secret = LongTermSecret::password("secret".to_owned());
+    let now = Timestamp::from(epoch());
+    let (alice, offset, seed) = (ALICE.parse().unwrap(), ClockOffset::ZERO, Seed::random().unwrap());
+    AsExchange::begin(alice, secret, Options::default(), offset, now, &seed).unwrap().0.bytes
+}
+
+impl Connect for Odd {
+    fn connect<'a>(&'a self, host: &'a str, port: u16) -> ConnectFuture<'a> {
+        if host != "odd.test" {
+            return Connect::connect(&self.others, host, port);
+        }
+        Box::pin(async {
+            let (ours, mut theirs) = tokio::io::duplex(4096);
+            theirs.write_all(&self.reply).await?;
+            // The request is taken, and the connection stays up for the answer.
+            tokio::spawn(async move { tokio::io::copy(&mut theirs, &mut tokio::io::sink()).await });
+            Ok(Box::new(ours) as Box<dyn Stream>)
+        })
+    }
+}
+
+fn with_kdcs(kdc: &Kdc, odd: Odd, lines: &str) -> SessionConfig {
+    let mut config = config(kdc);
+    let text = format!("[realms]\n A.TEST = {{\n  kdc = odd.test:88\n{lines} }}\n");
+    config.conf = Arc::new(Krb5Conf::parse(text.as_bytes()).unwrap());
+    config.connect = Arc::new(odd);
+    config
+}
+
+/// MIT's KDC says 29 where its database cannot be locked, and with its own databases it waits for the
+/// lock instead: no real one could be brought to it.
+#[tokio::test(start_paused = true)]
+async fn a_kdc_that_lacks_a_service_gives_way_to_the_next_one() {
+    let kdc = realm().start_in_memory().unwrap();
+    let (host, port) = kdc.address("A.TEST").unwrap();
+    let odd = || Odd::beside(&kdc, &unavailable(&kdc));
+    let two = with_kdcs(&kdc, odd(), &format!("  kdc = {host}:{port}\n"));
+    let ticket = Session::start(two).service_ticket(&kafka("broker.a")).await.unwrap();
+    assert_eq!(ticket.grant().server.to_string(), KAFKA);
+    let alone = with_kdcs(&kdc, odd(), "");
+    let error = Session::start(alone).service_ticket(&kafka("broker.a")).await.unwrap_err();
+    assert_eq!((error.code(), error.class()), (Some(ErrorCode(29)), Class::Transient), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reply_of_more_than_a_mebibyte_is_not_awaited() {
+    let kdc = realm().start_in_memory().unwrap();
+    let reply = [&((1_u32 << 20) + 1).to_be_bytes()[..], &[0x6b; 100]].concat();
+    let config = with_kdcs(&kdc, Odd::beside(&kdc, &reply), "");
+    let error = Session::start(config).service_ticket(&kafka("broker.a")).await.unwrap_err();
+    let refused = Fault::Unreachable(Realm::new("A.TEST"), std::io::ErrorKind::InvalidData);
+    assert_eq!((error.fault(), error.class()), (&refused, Class::Transient), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kdc_that_is_not_of_the_realm_is_an_error_that_names_both() {
+    let kdc = realm().start_in_memory().unwrap();
+    let (host, port) = kdc.address("A.TEST").unwrap();
+    let text = format!("[realms]\n ELSEWHERE.TEST = {{\n  kdc = {host}:{port}\n }}\n");
+    let mut config = config(&kdc);
+    config.conf = Arc::new(Krb5Conf::parse(text.as_bytes()).unwrap());
+    let secret = LongTermSecret::password("secret".to_owned());
+    config.source = Source::Secret { principal: "alice@ELSEWHERE.TEST".parse().unwrap(), secret };
+    let error = Session::start(config).service_ticket(&kafka("broker.a")).await.unwrap_err();
+    assert_eq!((error.code(), error.class()), (Some(ErrorCode::WRONG_REALM), Class::Config), "{error}");
+    let said = error.to_string();
+    assert!(said.contains("alice@ELSEWHERE.TEST") && said.contains(&format!("{host}:{port}")), "{said}");
+    assert_eq!(kdc.counters().errors(68), 1);
 }

@@ -166,6 +166,25 @@ async fn says_which_realm_has_no_kdc_or_none_that_answers() {
     assert_eq!(error.class(), Class::Transient);
 }
 
+/// MIT's KDC of one realm takes itself to be asked whatever the request says, and does not know the
+/// client: code 6. It says 68 only of names that its database keeps for another realm, which DB2 and
+/// LMDB cannot; that answer is in tests/embedded.rs.
+#[tokio::test]
+async fn the_kdc_of_another_realm_knows_nobody_of_this_one() {
+    let (mit, _) = realm("");
+    let (mut config, _) = config(&mit, password("secret"));
+    let port = mit.port("SESSION.TEST");
+    let text = format!("[realms]\n ELSEWHERE.TEST = {{\n  kdc = 127.0.0.1:{port}\n }}\n");
+    config.conf = Arc::new(Krb5Conf::parse(text.as_bytes()).unwrap());
+    let secret = LongTermSecret::password("secret".to_owned());
+    config.source = Source::Secret { principal: principal("alice@ELSEWHERE.TEST"), secret };
+    let error = within(Session::start(config).service_ticket(&kafka())).await.unwrap_err();
+    assert_eq!((error.code(), error.class()), (Some(ErrorCode::C_PRINCIPAL_UNKNOWN), Class::Config));
+    let context = error.context();
+    assert_eq!(context.kdc, Some(format!("127.0.0.1:{port}")), "{error}");
+    assert!(error.to_string().contains("alice@ELSEWHERE.TEST"), "{error}");
+}
+
 #[tokio::test]
 async fn an_unknown_service_fails_and_the_session_goes_on() {
     let (mit, file) = realm("");
