@@ -7,6 +7,7 @@ mod support;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
+use ottla::time::{Clock, SystemClock, Timestamp};
 use ottla::{
     Cluster, Config, Credentials, ErrorKind, IsolationLevel, Kerberos, NewToken, NewTopic, OffsetAt,
     ScramMechanism, Security, TcpConnector,
@@ -117,6 +118,35 @@ async fn every_type_of_client_key_meets_every_type_of_broker_key() {
                 let cluster = Cluster::connect(at_broker(&lab, broker, &kerberos)).await;
                 cluster.unwrap_or_else(|error| panic!("{enctype} at b{broker}: {}", story(&error)));
             }
+        }
+    })
+    .await;
+}
+
+/// A machine's clock that is ahead by some seconds, or behind.
+#[derive(Clone, Copy)]
+struct Ahead(i64);
+
+impl Clock for Ahead {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(SystemClock.now().as_millis() + self.0 * 1_000)
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_is_off_by_minutes_or_by_a_day_keeps_nobody_out() {
+    let lab = lab::cluster(Profile::Kerberos);
+    let user = fresh("clock");
+    let keytab = new_user(&lab, &user, "");
+    lab::in_time(async {
+        for (nth, seconds) in [1_000, -1_000, 90_000, -90_000].into_iter().enumerate() {
+            let kerberos = Kerberos::keytab(principal(&user), &keytab)
+                .with_krb5_conf(realms(&lab).krb5_conf())
+                .with_clock(Ahead(seconds));
+            let owner = owner_by(&lab, Listener::SaslPlaintext, &kerberos).await;
+            assert_eq!(owner, format!("User:{user}"), "{seconds} s");
+            let issued = realms(&lab).issued(&principal(&user)).unwrap();
+            assert_eq!(issued.0, nth + 1, "one login each: {issued:?}");
         }
     })
     .await;
