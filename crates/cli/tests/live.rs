@@ -10,8 +10,7 @@ use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use ottla_testkit::{Action, ApiKey, BrokerId, Fault, Record};
-use rustix::process::{Pid, Signal, kill_process};
-use support::{Kafka, LIMIT, command, ended, ottla};
+use support::{Kafka, LIMIT, command, ended, interrupt, ottla};
 
 #[expect(clippy::disallowed_methods, reason = "tests")]
 fn wait_until(what: &str, is: impl Fn() -> bool) {
@@ -20,10 +19,6 @@ fn wait_until(what: &str, is: impl Fn() -> bool) {
         assert!(Instant::now() < patience, "{what} never happens");
         std::thread::sleep(Duration::from_millis(20));
     }
-}
-
-fn interrupt(child: &Child) {
-    kill_process(Pid::from_child(child), Signal::INT).unwrap();
 }
 
 #[test]

@@ -168,6 +168,9 @@ fn topics_are_made_listed_and_deleted() {
     assert_eq!(ottla(create).succeeded(), "");
     let again = ottla(["topics", "create", "orders", "--config", &config]).failed(1);
     assert!(again.contains("TOPIC_ALREADY_EXISTS") && again.contains("orders"), "{again}");
+    kafka.cluster.create_topic("__consumer_offsets", 1, 1).unwrap();
+    let all = ottla(["topics", "list", "--internal", "--config", &config, "--format", "json"]);
+    assert!(all.json().iter().any(|line| line["internal"] == true), "{all:?}");
     let table = ottla(["topics", "list", "--config", &config]).succeeded();
     let rows: Vec<Vec<&str>> = table.lines().map(|line| line.split_whitespace().collect()).collect();
     assert_eq!(rows[1][..2], ["orders", "3"], "{table}");

@@ -12,10 +12,9 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
-use support::{Kafka, LIMIT, command, ended, run};
+use support::{Kafka, LIMIT, command, ended, interrupt, run};
 
 /// A terminal of 100 columns, and what was shown on it so far.
 struct Terminal {
@@ -64,10 +63,6 @@ impl Terminal {
 
 fn on_a_terminal(command: &mut Command) -> &mut Command {
     command.env("TERM", "xterm-256color")
-}
-
-fn interrupt(child: &std::process::Child) {
-    kill_process(Pid::from_child(child), Signal::INT).unwrap();
 }
 
 #[test]

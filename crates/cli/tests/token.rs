@@ -4,7 +4,7 @@ mod support;
 
 use std::fs;
 
-use support::{Kafka, mode, names_in, ottla, ottla_with_input};
+use support::{Kafka, command, mode, names_in, ottla, ottla_with_input, run};
 
 #[test]
 fn a_token_is_made_used_renewed_listed_and_ended() {
@@ -119,6 +119,25 @@ fn a_token_for_somebody_else_names_its_requester_among_the_renewers() {
         ottla(["token", "create", "--config", &kafka.config("bob"), "--owner", "User:alice", "--out", &out]);
     let refused = refused.failed(1);
     assert!(refused.contains("AUTHORIZATION_FAILED") && refused.contains("CreateTokens"), "{refused}");
+}
+
+#[test]
+fn who_renews_a_token_and_for_how_long_is_said_when_it_is_made() {
+    let kafka = Kafka::start();
+    let (config, out) = (kafka.config("alice"), kafka.path("job.token").display().to_string());
+    let life = ["--renewer", "User:bob", "--max-lifetime", "1h", "--no-wait"];
+    run(command().args(["token", "create", "--config", &config, "--out", &out]).args(life), b"").succeeded();
+    kafka.token("other.token");
+    let token = kafka.cluster.tokens().into_iter().find(|token| !token.renewers.is_empty()).unwrap();
+    assert_eq!(token.max - token.issued, 3_600_000);
+    let listed =
+        ottla(["token", "describe", "--config", &config, "--id", &token.id, "--format", "json"]).json();
+    assert_eq!((listed.len(), &listed[0]["renewers"][0]), (1, &"User:bob".into()));
+    ottla(["token", "renew", &out, "--config", &kafka.config("bob")]).succeeded();
+    let none = ottla(["token", "describe", "--config", &config, "--id", "nonesuch", "--format", "json"]);
+    assert_eq!(none.json(), [serde_json::Value::Null; 0]);
+    let orphan = ["token", "create", "--config", &config, "--out", &out, "--requester", "User:alice"];
+    assert!(ottla(orphan).failed(2).contains("--owner"));
 }
 
 #[test]

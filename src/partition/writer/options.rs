@@ -61,7 +61,7 @@ impl WriteOptions {
     }
 
     /// Reads the keys of a Java `client.properties` that say how to write: `batch.size`,
-    /// `buffer.memory`, `linger.ms`, `delivery.timeout.ms` and `compression.type`. All others are
+    /// `max.request.size`, `buffer.memory`, `linger.ms`, `delivery.timeout.ms` and `compression.type`. All others are
     /// left to [`Config::from_properties`](crate::Config::from_properties).
     ///
     /// # Errors
@@ -71,6 +71,9 @@ impl WriteOptions {
             let mut options = Self::new();
             if let Some(size) = keys.read("batch.size", bytes)? {
                 options = options.with_batch_bytes(size);
+            }
+            if let Some(size) = keys.read("max.request.size", bytes)? {
+                options = options.with_request_bytes(size);
             }
             if let Some(memory) = keys.read("buffer.memory", bytes)? {
                 options = options.with_memory(memory);
@@ -94,6 +97,15 @@ impl WriteOptions {
     #[must_use]
     pub fn with_batch_bytes(mut self, bytes: usize) -> Self {
         self.batch_bytes = bytes.clamp(1 << 10, 16 << 20);
+        self
+    }
+
+    /// Sets how many bytes of batches go into one request. Default 1 MiB; from 16 KiB to 64 MiB, others are
+    /// moved to the nearest. Brokers refuse requests beyond their `socket.request.max.bytes`, by default
+    /// 100 MiB. A larger batch is a request of its own.
+    #[must_use]
+    pub fn with_request_bytes(mut self, bytes: usize) -> Self {
+        self.request_bytes = bytes.clamp(16 << 10, 64 << 20);
         self
     }
 
@@ -157,9 +169,10 @@ mod tests {
 
     #[test]
     fn reads_javas_keys_of_producers() {
-        let text = b"batch.size=16384\nbuffer.memory=1048576\nlinger.ms=7\ndelivery.timeout.ms=9000\ncompression.type=zstd\n";
+        let text = b"batch.size=16384\nbuffer.memory=1048576\nlinger.ms=7\nmax.request.size=2097152\ndelivery.timeout.ms=9000\ncompression.type=zstd\n";
         let read = WriteOptions::from_properties(text).unwrap();
         assert_eq!((read.batch_bytes, read.memory, read.codec), (16_384, 1 << 20, Codec::Zstd));
+        assert_eq!(read.request_bytes, 2 << 20);
         assert_eq!((read.linger, read.delivery_timeout), (Duration::from_millis(7), Duration::from_secs(9)));
         let default = WriteOptions::from_properties(b"").unwrap();
         assert_eq!((default.batch_bytes, default.codec), (64 << 10, Codec::Uncompressed));

@@ -116,6 +116,12 @@ pub(crate) fn run(command: &mut Command, input: &[u8]) -> Ran {
     ended(child)
 }
 
+/// Presses Ctrl-C.
+pub(crate) fn interrupt(child: &Child) {
+    rustix::process::kill_process(rustix::process::Pid::from_child(child), rustix::process::Signal::INT)
+        .unwrap();
+}
+
 /// Awaits the end of a process, and kills it if it takes too long.
 pub(crate) fn ended(child: Child) -> Ran {
     let id = i32::try_from(child.id()).unwrap();

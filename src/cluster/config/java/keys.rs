@@ -45,6 +45,7 @@ const KEYS: &[(&str, Use)] = &[
     ("fetch.max.bytes", Use::Elsewhere),
     ("isolation.level", Use::Elsewhere),
     ("linger.ms", Use::Elsewhere),
+    ("max.request.size", Use::Elsewhere),
     ("metadata.max.age.ms", Use::Set(|config, ms| Ok(config.with_metadata_max_age(millis(ms)?)))),
     (
         "reconnect.backoff.max.ms",
@@ -111,7 +112,6 @@ const JAVA_ONLY: &[&str] = &[
     "max.partition.fetch.bytes",
     "max.poll.interval.ms",
     "max.poll.records",
-    "max.request.size",
     "metadata.max.idle.ms",
     "partition.assignment.strategy",
     "receive.buffer.bytes",
