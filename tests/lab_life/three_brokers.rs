@@ -12,7 +12,7 @@ use crate::support::{lab, within};
 async fn by_certificate(kafka: &Arc<OwnCluster>) -> RunningKeeper {
     let target = Target::of(&lab::config(kafka, Listener::SaslSsl, Credentials::None));
     let keeper = TokenKeeper::new(lab::certificate_config(kafka, "alice"), target);
-    let short = NewToken::new().with_max_lifetime(60 * SECOND);
+    let short = NewToken::new().with_max_lifetime(50 * SECOND);
     keeper.with_new_token(short).with_renewal_ratio(0.4).with_grace(SECOND).start().await.unwrap()
 }
 
