@@ -35,7 +35,8 @@ mod alone {
             assert_eq!((&failed.token_id, failed.renewed), (&state.token_id, 0));
             with(&kafka, |kafka| kafka.broker(1).start()).await;
             let (renewed, took) = until(&kept, "the renewal", |state| state.renewed > 0).await;
-            println!("Kafka {}: renewed {took:?} after it came back, {failed:?}", kafka.version());
+            let error = failed.last_error.unwrap();
+            println!("Kafka {}: renewed {took:?} after it came back; until then: {error}", kafka.version());
             assert_eq!((renewed.token_id, renewed.created), (state.token_id, 1), "the same token");
             tell(&kafka, "across an outage", &readers.end().await);
             // The other one is renewed after 15 s.
