@@ -1,7 +1,9 @@
-//! The static binaries: they log in, make a token and read with it where there is nothing but the
-//! binary, a CA file and `etc/hosts`.
+//! The static binaries: they log in, by password and by Kerberos, make a token and read with it where
+//! there is nothing but the binary, a CA file and `etc/hosts`, and for Kerberos a keytab and
+//! `etc/krb5.conf`.
 
 // Once: what is shown is how the client was built.
+#![cfg(feature = "kerberos")]
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod support;
@@ -12,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use ottla_lab::{Listener, Login, Profile};
+use support::kerberos::{principal, realms};
 use support::lab;
 
 const RECORDS: &str = "5000";
@@ -31,23 +34,47 @@ fn the_static_glibc_binary_works_in_an_empty_root() {
 
 fn works_in_an_empty_root(target: &str, rustflags: &str) {
     let binary = build(target, rustflags);
-    let kafka = lab::cluster(Profile::Default);
+    let kafka = lab::cluster(Profile::Kerberos);
     let topic = format!("static-{target}-{}", std::process::id());
     written_by_java(&kafka, &topic);
     let root = tempfile::tempdir().unwrap();
     fs::create_dir(root.path().join("etc")).unwrap();
-    let hosts: String = kafka.names().iter().map(|(name, address)| format!("{address} {name}\n")).collect();
-    fs::write(root.path().join("etc/hosts"), hosts).unwrap();
+    fs::write(root.path().join("etc/hosts"), hosts(&kafka)).unwrap();
     fs::copy(kafka.ca_pem_path(), root.path().join("ca.pem")).unwrap();
     fs::copy(binary, root.path().join("token_fanout")).unwrap();
+    reads_all_by(SCRAM, &kafka, root.path(), &topic);
+    let realms = realms(&kafka);
+    fs::copy(realms.keytab("alice"), root.path().join("client.keytab")).unwrap();
+    // The KDCs by a name, too.
+    let conf = fs::read_to_string(realms.krb5_conf()).unwrap().replace("kdc = 127.0.0.1:", "kdc = kdc.test:");
+    assert_eq!(conf.matches("kdc = kdc.test:").count(), 2, "{conf}");
+    fs::write(root.path().join("etc/krb5.conf"), conf).unwrap();
+    let issued = || realms.issued(&principal("alice")).unwrap().0;
+    let before = issued();
+    reads_all_by(GSSAPI, &kafka, root.path(), &topic);
+    assert!(issued() > before, "it has logged in to the KDC");
+}
+
+/// The same user, by password and by the keytab in the root directory.
+const SCRAM: &str = "sasl.mechanism=SCRAM-SHA-512\n\
+    sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required \
+    username=\"alice\" password=\"alice-secret\";\n";
+const GSSAPI: &str = "sasl.mechanism=GSSAPI\nsasl.kerberos.service.name=kafka\n\
+    sasl.jaas.config=com.sun.security.auth.module.Krb5LoginModule required useKeyTab=true \
+    storeKey=true keyTab=\"/client.keytab\" principal=\"alice@EXAMPLE.TEST\";\n";
+
+fn hosts(kafka: &ottla_lab::Cluster) -> String {
+    let brokers: String = kafka.names().iter().map(|(name, address)| format!("{address} {name}\n")).collect();
+    brokers + "127.0.0.1 kdc.test\n"
+}
+
+fn reads_all_by(login: &str, kafka: &ottla_lab::Cluster, root: &Path, topic: &str) {
     let config = format!(
-        "bootstrap.servers={}\nsecurity.protocol=SASL_SSL\nsasl.mechanism=SCRAM-SHA-512\n\
-         sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required \
-         username=\"alice\" password=\"alice-secret\";\n\
+        "bootstrap.servers={}\nsecurity.protocol=SASL_SSL\n{login}\
          ssl.truststore.type=PEM\nssl.truststore.location=/ca.pem\n",
         kafka.bootstrap(Listener::SaslSsl)
     );
-    let output = run_in(root.path(), &topic, &config);
+    let output = run_in(root, topic, &config);
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
     assert!(text.contains(&format!("read: {RECORDS} records of {RECORDS} offsets")), "{text}");
