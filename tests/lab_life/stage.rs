@@ -119,7 +119,9 @@ pub(crate) async fn until(
         if reached(&state) {
             return (state, began.elapsed());
         }
-        assert!(began.elapsed() < PATIENCE, "{what}: {state:?}");
+        // Twenty replacements take six minutes.
+        let patience = if crate::SOAK { 4 * PATIENCE } else { PATIENCE };
+        assert!(began.elapsed() < patience, "{what}: {state:?}");
         tokio::time::sleep(SECOND / 20).await;
     }
 }
