@@ -60,17 +60,22 @@ fn every_record_is_read_once_by_executors_that_never_ask_a_kdc() {
 
 #[test]
 fn ctrl_c_deletes_the_token_and_ends_the_brokers() {
-    let mut child = quickstart(&["--seconds", "600"]).stdout(Stdio::piped()).spawn().unwrap();
+    let files = tempfile::tempdir().unwrap();
+    let mut command = quickstart(&["--seconds", "600"]);
+    let mut child = command.env("TMPDIR", files.path()).stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap());
     let mut text = String::new();
     while !text.contains("begin to read") {
         assert_ne!(lines.read_line(&mut text).unwrap(), 0, "{text}");
     }
+    let left = || std::fs::read_dir(files.path()).unwrap().count();
+    assert_eq!(left(), 1, "the keytab and krb5.conf are in a directory");
     kill_process(Pid::from_child(&child), Signal::INT).unwrap();
     lines.read_to_string(&mut text).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130), "{text}");
     assert!(text.contains("token     deleted"), "{text}");
     assert!(!text.contains("records read once"), "{text}");
+    assert_eq!(left(), 0, "files are left behind");
 }
 
 #[test]
