@@ -290,41 +290,46 @@ async fn write_numbers(writer: &Writer, time: Duration) -> u32 {
 const WRITING: Duration = Duration::from_secs(60);
 const SURVIVES: &str = "writer-survives";
 
-#[tokio::test]
-async fn a_killed_broker_a_replaced_token_moved_leaders_and_short_sessions_lose_and_double_nothing() {
-    within(PATIENCE, "the test", async {
-        let lab = spawn_blocking(|| ottla_lab::own_cluster(Profile::Reauth5s, 3)).await.unwrap().unwrap();
-        let mechanism = ScramMechanism::Sha256;
-        let owner = support::lab::scram(mechanism, "admin");
-        let owner = connect(&lab, Listener::SaslPlaintext, owner).await.unwrap();
-        let topic = NewTopic::new(SURVIVES).with_partitions(6).with_replication_factor(3);
-        make(&owner, topic.with_config("min.insync.replicas", "1")).await;
-        let first = owner.create_delegation_token(NewToken::new()).await.unwrap();
-        let known = first.clone();
-        let lab = spawn_blocking(move || {
-            support::lab::await_known(&lab, &known);
-            lab
-        });
-        let lab = lab.await.unwrap();
-        let (source, watched) = TokenSource::watched(first.clone());
-        let credentials = Credentials::Token { mechanism, source: watched };
-        let cluster = connect(&lab, Listener::SaslPlaintext, credentials).await.unwrap();
-        let writer = cluster.write(WriteOptions::new().with_batch_bytes(4 << 10));
-        let troubles = tokio::spawn(troubles(lab, owner, source, first));
-        let count = write_numbers(&writer, WRITING).await;
-        let lab = troubles.await.unwrap();
-        let mut all = Vec::new();
-        for numbers in numbers(&cluster, SURVIVES).await {
-            assert!(numbers.is_sorted(), "out of order");
-            all.extend(numbers);
-        }
-        all.sort_unstable();
-        let statistics = cluster.statistics();
-        println!("Kafka {}: {count} records, {statistics:?}", lab.version());
-        assert!(all == (0..count).collect::<Vec<_>>(), "{} records of {count}", all.len());
-        // Sessions last five seconds.
-        assert!(statistics.reauthentications >= 10, "{statistics:?}");
-        spawn_blocking(move || drop(lab)).await.unwrap();
-    })
-    .await;
+/// They end what they run on, and have the machine for themselves.
+mod alone {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_killed_broker_a_replaced_token_moved_leaders_and_short_sessions_lose_and_double_nothing() {
+        within(PATIENCE, "the test", async {
+            let lab = spawn_blocking(|| ottla_lab::own_cluster(Profile::Reauth5s, 3)).await.unwrap().unwrap();
+            let mechanism = ScramMechanism::Sha256;
+            let owner = support::lab::scram(mechanism, "admin");
+            let owner = connect(&lab, Listener::SaslPlaintext, owner).await.unwrap();
+            let topic = NewTopic::new(SURVIVES).with_partitions(6).with_replication_factor(3);
+            make(&owner, topic.with_config("min.insync.replicas", "1")).await;
+            let first = owner.create_delegation_token(NewToken::new()).await.unwrap();
+            let known = first.clone();
+            let lab = spawn_blocking(move || {
+                support::lab::await_known(&lab, &known);
+                lab
+            });
+            let lab = lab.await.unwrap();
+            let (source, watched) = TokenSource::watched(first.clone());
+            let credentials = Credentials::Token { mechanism, source: watched };
+            let cluster = connect(&lab, Listener::SaslPlaintext, credentials).await.unwrap();
+            let writer = cluster.write(WriteOptions::new().with_batch_bytes(4 << 10));
+            let troubles = tokio::spawn(troubles(lab, owner, source, first));
+            let count = write_numbers(&writer, WRITING).await;
+            let lab = troubles.await.unwrap();
+            let mut all = Vec::new();
+            for numbers in numbers(&cluster, SURVIVES).await {
+                assert!(numbers.is_sorted(), "out of order");
+                all.extend(numbers);
+            }
+            all.sort_unstable();
+            let statistics = cluster.statistics();
+            println!("Kafka {}: {count} records, {statistics:?}", lab.version());
+            assert!(all == (0..count).collect::<Vec<_>>(), "{} records of {count}", all.len());
+            // Sessions last five seconds.
+            assert!(statistics.reauthentications >= 10, "{statistics:?}");
+            spawn_blocking(move || drop(lab)).await.unwrap();
+        })
+        .await;
+    }
 }
