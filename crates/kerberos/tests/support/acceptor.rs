@@ -87,20 +87,30 @@ impl Acceptor {
     }
 
     /// Logs in over a connection of its own.
-    pub(crate) fn log_in(&self, (first, mut client): (Vec<u8>, SaslClient)) -> Outcome {
+    pub(crate) fn log_in(&self, begun: (Vec<u8>, SaslClient)) -> Outcome {
+        self.log_in_aloud(begun, |_, _| ())
+    }
+
+    /// Logs in and gives `hear` every token, and whether we sent it.
+    pub(crate) fn log_in_aloud(
+        &self,
+        (first, mut client): (Vec<u8>, SaslClient),
+        mut hear: impl FnMut(bool, &[u8]),
+    ) -> Outcome {
         let mut tokens = self.connect();
-        tokens.send(&first);
+        let mut token = first;
         loop {
+            hear(true, &token);
+            tokens.send(&token);
             let challenge = match tokens.receive() {
                 Ok(challenge) => challenge,
                 Err(outcome) => return outcome,
             };
+            hear(false, &challenge);
             match client.step(&challenge).unwrap() {
-                SaslStep::Send { response, next } => {
-                    tokens.send(&response);
-                    client = next;
-                }
+                SaslStep::Send { response, next } => (token, client) = (response, next),
                 SaslStep::Last { response } => {
+                    hear(true, &response);
                     tokens.send(&response);
                     return tokens.receive().unwrap_err();
                 }
