@@ -41,6 +41,9 @@
 //! ```
 #![forbid(unsafe_code)]
 
+#[cfg(test)]
+#[path = "../tests/support/capture.rs"]
+mod capture;
 pub mod ccache;
 #[cfg(feature = "tokio")]
 pub mod client;

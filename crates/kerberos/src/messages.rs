@@ -6,6 +6,8 @@ mod kdc_request;
 mod krb_error;
 mod padata;
 mod parts;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use self::ap::{ApReply, ApRequest, Authenticator};
 pub(crate) use self::kdc_reply::{EncKdcReplyPart, KdcReply};
