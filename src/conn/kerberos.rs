@@ -52,8 +52,10 @@ use crate::wire::error_code::ErrorCode;
 /// is never asked. Brokers must therefore be known by names: an IP address is a
 /// [`Config`](crate::ErrorKind::Config) error.
 ///
-/// GSSAPI authenticates both sides but protects nothing that comes after the login: use it inside
-/// TLS (`SASL_SSL`) on networks that are not trusted.
+/// GSSAPI authenticates both sides but protects nothing that comes after the login: over
+/// `SASL_PLAINTEXT` whoever sits on the way can read and alter every later request and answer,
+/// delegation tokens among them, or take the connection over, for no channel binding ties the login
+/// to it. Use it inside TLS (`SASL_SSL`) on networks that are not trusted.
 ///
 /// # Examples
 /// ```

@@ -8,7 +8,9 @@
 //!          ◄──────────────────────────────── Wrap(layers that it offers)
 //!   Wrap(layer "auth", authorization id) ──►
 //! ```
-//! After the last message nothing protects the connection: run it inside TLS.
+//! After the last message nothing protects the connection: whoever sits on the way reads and alters
+//! all that follows, and no channel binding ties the login to the connection that it was made on.
+//! Run it inside TLS, with the server's certificate verified.
 
 #[cfg(test)]
 mod tests;
