@@ -34,5 +34,5 @@ fn a_token_is_used_without_tls() {
 
 #[test]
 fn a_token_made_by_keytab_is_used_by_executors_that_know_no_kerberos() {
-    fans_out(&["--login", "kerberos"], 1);
+    fans_out(&["--keytab"], 1);
 }

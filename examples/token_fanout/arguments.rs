@@ -18,6 +18,7 @@ processes read every partition of a topic with it.
   --login scram|mtls|kerberos
                            how the driver logs in on the loopback Kafka (scram);
                            kerberos is by keytab and starts KDCs too
+  --keytab                 short for --login kerberos
   --target-bootstrap LIST  where the token is used, if not where it is made
   --target-protocol P      SASL_SSL or SASL_PLAINTEXT there (SASL_SSL)
   --mechanism M            SCRAM-SHA-256 or SCRAM-SHA-512 there (SCRAM-SHA-512)
@@ -103,6 +104,7 @@ impl Arguments {
             "--resolve" => self.resolve.push(resolved(&value()?)?),
             "--executors" => self.executors = number::<usize>(word, &value()?)?.clamp(1, 1_000),
             "--records" => self.records = number::<u64>(word, &value()?)?.clamp(1, 1_000_000_000),
+            "--keytab" => self.login = Login::Kerberos,
             "--login" => {
                 self.login = match value()?.as_str() {
                     "scram" => Login::Scram,
