@@ -284,6 +284,9 @@ impl Attempts<'_> {
         if class(&error) == Class::RefreshMetadata {
             // Where this fails too, the next attempt fails and says so.
             let _ = self.cluster.refresh(self.cluster.topology(Topology::generation)).await;
+            if time::now() >= self.deadline {
+                return Err(error);
+            }
         }
         Ok(())
     }

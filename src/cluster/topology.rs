@@ -9,6 +9,10 @@ use crate::ids::{BrokerId, LeaderEpoch, TopicPartition};
 use crate::wire::codec::metadata::{MetadataResponse, Partition, Topic};
 use crate::wire::error_code::ErrorCode;
 
+/// So many answers in a row that tell an older leader epoch are believed: then not they lag, but the
+/// epoch that is known was never true, or the partition is another one by now.
+const OLDER_BELIEVED: u8 = 5;
+
 /// Where a broker listens.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Address {
@@ -53,6 +57,14 @@ struct TopicState {
 struct PartitionState {
     leader: Option<BrokerId>,
     epoch: Option<LeaderEpoch>,
+    /// How many answers in a row told an older epoch.
+    older: u8,
+}
+
+impl PartitionState {
+    fn new(leader: Option<BrokerId>, epoch: Option<LeaderEpoch>) -> Self {
+        Self { leader, epoch, older: 0 }
+    }
 }
 
 impl Topology {
@@ -114,7 +126,7 @@ impl Topology {
     }
 
     /// Takes over an answer to Metadata that came at `now`. A partition whose leader epoch is older than the known
-    /// one comes from a broker that lags, and stays as it is (KIP-320).
+    /// one comes from a broker that lags, and stays as it is (KIP-320), unless all answers say so.
     pub(crate) fn update(&mut self, response: MetadataResponse, now: Instant) {
         self.generation += 1;
         self.taken = Some(now);
@@ -144,7 +156,7 @@ impl Topology {
         };
         let is_news = self.brokers.contains_key(&broker) && state.epoch < Some(epoch);
         if is_news {
-            *state = PartitionState { leader: Some(broker), epoch: Some(epoch) };
+            *state = PartitionState::new(Some(broker), Some(epoch));
         }
         is_news
     }
@@ -162,8 +174,14 @@ impl Topology {
 
 fn newer(known: Option<PartitionState>, told: &Partition) -> PartitionState {
     match known {
-        Some(known) if told.leader_epoch < known.epoch && told.leader_epoch.is_some() => known,
-        _ => PartitionState { leader: told.leader, epoch: told.leader_epoch },
+        Some(known)
+            if told.leader_epoch < known.epoch
+                && told.leader_epoch.is_some()
+                && known.older + 1 < OLDER_BELIEVED =>
+        {
+            PartitionState { older: known.older + 1, ..known }
+        }
+        _ => PartitionState::new(told.leader, told.leader_epoch),
     }
 }
 
@@ -206,6 +224,15 @@ mod tests {
     fn a_lagging_broker_does_not_bring_an_old_leader_back() {
         assert_eq!(leader_after(&[(1, 5), (2, 6), (1, 5)]), Some(2));
         assert_eq!(leader_after(&[(1, 5), (2, 5)]), Some(2));
+    }
+
+    #[test]
+    fn an_epoch_that_no_answer_confirms_is_given_up() {
+        let lagging = [(2, 900), (1, 5), (1, 5), (1, 5), (1, 5)];
+        assert_eq!(leader_after(&lagging), Some(2));
+        assert_eq!(leader_after(&[&lagging[..], &[(1, 5)]].concat()), Some(1));
+        // They lag if one in between confirms it.
+        assert_eq!(leader_after(&[&lagging[..], &[(2, 900), (1, 5)]].concat()), Some(2));
     }
 
     #[test]

@@ -232,7 +232,7 @@ impl Dialler {
         let guard = AbortOnDrop(Some(tokio::spawn(task.run())));
         let opened = outcome.await.map_err(|_| Error::Closed)??;
         guard.keep();
-        Ok(Connection::new(commands, Facts { opened, client_id: Arc::clone(&self.settings.client_id) }))
+        Ok(Connection::new(commands, Facts::new(opened, Arc::clone(&self.settings.client_id))))
     }
 }
 

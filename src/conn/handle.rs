@@ -2,6 +2,7 @@
 
 use std::marker::PhantomData;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -12,6 +13,10 @@ use super::inflight::Written;
 use super::task::{Command, Opened};
 use crate::time;
 use crate::wire::codec::{self, Request};
+
+/// For how long a broker is believed to lack an API. A connection that is older gives way to a new
+/// one, which asks again: what was said when it was made may have been damaged on the way.
+const BELIEVED: Duration = Duration::from_secs(60);
 
 /// A request failed, and this is what became of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,8 +42,27 @@ pub(crate) struct Connection {
 /// What stays the same through a connection's life.
 #[derive(Debug)]
 pub(crate) struct Facts {
-    pub(crate) opened: Opened,
-    pub(crate) client_id: Arc<str>,
+    opened: Opened,
+    client_id: Arc<str>,
+    since: Instant,
+    /// The broker's versions are to be asked for on another connection.
+    outdated: AtomicBool,
+}
+
+impl Facts {
+    pub(crate) fn new(opened: Opened, client_id: Arc<str>) -> Self {
+        Self { opened, client_id, since: time::now(), outdated: AtomicBool::new(false) }
+    }
+
+    fn version<R: Request>(&self) -> Result<i16, Failure> {
+        self.opened.versions.negotiate::<R>().map_err(|error| {
+            if time::now() < self.since + BELIEVED {
+                return Failure::not_written(error);
+            }
+            self.outdated.store(true, Ordering::Relaxed);
+            Failure::not_written(Error::Closed)
+        })
+    }
 }
 
 /// A request that was handed over and whose response is awaited. Dropping it loses this response
@@ -56,9 +80,9 @@ impl Connection {
         Self { commands, facts: Arc::new(facts) }
     }
 
-    /// Whether requests can still be handed over.
+    /// Whether requests can still be handed over, and are worth it.
     pub(crate) fn is_open(&self) -> bool {
-        !self.commands.is_closed()
+        !self.commands.is_closed() && !self.facts.outdated.load(Ordering::Relaxed)
     }
 
     /// When the session of the first login ends, if it does.
@@ -98,7 +122,7 @@ impl Connection {
         request: &R,
         timeout: Duration,
     ) -> Result<Pending<R>, Failure> {
-        let version = self.facts.opened.versions.negotiate::<R>().map_err(Failure::not_written)?;
+        let version = self.facts.version::<R>()?;
         let encoded = codec::encode(request, version, &self.facts.client_id).map_err(Failure::not_written)?;
         let (sender, reply) = oneshot::channel();
         let command = Command::Submit { request: encoded, deadline: time::now() + timeout, reply: sender };

@@ -79,6 +79,25 @@ pub(crate) fn run_all(role: Role, seeds: Range<u64>) {
         .flat_map(|seed| Kind::ALL.iter().map(move |&kind| Scenario { role, kind, seed }))
         .filter(|scenario| wanted.as_ref().is_none_or(|wanted| *wanted == scenario.name()))
         .collect();
+    run_side_by_side(&all);
+    println!("{} scenarios of {role:?}", all.len());
+}
+
+/// Runs scenarios by their names, as failures print them.
+pub(crate) fn run_named(names: &[&str]) {
+    let roles = [Role::Reader, Role::Admin, Role::Reauthentication, Role::Writer];
+    let named = |name: &&str| {
+        let seed = seed_of(name).start;
+        let all =
+            roles.iter().flat_map(|&role| Kind::ALL.iter().map(move |&kind| Scenario { role, kind, seed }));
+        all.into_iter()
+            .find(|scenario| scenario.name() == *name)
+            .unwrap_or_else(|| panic!("no scenario {name}"))
+    };
+    run_side_by_side(&names.iter().map(named).collect::<Vec<_>>());
+}
+
+fn run_side_by_side(all: &[Scenario]) {
     let next = AtomicU64::new(0);
     let failures: Vec<String> = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..SIDE_BY_SIDE)
@@ -97,7 +116,6 @@ pub(crate) fn run_all(role: Role, seeds: Range<u64>) {
             .collect();
         workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
     });
-    println!("{} scenarios of {role:?}", all.len());
     assert!(failures.is_empty(), "{} of {} failed:\n{}", failures.len(), all.len(), failures.join("\n"));
 }
 
