@@ -126,7 +126,7 @@ impl Topology {
     }
 
     /// Takes over an answer to Metadata that came at `now`. A partition whose leader epoch is older than the known
-    /// one comes from a broker that lags, and stays as it is (KIP-320), unless all answers say so.
+    /// one comes from a broker that lags, and stays as it is (KIP-320), until [`OLDER_BELIEVED`] in a row say so.
     pub(crate) fn update(&mut self, response: MetadataResponse, now: Instant) {
         self.generation += 1;
         self.taken = Some(now);

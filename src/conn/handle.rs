@@ -39,7 +39,7 @@ pub(crate) struct Connection {
     facts: Arc<Facts>,
 }
 
-/// What stays the same through a connection's life.
+/// What all clones of a connection share.
 #[derive(Debug)]
 pub(crate) struct Facts {
     opened: Opened,
