@@ -10,6 +10,7 @@ mod response;
 mod scram;
 mod session;
 
+pub use crate::conn::race::{ATTEMPT_DELAY, interleaved, race};
 pub use crate::partition::writer::gathering::Gathering;
 pub use config::{fuzz_jaas, fuzz_properties, fuzz_token_file};
 pub use frame::fuzz_frame;

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::collections::HashMap;
 use std::fmt;
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +23,7 @@ use super::handle::{Connection, Facts};
 use super::keys::Keys;
 use super::login::Logins;
 use super::lowat::Source;
+use super::race::{ATTEMPT_DELAY, interleaved, race};
 use super::session::{Session, Settings};
 use super::task::{Parts, Task, broken};
 use crate::time;
@@ -66,6 +67,9 @@ pub trait Connect: Send + Sync {
 
 /// Opens TCP connections, with `TCP_NODELAY`. The default connector.
 ///
+/// A name with several addresses is tried at one after the other, 250 ms apart and its families in
+/// turn, and the first that answers is taken (RFC 8305, KIP-302).
+///
 /// # Examples
 /// ```
 /// # use std::net::{IpAddr, Ipv4Addr};
@@ -97,12 +101,18 @@ impl Connect for TcpConnector {
         Box::pin(async move {
             let stream = match self.names.get(host) {
                 Some(address) => TcpStream::connect((*address, port)).await?,
-                None => TcpStream::connect((host, port)).await?,
+                None => first_connected(tokio::net::lookup_host((host, port)).await?).await?,
             };
             stream.set_nodelay(true)?;
             Ok(Box::new(stream) as Box<dyn Stream>)
         })
     }
+}
+
+/// Connects to the first address that answers: one that is silent does not hold up the others.
+async fn first_connected(addresses: impl IntoIterator<Item = SocketAddr>) -> io::Result<TcpStream> {
+    let connected = race(interleaved(addresses), ATTEMPT_DELAY, TcpStream::connect).await;
+    connected.map_err(|last| last.unwrap_or_else(|| io::ErrorKind::NotFound.into()))
 }
 
 /// What all dials of one client share.

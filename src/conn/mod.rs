@@ -20,6 +20,7 @@ pub(crate) mod keys;
 pub(crate) mod lifetime;
 pub(crate) mod login;
 mod lowat;
+pub(crate) mod race;
 pub(crate) mod session;
 pub(crate) mod task;
 pub(crate) mod token;
