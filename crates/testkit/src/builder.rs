@@ -50,6 +50,7 @@ impl Default for ClusterBuilder {
                 failure_delay: Duration::from_millis(100),
                 auto_create: None,
                 max_message_bytes: 1_048_588,
+                min_in_sync: 1,
             },
             tokens: TokenSettings {
                 secret: Some(b"testkit".to_vec()),
@@ -163,6 +164,14 @@ impl ClusterBuilder {
     #[must_use]
     pub fn max_message_bytes(mut self, bytes: usize) -> Self {
         self.settings.max_message_bytes = bytes;
+        self
+    }
+
+    /// `min.insync.replicas` of topics that are made from now on. Default 1. See
+    /// [`Cluster::leave_isr`].
+    #[must_use]
+    pub fn min_insync_replicas(mut self, replicas: usize) -> Self {
+        self.settings.min_in_sync = replicas;
         self
     }
 
@@ -306,6 +315,7 @@ impl ClusterBuilder {
             producer_ids: Default::default(),
             faults: Default::default(),
             counters: Default::default(),
+            asked: Default::default(),
             random,
             #[cfg(feature = "kerberos")]
             acceptors,

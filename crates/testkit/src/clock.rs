@@ -26,6 +26,11 @@ impl Clock {
         Self { started: Instant::now(), wall_at_start: millis(since) }
     }
 
+    /// How long the cluster had run by then.
+    pub(crate) fn since_start(&self, now: Now) -> Duration {
+        now.instant.saturating_duration_since(self.started)
+    }
+
     #[expect(clippy::disallowed_methods, reason = "the one place where the testkit reads the clocks")]
     pub(crate) fn now(&self) -> Now {
         let instant = Instant::now();

@@ -15,8 +15,13 @@ pub enum Action {
     Delay(Duration),
     /// The request is never carried out nor answered; the connection stays open and is not read.
     Stall,
-    /// The request is carried out, its answer is not sent, the next request is served.
+    /// The request is carried out, its answer is not sent, the next request is served: what no broker
+    /// does, for answers come in the order of the requests. What a network does is
+    /// [`StallAfter`](Self::StallAfter) and [`CloseAfter`](Self::CloseAfter).
     Drop,
+    /// The request is carried out and never answered; the connection stays open and is not read. So
+    /// it looks when the network swallows an answer and everything after it.
+    StallAfter,
     /// The connection is closed before the request is carried out.
     CloseBefore,
     /// The request is carried out, and the connection is closed in place of an answer.
@@ -39,6 +44,25 @@ pub enum Action {
     },
     /// The request is refused with this error code; where codes are per partition, in all of them.
     Refuse(i16),
+    /// The request is carried out and then refused with this error code. Of requests that change
+    /// nothing it is the same as [`Refuse`](Self::Refuse). In Produce it hits the partitions that were
+    /// written to: brokers say 3, 6, 7, 20 and 56 after the append too, with the base offset.
+    RefuseAfter(i16),
+    /// One partition of a Produce is written to and then refused with this error code; in other
+    /// requests it is the same as [`RefusePartition`](Self::RefusePartition).
+    RefusePartitionAfter {
+        /// The topic's name.
+        topic: String,
+        /// The partition.
+        partition: i32,
+        /// The error code.
+        code: i16,
+    },
+    /// A Produce with acks -1 is written, and waits so long for its followers: Kafka's DelayedProduce.
+    /// Then every partition is answered by what the broker knows by then: 3 if the topic is gone, 6 if
+    /// the leader has changed, 20 if too few replicas are in sync, 7 if the request's own timeout came
+    /// first, else the result. Other requests are not hit.
+    HoldProduce(Duration),
     /// One partition of the request is refused with this error code.
     RefusePartition {
         /// The topic's name.

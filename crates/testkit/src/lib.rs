@@ -81,7 +81,7 @@ mod version;
 
 pub use broker::BrokerId;
 pub use builder::ClusterBuilder;
-pub use cluster::{Cluster, Faults, LogOffsets, LoggedRecord};
+pub use cluster::{Appended, Cluster, Fate, Faults, LogOffsets, LoggedRecord};
 pub use connector::Connector;
 pub use counters::Counters;
 pub use error::Error;
@@ -90,7 +90,7 @@ pub use kafka_protocol::messages::ApiKey;
 pub use listener::{Mechanism, Protocol};
 pub use principal::Principal;
 pub use record::Record;
-pub use state::{Token, TokenRight};
+pub use state::{Asked, Token, TokenRight};
 #[cfg(feature = "tls")]
 pub use tls::Identity;
 pub use version::KafkaVersion;

@@ -11,18 +11,14 @@ mod support;
 use std::time::Duration;
 
 use bytes::Bytes;
-use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
-use kafka_protocol::messages::fetch_response::PartitionData;
 use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use kafka_protocol::messages::offset_for_leader_epoch_request::{
     OffsetForLeaderPartition, OffsetForLeaderTopic,
 };
-use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::*;
-use kafka_protocol::records::{
-    Compression, Record as Wire, RecordBatchDecoder, RecordBatchEncoder, RecordEncodeOptions, TimestampType,
-};
+use kafka_protocol::records::RecordBatchDecoder;
 use ottla_testkit::{BrokerId, Cluster, Protocol, Record};
+use support::requests::{batch, fetch, fetch_one, name, offsets, produce, values};
 use support::{Client, Closed};
 
 fn cluster() -> Cluster {
@@ -35,42 +31,9 @@ async fn connect(cluster: &Cluster, broker: i32) -> Client {
     Client::piped(cluster, broker, Protocol::Plaintext).await
 }
 
-fn name() -> TopicName {
-    TopicName("orders".into())
-}
-
-fn values(count: i64, size: usize) -> Vec<Record> {
-    (0..count).map(|i| Record::keyed(format!("{i}"), vec![b'v'; size])).collect()
-}
-
-fn fetch(offset: i64, isolation: i8) -> FetchRequest {
-    let partition = FetchPartition::default()
-        .with_fetch_offset(offset)
-        .with_current_leader_epoch(-1)
-        .with_last_fetched_epoch(-1)
-        .with_partition_max_bytes(1 << 20);
-    FetchRequest::default()
-        .with_max_bytes(1 << 20)
-        .with_isolation_level(isolation)
-        .with_topics(vec![FetchTopic::default().with_topic(name()).with_partitions(vec![partition])])
-}
-
-async fn fetch_one(client: &mut Client, request: FetchRequest) -> PartitionData {
-    client.call(request, 12).await.unwrap().responses.remove(0).partitions.remove(0)
-}
-
 async fn sizes(client: &mut Client, request: FetchRequest) -> Vec<usize> {
     let answer = client.call(request, 12).await.unwrap();
     answer.responses[0].partitions.iter().map(|p| p.records.as_ref().unwrap().len()).collect()
-}
-
-fn offsets(records: Option<Bytes>) -> Vec<i64> {
-    let mut records = records.unwrap();
-    if records.is_empty() {
-        return Vec::new();
-    }
-    let sets = RecordBatchDecoder::decode_all(&mut records).unwrap();
-    sets.into_iter().flat_map(|set| set.records).map(|record| record.offset).collect()
 }
 
 #[tokio::test(start_paused = true)]
@@ -221,36 +184,6 @@ async fn offsets_are_listed_by_timestamp() {
         let found = &answer.topics[0].partitions[0];
         assert_eq!((found.error_code, (found.offset, found.timestamp)), (0, expected), "{timestamp}");
     }
-}
-
-fn batch(producer_id: i64, sequence: i32, count: i32) -> Bytes {
-    let records: Vec<Wire> = (0..count)
-        .map(|i| Wire {
-            transactional: false,
-            control: false,
-            delete_horizon: false,
-            partition_leader_epoch: -1,
-            producer_id,
-            producer_epoch: 0,
-            timestamp_type: TimestampType::Creation,
-            offset: i.into(),
-            sequence: sequence + i,
-            timestamp: 1,
-            key: None,
-            value: Some("value".into()),
-            headers: Default::default(),
-        })
-        .collect();
-    let mut bytes = bytes::BytesMut::new();
-    let options = RecordEncodeOptions { version: 2, compression: Compression::None };
-    RecordBatchEncoder::encode(&mut bytes, &records, &options).unwrap();
-    bytes.freeze()
-}
-
-fn produce(acks: i16, records: Bytes) -> ProduceRequest {
-    let data = PartitionProduceData::default().with_records(Some(records));
-    let topic = TopicProduceData::default().with_name(name()).with_partition_data(vec![data]);
-    ProduceRequest::default().with_acks(acks).with_topic_data(vec![topic])
 }
 
 async fn produced(client: &mut Client, records: Bytes) -> (i16, i64) {

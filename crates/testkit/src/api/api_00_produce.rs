@@ -4,24 +4,30 @@
 //!   error closes the connection.
 //! - Exactly one batch of format 2 per partition, with a record at every offset, else 87; a wrong
 //!   checksum: 2; larger than `max.message.bytes` (1,048,588): 10.
+//! - With acks -1 and fewer replicas in sync than `min.insync.replicas`: 19, and nothing is written.
+//! - A compacted topic takes no records without a key: 87, which names each of them from version 8 on,
+//!   and nothing is written. Compressed batches are not looked into.
 //! - Idempotent producers (KIP-98): one of the last five batches again is answered with its first
 //!   offset; a gap in the sequence: 45; an older epoch: 47. A producer that the partition does not
 //!   know may start anywhere.
 //! - Transactions are written by tests, not by clients: transactional batches get 48.
 //! - From version 10 on, 6 tells the leader (KIP-951); from 13 on topics go by id.
+//! - An error after the append, as of a DelayedProduce, comes with the offsets of the append.
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use kafka_protocol::ResponseError;
-use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
+use kafka_protocol::messages::produce_request::PartitionProduceData;
 use kafka_protocol::messages::produce_response::{
-    LeaderIdAndEpoch, NodeEndpoint, PartitionProduceResponse, TopicProduceResponse,
+    BatchIndexAndErrorMessage, LeaderIdAndEpoch, NodeEndpoint, PartitionProduceResponse, TopicProduceResponse,
 };
 use kafka_protocol::messages::{ProduceRequest, ProduceResponse};
 
+use super::held::{Held, Outcome, Refusal, TopicOutcome, Written};
 use super::{Answer, Api, Call};
 use crate::BrokerId;
+use crate::fault::Action;
 use crate::log::{BadBatch, Batch, Sequence};
 use crate::shape::{BLOB, INT16, INT32, Shape, TEXT, UUID, list, shape};
 
@@ -33,27 +39,25 @@ impl Api for Produce {
         shape(9, &[TEXT, INT16, INT32, list(&[TEXT.until(12), UUID.since(13), list(&[INT32, BLOB])])]);
 
     fn answer(request: ProduceRequest, call: &mut Call<'_>) -> Answer<ProduceResponse> {
-        let acks_are_valid = (-1..=1).contains(&request.acks);
-        let mut response = ProduceResponse::default().with_throttle_time_ms(call.throttle());
-        let mut failed = false;
-        for topic in request.topic_data {
-            let mut answers = Vec::with_capacity(topic.partition_data.len());
-            for data in &topic.partition_data {
-                let written = if acks_are_valid {
-                    write(&topic, data, call)
-                } else {
-                    Err(ResponseError::InvalidRequiredAcks.code())
-                };
-                failed |= written.is_err();
-                answers.push(partition_answer(&topic, data.index, written, call, &mut response));
+        let outcomes = match call.session.held.take() {
+            Some(held) if held.until > call.now.instant => {
+                let until = held.until;
+                call.session.held = Some(held);
+                return Answer::Later(until);
             }
-            response.responses.push(
-                TopicProduceResponse::default()
-                    .with_name(topic.name)
-                    .with_topic_id(topic.topic_id)
-                    .with_partition_responses(answers),
-            );
-        }
+            Some(held) => held.finish(call),
+            None => {
+                let outcomes = write_all(&request, call);
+                if let Some(held) = hold(&request, &outcomes, call) {
+                    let until = held.until;
+                    call.session.held = Some(held);
+                    return Answer::Later(until);
+                }
+                outcomes
+            }
+        };
+        let failed = outcomes.iter().flat_map(|topic| &topic.partitions).any(|it| it.refusal.is_some());
+        let response = respond(outcomes, call);
         match (request.acks, failed) {
             (0, false) => Answer::Silence,
             (0, true) => Answer::Close(Duration::ZERO),
@@ -62,25 +66,91 @@ impl Api for Produce {
     }
 }
 
-/// Where a batch was written.
-struct Written {
-    base_offset: i64,
-    log_start: i64,
+fn write_all(request: &ProduceRequest, call: &mut Call<'_>) -> Vec<TopicOutcome> {
+    let mut outcomes = Vec::with_capacity(request.topic_data.len());
+    for topic in &request.topic_data {
+        let name = call.topic_name(&topic.name, topic.topic_id);
+        let mut partitions = Vec::with_capacity(topic.partition_data.len());
+        for data in &topic.partition_data {
+            let written = match &name {
+                _ if !(-1..=1).contains(&request.acks) => {
+                    Err(ResponseError::InvalidRequiredAcks.code().into())
+                }
+                Ok(name) => write(name, data, request.acks, call),
+                Err(code) => Err((*code).into()),
+            };
+            let (written, refusal) = match written {
+                Ok(written) => (Some(written), None),
+                Err(refusal) => (None, Some(refusal)),
+            };
+            let size = data.records.as_ref().map_or(0, Bytes::len);
+            partitions.push(Outcome { index: data.index, size, written, refusal });
+        }
+        outcomes.push(TopicOutcome::new(topic, name.ok(), partitions));
+    }
+    outcomes
 }
 
-fn write(topic: &TopicProduceData, data: &PartitionProduceData, call: &mut Call<'_>) -> Result<Written, i16> {
-    let name = call.topic_name(&topic.name, topic.topic_id)?;
+/// Has what is written wait for its followers, if a fault says so.
+fn hold(request: &ProduceRequest, outcomes: &[TopicOutcome], call: &Call<'_>) -> Option<Held> {
+    let Some(&Action::HoldProduce(time)) = call.fault else { return None };
+    let written = outcomes.iter().flat_map(|topic| &topic.partitions).any(|it| it.written.is_some());
+    if request.acks != -1 || !written {
+        return None;
+    }
+    let timeout = crate::clock::period(request.timeout_ms.into());
+    let until = call.now.instant + time.min(timeout);
+    Some(Held { until, timed_out: timeout < time, outcomes: outcomes.to_vec() })
+}
+
+fn write(
+    name: &str,
+    data: &PartitionProduceData,
+    acks: i16,
+    call: &mut Call<'_>,
+) -> Result<Written, Refusal> {
     let bytes = data.records.clone().unwrap_or_default();
     let batch = parse(bytes, call.state.settings.max_message_bytes)?;
-    let partition = call.led(&name, data.index, -1)?;
+    if let Some(code) = call.partition_refusal_before(name, data.index) {
+        return Err(code.into());
+    }
+    let (now, broker) = (call.now, call.broker);
+    let running = call.state.running();
+    let topic = call.state.topics.by_name(name);
+    let (compacted, min_in_sync) = topic.map_or((false, 0), |topic| (topic.compacted, topic.min_in_sync));
+    let partition = call.leads(name, data.index, -1)?;
+    if acks == -1 && partition.in_sync(&running).count() < min_in_sync {
+        return Err(ResponseError::NotEnoughReplicas.code().into());
+    }
+    if compacted {
+        without_key(&batch, name, data.index)?;
+    }
     let log_start = partition.log.start();
     let base_offset = match partition.log.judge(&batch) {
-        Sequence::Append => partition.log.append(&batch, partition.epoch),
+        Sequence::Append => partition.append(&batch, Some(broker), now),
         Sequence::Duplicate(offset) => offset,
-        Sequence::OutOfOrder => return Err(ResponseError::OutOfOrderSequenceNumber.code()),
-        Sequence::Fenced => return Err(ResponseError::InvalidProducerEpoch.code()),
+        Sequence::OutOfOrder => return Err(ResponseError::OutOfOrderSequenceNumber.code().into()),
+        Sequence::Fenced => return Err(ResponseError::InvalidProducerEpoch.code().into()),
     };
-    Ok(Written { base_offset, log_start })
+    Ok(Written { base_offset, log_start, leader_epoch: partition.epoch })
+}
+
+/// Refuses a batch with records that have no key, and names them.
+fn without_key(batch: &Batch, topic: &str, index: i32) -> Result<(), Refusal> {
+    let keyless = |record: &crate::log::StoredRecord<'_>| matches!(record.key_and_value(), Some([None, _]));
+    let reason =
+        format!("Compacted topic cannot accept message without key in topic partition {topic}-{index}.");
+    let records: Vec<(i32, String)> = (0..)
+        .zip(batch.records())
+        .filter(|(_, record)| keyless(record))
+        .map(|(at, _)| (at, reason.clone()))
+        .collect();
+    if records.is_empty() {
+        return Ok(());
+    }
+    let count = records.len();
+    let message = format!("{count} of the records were rejected, the first of them: {reason}");
+    Err(Refusal { code: ResponseError::InvalidRecord.code(), message: Some(message), records })
 }
 
 fn parse(bytes: Bytes, max_bytes: usize) -> Result<Batch, i16> {
@@ -101,31 +171,59 @@ fn parse(bytes: Bytes, max_bytes: usize) -> Result<Batch, i16> {
     Ok(batch)
 }
 
-fn partition_answer(
-    topic: &TopicProduceData,
-    index: i32,
-    written: Result<Written, i16>,
-    call: &Call<'_>,
-    response: &mut ProduceResponse,
-) -> PartitionProduceResponse {
-    let answer = PartitionProduceResponse::default().with_index(index).with_log_append_time_ms(-1);
-    let code = match written {
-        Ok(Written { base_offset, log_start }) => {
-            return answer.with_base_offset(base_offset).with_log_start_offset(log_start);
+fn respond(outcomes: Vec<TopicOutcome>, call: &mut Call<'_>) -> ProduceResponse {
+    let mut response = ProduceResponse::default().with_throttle_time_ms(call.throttle());
+    for topic in outcomes {
+        let name = topic.name.as_deref().unwrap_or_default();
+        let mut answers = Vec::with_capacity(topic.partitions.len());
+        for mut outcome in topic.partitions {
+            let after = call.partition_refusal_after(name, outcome.index);
+            if let Some(code) = after.filter(|_| outcome.written.is_some()) {
+                outcome.refusal = Some(code.into());
+            }
+            let offset = outcome.written.map_or(-1, |written| written.base_offset);
+            let code = outcome.refusal.as_ref().map_or(0, |refusal| refusal.code);
+            call.note(name, Some(outcome.index), offset, (code, outcome.size));
+            answers.push(partition_answer(name, outcome, call, &mut response.node_endpoints));
         }
-        Err(code) => code,
-    };
-    let answer = answer.with_error_code(code).with_base_offset(-1).with_log_start_offset(-1);
-    if code != ResponseError::NotLeaderOrFollower.code() || call.version < 10 {
+        let answer =
+            TopicProduceResponse::default().with_name(topic.asked_name).with_topic_id(topic.asked_id);
+        response.responses.push(answer.with_partition_responses(answers));
+    }
+    response
+}
+
+fn partition_answer(
+    topic: &str,
+    outcome: Outcome,
+    call: &Call<'_>,
+    endpoints: &mut Vec<NodeEndpoint>,
+) -> PartitionProduceResponse {
+    let (base_offset, log_start) = outcome.written.map_or((-1, -1), |it| (it.base_offset, it.log_start));
+    let answer = PartitionProduceResponse::default()
+        .with_index(outcome.index)
+        .with_log_append_time_ms(-1)
+        .with_base_offset(base_offset)
+        .with_log_start_offset(log_start);
+    let Some(refusal) = outcome.refusal else { return answer };
+    let mut answer = answer.with_error_code(refusal.code);
+    if call.version >= 8 {
+        let named = refusal.records.into_iter().map(|(index, reason)| {
+            BatchIndexAndErrorMessage::default()
+                .with_batch_index(index)
+                .with_batch_index_error_message(Some(reason.into()))
+        });
+        answer =
+            answer.with_record_errors(named.collect()).with_error_message(refusal.message.map(Into::into));
+    }
+    if refusal.code != ResponseError::NotLeaderOrFollower.code() || call.version < 10 {
         return answer;
     }
-    let name = call.topic_name(&topic.name, topic.topic_id).unwrap_or_default();
-    let (leader, epoch) = call.leader_of(&name, index);
-    if leader >= 0 && response.node_endpoints.iter().all(|node| node.node_id.0 != leader) {
+    let (leader, epoch) = call.leader_of(topic, outcome.index);
+    if leader >= 0 && endpoints.iter().all(|node| node.node_id.0 != leader) {
         let (host, port) = call.address(BrokerId(leader));
-        response
-            .node_endpoints
-            .push(NodeEndpoint::default().with_node_id(leader.into()).with_host(host.into()).with_port(port));
+        let node = NodeEndpoint::default().with_node_id(leader.into()).with_host(host.into());
+        endpoints.push(node.with_port(port));
     }
     answer.with_current_leader(
         LeaderIdAndEpoch::default().with_leader_id(leader.into()).with_leader_epoch(epoch),

@@ -10,8 +10,8 @@
 //! - With less than `min_bytes` and no error the answer waits for writes, up to `max_wait_ms`.
 //! - 1 for an offset outside of log start and log end, 3 or 100 for an unknown topic, 6, 74, 75. An
 //!   error comes without offsets: high watermark, last stable offset and log start are -1.
-//! - From version 12 on a `last_fetched_epoch` that has diverged is told so; from 16 on 6 and 74 tell
-//!   the leader (KIP-951).
+//! - From version 12 on a `last_fetched_epoch` that has diverged is told so, and one newer than all
+//!   gets 1; from 16 on 6 and 74 tell the leader (KIP-951).
 //! - Sessions (KIP-227) are refused as by a broker whose cache is full: every answer has session 0,
 //!   and a request inside a session gets 70.
 
@@ -28,8 +28,8 @@ use kafka_protocol::messages::{FetchRequest, FetchResponse};
 use super::{Answer, Api, Call};
 use crate::BrokerId;
 use crate::clock::period;
+use crate::log::Log;
 use crate::shape::{BYTE, INT32, INT32S, INT64, Shape, TEXT, UUID, list, shape};
-use crate::state::Partition;
 
 /// The broker's own limit, `fetch.max.bytes`.
 const MAX_BYTES: usize = 55 * 1024 * 1024;
@@ -115,11 +115,14 @@ impl Reading {
             .map(|asked| {
                 let found =
                     name.as_ref().map_err(|&code| code).and_then(|name| self.partition(name, asked, call));
-                found.unwrap_or_else(|code| {
+                let name = name.as_deref().unwrap_or_default();
+                let answer = found.unwrap_or_else(|code| {
                     self.failed = true;
-                    let name = name.as_deref().unwrap_or_default();
                     refused(name, asked.partition, code, call, &mut self.response.node_endpoints)
-                })
+                });
+                let told = (answer.error_code, answer.records.as_ref().map_or(0, Bytes::len));
+                call.note(name, Some(asked.partition), asked.fetch_offset, told);
+                answer
             })
             .collect();
         FetchableTopicResponse::default()
@@ -144,7 +147,7 @@ impl Reading {
             .with_preferred_read_replica((-1).into())
             .with_aborted_transactions(None)
             .with_records(Some(Bytes::new()));
-        if let Some(diverging) = diverging(partition, asked) {
+        if let Some(diverging) = diverging(log, asked)? {
             self.failed = true;
             return Ok(answer.with_diverging_epoch(diverging));
         }
@@ -170,14 +173,16 @@ impl Reading {
     }
 }
 
-fn diverging(partition: &Partition, asked: &FetchPartition) -> Option<EpochEndOffset> {
+/// Where the log that the reader has seen parts from this one. 1 if no epoch that is known here can
+/// tell, or the offset is deleted.
+fn diverging(log: &Log, asked: &FetchPartition) -> Result<Option<EpochEndOffset>, i16> {
     if asked.last_fetched_epoch < 0 {
-        return None;
+        return Ok(None);
     }
-    let (epoch, end) =
-        partition.log.end_of_epoch(asked.last_fetched_epoch, partition.epoch).unwrap_or((-1, -1));
-    (epoch < asked.last_fetched_epoch || end < asked.fetch_offset)
-        .then(|| EpochEndOffset::default().with_epoch(epoch).with_end_offset(end))
+    let known = log.end_of_epoch(asked.last_fetched_epoch).filter(|_| asked.fetch_offset >= log.start());
+    let (epoch, end) = known.ok_or(ResponseError::OffsetOutOfRange.code())?;
+    let parted = epoch < asked.last_fetched_epoch || end < asked.fetch_offset;
+    Ok(parted.then(|| EpochEndOffset::default().with_epoch(epoch).with_end_offset(end)))
 }
 
 fn refused(

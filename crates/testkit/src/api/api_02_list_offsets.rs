@@ -47,6 +47,8 @@ impl Api for ListOffsets {
                 } else {
                     find(&topic.name, asked, committed_only, call)
                 };
+                let (offset, code) = found.map_or_else(|code| (-1, code), |(offset, ..)| (offset, 0));
+                call.note(&topic.name, Some(asked.partition_index), offset, (code, 0));
                 match found {
                     Ok((offset, timestamp, epoch)) => {
                         answer.with_offset(offset).with_timestamp(timestamp).with_leader_epoch(epoch)

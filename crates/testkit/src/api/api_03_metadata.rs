@@ -45,6 +45,9 @@ impl Api for Metadata {
                 names.iter().map(|name| describe(name, &running, call)).collect()
             }
         };
+        for topic in &topics {
+            call.note(topic.name.as_ref().map_or("", |name| name.as_str()), None, -1, (topic.error_code, 0));
+        }
         let topics =
             topics.into_iter().map(|topic| topic.with_topic_authorized_operations(operations)).collect();
         let brokers = running.iter().map(|&id| {
@@ -121,6 +124,6 @@ fn describe_partition(
         .with_leader_id(partition.leader.map_or(WireId(-1), BrokerId::wire))
         .with_leader_epoch(partition.epoch)
         .with_replica_nodes(wire(partition.replicas.iter().collect()))
-        .with_isr_nodes(wire(partition.replicas.iter().filter(is_up).collect()))
+        .with_isr_nodes(wire(partition.in_sync(running).collect()))
         .with_offline_replicas(wire(partition.replicas.iter().filter(|id| !is_up(id)).collect()))
 }

@@ -3,7 +3,8 @@
 //! - 36 for a name that is taken, 17 for one that no topic can have, 42 for one asked for twice.
 //! - -1 partitions or replicas are 1 each; 0 or less: 37; more replicas than brokers: 38; an
 //!   assignment that is not 0, 1, 2, .. or names an unknown broker: 39.
-//! - Settings of topics are taken and have no effect.
+//! - `cleanup.policy` and `min.insync.replicas` have their effect on Produce; other settings are taken
+//!   and have none.
 
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::create_topics_request::CreatableTopic;
@@ -48,9 +49,16 @@ impl Api for CreateTopics {
                     let factor = replicas.first().and_then(|r| i16::try_from(r.len()).ok()).unwrap_or(-1);
                     if !request.validate_only {
                         call.state.place_topic(&topic.name, replicas);
+                        configure(&topic, call);
                     }
                     let id = call.state.topics.by_name(&topic.name).map(|topic| topic.id).unwrap_or_default();
-                    result.with_num_partitions(partitions).with_replication_factor(factor).with_topic_id(id)
+                    match call.refusal_after() {
+                        Some(code) => result.with_error_code(code),
+                        None => result
+                            .with_num_partitions(partitions)
+                            .with_replication_factor(factor)
+                            .with_topic_id(id),
+                    }
                 }
             });
         }
@@ -60,9 +68,22 @@ impl Api for CreateTopics {
     }
 }
 
+/// Heeds `cleanup.policy` and `min.insync.replicas`.
+fn configure(asked: &CreatableTopic, call: &mut Call<'_>) {
+    let Some(topic) = call.state.topics.by_name_mut(&asked.name) else { return };
+    for config in &asked.configs {
+        let value = config.value.as_deref().unwrap_or_default();
+        match config.name.as_str() {
+            "cleanup.policy" => topic.compacted = value.split(',').any(|policy| policy.trim() == "compact"),
+            "min.insync.replicas" => topic.min_in_sync = value.parse().unwrap_or(topic.min_in_sync),
+            _ => {}
+        }
+    }
+}
+
 /// The replicas of each partition.
 fn place(topic: &CreatableTopic, call: &Call<'_>) -> Result<Vec<Vec<BrokerId>>, i16> {
-    if let Some(code) = call.refusal() {
+    if let Some(code) = call.refusal_before() {
         return Err(code);
     }
     if !is_legal_name(&topic.name) {

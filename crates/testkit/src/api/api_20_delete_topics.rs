@@ -29,7 +29,7 @@ impl Api for DeleteTopics {
 
 fn delete(topic: DeleteTopicState, call: &mut Call<'_>) -> DeletableTopicResult {
     let result = DeletableTopicResult::default().with_topic_id(topic.topic_id).with_name(topic.name.clone());
-    if let Some(code) = call.refusal() {
+    if let Some(code) = call.refusal_before() {
         return result.with_error_code(code);
     }
     let name = match topic.name {
@@ -43,5 +43,6 @@ fn delete(topic: DeleteTopicState, call: &mut Call<'_>) -> DeletableTopicResult 
     if !call.state.topics.remove(&name) {
         return result.with_error_code(ResponseError::UnknownTopicOrPartition.code());
     }
-    result.with_topic_id(id).with_name(Some(super::topic(name)))
+    let code = call.refusal_after().unwrap_or(0);
+    result.with_topic_id(id).with_name(Some(super::topic(name))).with_error_code(code)
 }

@@ -40,11 +40,12 @@ impl Api for OffsetForLeaderEpoch {
 fn find(topic: &str, asked: &OffsetForLeaderPartition, call: &mut Call<'_>) -> EpochEndOffset {
     let answer =
         EpochEndOffset::default().with_partition(asked.partition).with_leader_epoch(-1).with_end_offset(-1);
-    match call.led(topic, asked.partition, asked.current_leader_epoch) {
+    let led = call.led(topic, asked.partition, asked.current_leader_epoch);
+    let answer = match led.map(|partition| partition.log.end_of_epoch(asked.leader_epoch)) {
         Err(code) => answer.with_error_code(code),
-        Ok(partition) => match partition.log.end_of_epoch(asked.leader_epoch, partition.epoch) {
-            Some((epoch, end)) => answer.with_leader_epoch(epoch).with_end_offset(end),
-            None => answer,
-        },
-    }
+        Ok(Some((epoch, end))) => answer.with_leader_epoch(epoch).with_end_offset(end),
+        Ok(None) => answer,
+    };
+    call.note(topic, Some(asked.partition), answer.end_offset, (answer.error_code, 0));
+    answer
 }

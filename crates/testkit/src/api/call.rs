@@ -8,7 +8,7 @@ use crate::BrokerId;
 use crate::clock::{Now, millis};
 use crate::fault::Action;
 use crate::serve::Session;
-use crate::state::{Partition, State};
+use crate::state::{Note, Partition, State};
 
 /// A request on its way through an API.
 #[derive(Debug)]
@@ -21,6 +21,8 @@ pub(crate) struct Call<'a> {
     pub(crate) fault: Option<&'a Action>,
     /// When the request was first answered with "later".
     pub(crate) waiting_since: Option<Now>,
+    /// What the request asked of partitions, for [`Cluster::asked`](crate::Cluster::asked).
+    pub(crate) notes: Vec<Note>,
 }
 
 impl Call<'_> {
@@ -32,24 +34,60 @@ impl Call<'_> {
         }
     }
 
-    /// The error code that a fault demands for the whole request.
-    pub(crate) fn refusal(&self) -> Option<i16> {
+    /// The error code that a fault demands for the whole request, before it is carried out.
+    pub(crate) fn refusal_before(&self) -> Option<i16> {
         match self.fault {
             Some(Action::Refuse(code)) => Some(*code),
             _ => None,
         }
     }
 
-    /// The error code that a fault demands for a partition.
+    /// The error code that a fault demands for the whole request, after it was carried out.
+    pub(crate) fn refusal_after(&self) -> Option<i16> {
+        match self.fault {
+            Some(Action::RefuseAfter(code)) => Some(*code),
+            _ => None,
+        }
+    }
+
+    /// The error code that a fault demands for a request that changes nothing.
+    pub(crate) fn refusal(&self) -> Option<i16> {
+        self.refusal_before().or_else(|| self.refusal_after())
+    }
+
+    /// The error code that a fault demands for a partition to which nothing is written.
     pub(crate) fn partition_refusal(&self, name: &str, index: i32) -> Option<i16> {
+        self.partition_refusal_before(name, index).or_else(|| self.partition_refusal_after(name, index))
+    }
+
+    /// The error code that a fault demands for a partition before it is written to.
+    pub(crate) fn partition_refusal_before(&self, name: &str, index: i32) -> Option<i16> {
         match self.fault {
             Some(Action::RefusePartition { topic, partition, code })
                 if topic == name && *partition == index =>
             {
                 Some(*code)
             }
-            _ => self.refusal(),
+            _ => self.refusal_before(),
         }
+    }
+
+    /// The error code that a fault demands for a partition after it was written to.
+    pub(crate) fn partition_refusal_after(&self, name: &str, index: i32) -> Option<i16> {
+        match self.fault {
+            Some(Action::RefusePartitionAfter { topic, partition, code })
+                if topic == name && *partition == index =>
+            {
+                Some(*code)
+            }
+            _ => self.refusal_after(),
+        }
+    }
+
+    /// Notes what was asked of a partition, and what came of it.
+    pub(crate) fn note(&mut self, topic: &str, partition: Option<i32>, offset: i64, told: (i16, usize)) {
+        let (code, bytes) = told;
+        self.notes.push(Note { topic: topic.to_owned(), partition, offset, code, bytes });
     }
 
     /// A partition that this broker leads, or the error code: of a fault, 3, 6, 74 or 75. An epoch of
@@ -58,6 +96,11 @@ impl Call<'_> {
         if let Some(code) = self.partition_refusal(topic, index) {
             return Err(code);
         }
+        self.leads(topic, index, epoch)
+    }
+
+    /// As [`Call::led`], whatever a fault demands.
+    pub(crate) fn leads(&mut self, topic: &str, index: i32, epoch: i32) -> Result<&mut Partition, i16> {
         let partition = self
             .state
             .topics

@@ -19,6 +19,7 @@ mod api_39_renew_delegation_token;
 mod api_40_expire_delegation_token;
 mod api_41_describe_delegation_token;
 mod call;
+mod held;
 #[cfg(test)]
 mod tests;
 
@@ -31,6 +32,7 @@ use tokio::time::Instant;
 
 pub(crate) use api_36_sasl_authenticate::answer_raw;
 pub(crate) use call::Call;
+pub(crate) use held::Held;
 
 use crate::shape::{Shape, check_header};
 

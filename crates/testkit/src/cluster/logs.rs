@@ -6,7 +6,7 @@ use super::Cluster;
 use crate::clock::Now;
 use crate::log::{Batch, Writer, encode_batch, marker};
 use crate::state::{Partition, State};
-use crate::{BrokerId, Error, Record};
+use crate::{Error, Record};
 
 /// Where a log stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,8 +70,20 @@ impl Cluster {
         removed.then_some(()).ok_or_else(unknown)
     }
 
+    /// Gives a topic `cleanup.policy=compact`, or takes it away: such a topic refuses records without a
+    /// key. Nothing is compacted but by [`compact`](Self::compact).
+    ///
+    /// # Errors
+    /// [`Error::UnknownPartition`] with partition -1.
+    pub fn set_compacted(&self, name: &str, compacted: bool) -> Result<(), Error> {
+        let unknown = || Error::UnknownPartition { topic: name.to_owned(), partition: -1 };
+        let (mut state, _) = self.shared.lock();
+        state.topics.by_name_mut(name).ok_or_else(unknown)?.compacted = compacted;
+        Ok(())
+    }
+
     /// Changes a partition under the lock, and wakes the fetches that wait.
-    fn change<T>(
+    pub(super) fn change<T>(
         &self,
         topic: &str,
         partition: i32,
@@ -105,7 +117,7 @@ impl Cluster {
         }
         self.change(topic, partition, |partition, now| {
             let batch = encode_batch(records, writer, now.millis);
-            Ok(partition.log.append(&batch, partition.epoch))
+            Ok(partition.append(&batch, None, now))
         })
     }
 
@@ -117,10 +129,10 @@ impl Cluster {
     /// nothing is written.
     pub fn write_batches(&self, topic: &str, partition: i32, batches: Bytes) -> Result<i64, Error> {
         let batches = Batch::parse_all(batches).map_err(|_| Error::InvalidBatch)?;
-        self.change(topic, partition, |partition, _| {
+        self.change(topic, partition, |partition, now| {
             let first = partition.log.end();
             for batch in &batches {
-                partition.log.append(batch, partition.epoch);
+                partition.append(batch, None, now);
             }
             Ok(first)
         })
@@ -160,7 +172,7 @@ impl Cluster {
                 return Err(Error::NoTransaction);
             }
             let writer = Writer { producer_id, producer_epoch: 0, base_sequence: -1, transactional: true };
-            partition.log.append(&marker(writer, committed, now.millis), partition.epoch);
+            partition.append(&marker(writer, committed, now.millis), None, now);
             Ok(())
         })
     }
@@ -189,18 +201,7 @@ impl Cluster {
         let log = &find(&mut state, topic, partition)?.log;
         let mut records = Vec::new();
         for batch in log.batches().iter().filter(|batch| !batch.is_control()) {
-            if batch.is_compressed() {
-                return Err(Error::Compressed);
-            }
-            for record in batch.records().filter(|record| record.offset >= log.start()) {
-                let [key, value] = record.key_and_value().ok_or(Error::InvalidBatch)?;
-                records.push(LoggedRecord {
-                    offset: record.offset,
-                    timestamp: record.timestamp,
-                    key: key.map(Bytes::copy_from_slice),
-                    value: value.map(Bytes::copy_from_slice),
-                });
-            }
+            records.extend(decode(batch)?.into_iter().filter(|record| record.offset >= log.start()));
         }
         Ok(records)
     }
@@ -217,10 +218,12 @@ impl Cluster {
     }
 
     /// Takes out the records whose offset `keep` refuses, as compaction does: the others keep their
-    /// offsets, and batches that are left empty go. Markers stay.
+    /// offsets. Batches that are left empty go, but the last of an idempotent producer and the last of
+    /// the log stay as headers without records, as Kafka's cleaner leaves them. Markers stay. A
+    /// compressed batch goes whole if none of its offsets is kept, else it stays whole.
     ///
     /// # Errors
-    /// [`Error::UnknownPartition`]; [`Error::Compressed`], and nothing has changed.
+    /// [`Error::UnknownPartition`].
     pub fn compact(
         &self,
         topic: &str,
@@ -228,49 +231,37 @@ impl Cluster {
         mut keep: impl FnMut(i64) -> bool,
     ) -> Result<(), Error> {
         self.change(topic, partition, |partition, _| {
-            if partition.log.compact(&mut keep) { Ok(()) } else { Err(Error::Compressed) }
-        })
-    }
-
-    /// Makes another broker the leader; nothing is lost.
-    ///
-    /// # Errors
-    /// [`Error::UnknownPartition`], [`Error::UnknownBroker`].
-    pub fn move_leader(&self, topic: &str, partition: i32, to: BrokerId) -> Result<(), Error> {
-        self.stops.get(&to).ok_or(Error::UnknownBroker(to))?;
-        self.change(topic, partition, |partition, _| {
-            if !partition.replicas.contains(&to) {
-                partition.replicas.push(to);
-            }
-            partition.change_leader(Some(to));
-            Ok(())
-        })
-    }
-
-    /// Makes a broker the leader that lacks the log's end from `offset` on: those records are lost,
-    /// with the whole batch that spans the offset.
-    ///
-    /// # Errors
-    /// [`Error::UnknownPartition`], [`Error::UnknownBroker`].
-    pub fn unclean_leader(
-        &self,
-        topic: &str,
-        partition: i32,
-        to: BrokerId,
-        offset: i64,
-    ) -> Result<(), Error> {
-        self.move_leader(topic, partition, to)?;
-        self.change(topic, partition, |partition, _| {
-            partition.log.truncate(offset);
+            partition.log.compact(&mut keep);
             Ok(())
         })
     }
 }
 
-fn find<'a>(state: &'a mut State, topic: &str, partition: i32) -> Result<&'a mut Partition, Error> {
+pub(super) fn find<'a>(
+    state: &'a mut State,
+    topic: &str,
+    partition: i32,
+) -> Result<&'a mut Partition, Error> {
     state
         .topics
         .by_name_mut(topic)
         .and_then(|topic| topic.partition_mut(partition))
         .ok_or_else(|| Error::UnknownPartition { topic: topic.to_owned(), partition })
+}
+
+/// The records of an uncompressed batch.
+pub(super) fn decode(batch: &Batch) -> Result<Vec<LoggedRecord>, Error> {
+    if batch.is_compressed() {
+        return Err(Error::Compressed);
+    }
+    let logged = batch.records().map(|record| {
+        let [key, value] = record.key_and_value()?;
+        Some(LoggedRecord {
+            offset: record.offset,
+            timestamp: record.timestamp,
+            key: key.map(Bytes::copy_from_slice),
+            value: value.map(Bytes::copy_from_slice),
+        })
+    });
+    logged.collect::<Option<_>>().ok_or(Error::InvalidBatch)
 }

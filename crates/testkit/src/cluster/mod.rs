@@ -1,5 +1,7 @@
 //! A running cluster, as a test holds it.
 
+mod appended;
+mod leaders;
 mod logs;
 mod tokens;
 
@@ -10,10 +12,11 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+pub use appended::{Appended, Fate};
 pub use logs::{LogOffsets, LoggedRecord};
 
 use crate::serve::{Door, Shared};
-use crate::{BrokerId, ClusterBuilder, Connector, Counters, Error, Fault, Protocol};
+use crate::{Asked, BrokerId, ClusterBuilder, Connector, Counters, Error, Fault, Protocol};
 
 /// A Kafka cluster inside this process. Dropping it ends its brokers and closes their connections.
 #[derive(Debug)]
@@ -114,6 +117,25 @@ impl Cluster {
     #[must_use]
     pub fn counters(&self) -> Counters {
         self.shared.lock().0.counters.clone()
+    }
+
+    /// The requests that the brokers have answered, the oldest first: one entry per partition of those
+    /// that ask of partitions. The newest 65,536 are remembered, and
+    /// [`forgotten_requests`](Self::forgotten_requests) counts the others.
+    #[must_use]
+    pub fn asked(&self) -> Vec<Asked> {
+        self.shared.lock().0.asked.entries().cloned().collect()
+    }
+
+    /// How many entries [`asked`](Self::asked) no longer has.
+    #[must_use]
+    pub fn forgotten_requests(&self) -> u64 {
+        self.shared.lock().0.asked.forgotten()
+    }
+
+    /// Forgets the requests so far, so that [`asked`](Self::asked) begins anew.
+    pub fn clear_asked(&self) {
+        self.shared.lock().0.asked.clear();
     }
 
     /// The brokers' wall clock, in milliseconds since the Unix epoch.

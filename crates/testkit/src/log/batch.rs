@@ -10,6 +10,8 @@ const MAGIC_AT: usize = 16;
 const CRC_AT: usize = 17;
 /// Where the part begins that the checksum covers.
 const CHECKED_FROM: usize = 21;
+const COUNT_AT: usize = 57;
+const NO_TIMESTAMP: i64 = -1;
 
 const COMPRESSION: i16 = 0x07;
 const LOG_APPEND_TIME: i16 = 0x08;
@@ -149,7 +151,7 @@ impl Batch {
     }
 
     pub(crate) fn count(&self) -> i32 {
-        self.int32(57)
+        self.int32(COUNT_AT)
     }
 
     /// A copy of its own memory, placed in the log: neither field is under the checksum.
@@ -178,26 +180,44 @@ impl Batch {
     }
 
     /// The same batch without the records that `keep` refuses, as the log cleaner leaves it: its
-    /// offsets still span what they did. None if nothing is left.
+    /// offsets still span what they did. None if nothing is left. A compressed batch stays whole if
+    /// any of its offsets is to be kept.
     pub(crate) fn retain(&self, keep: &mut dyn FnMut(i64) -> bool) -> Option<Self> {
+        if self.is_compressed() {
+            let wanted: Vec<i64> = (self.base_offset()..=self.last_offset()).filter(|&o| keep(o)).collect();
+            return (!wanted.is_empty() && self.count() > 0).then(|| self.clone());
+        }
         let mut kept = Vec::new();
         let mut count = 0_i32;
         for record in self.records().filter(|r| keep(r.offset)) {
             kept.extend_from_slice(record.bytes);
             count = count.saturating_add(1);
         }
-        if count == self.count() {
-            return Some(self.clone());
-        }
         if count == 0 {
             return None;
         }
-        let fields = self.0.get(CHECKED_FROM..HEADER - 4).unwrap_or_default();
-        Some(super::encode::seal(
-            self.base_offset(),
-            self.leader_epoch(),
-            &[fields, &count.to_be_bytes(), &kept].concat(),
-        ))
+        if count == self.count() {
+            return Some(self.clone());
+        }
+        let fields = self.0.get(CHECKED_FROM..COUNT_AT).unwrap_or_default();
+        let checked = [fields, &count.to_be_bytes(), &kept].concat();
+        Some(super::encode::seal(self.base_offset(), self.leader_epoch(), &checked))
+    }
+
+    /// What the log cleaner leaves of a batch whose sequence or last offset must not be forgotten:
+    /// the header, with its span and its greatest timestamp.
+    pub(crate) fn emptied(&self) -> Self {
+        let attributes = self.attributes() & !COMPRESSION;
+        let (span, producer) = (self.0.get(23..27), self.0.get(35..COUNT_AT));
+        let checked = [
+            &attributes.to_be_bytes()[..],
+            span.unwrap_or_default(),
+            &NO_TIMESTAMP.to_be_bytes(),
+            producer.unwrap_or_default(),
+            &0_i32.to_be_bytes(),
+        ]
+        .concat();
+        super::encode::seal(self.base_offset(), self.leader_epoch(), &checked)
     }
 }
 

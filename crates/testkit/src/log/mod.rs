@@ -4,14 +4,23 @@
 
 mod batch;
 mod encode;
+mod epochs;
+mod journal;
 mod producers;
 mod transactions;
 mod varint;
 
+use std::collections::BTreeSet;
+
 use bytes::{Bytes, BytesMut};
 
-pub(crate) use batch::{BadBatch, Batch};
+use crate::BrokerId;
+
+pub(crate) use batch::{BadBatch, Batch, StoredRecord};
 pub(crate) use encode::{Writer, batch as encode_batch, marker};
+use epochs::Epochs;
+use journal::Journal;
+pub(crate) use journal::{Entry, Lost};
 use producers::Producers;
 pub(crate) use producers::Sequence;
 pub(crate) use transactions::Aborted;
@@ -22,10 +31,20 @@ pub(crate) struct Log {
     batches: Vec<Batch>,
     start: i64,
     end: i64,
-    /// Leader epochs that wrote, each with its first offset.
-    epochs: Vec<(i32, i64)>,
+    epochs: Epochs,
     producers: Producers,
     transactions: Transactions,
+    journal: Journal,
+}
+
+/// When and where a batch is appended.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Append {
+    pub(crate) leader_epoch: i32,
+    /// The leader; none if a test writes.
+    pub(crate) broker: Option<BrokerId>,
+    /// The brokers' wall clock.
+    pub(crate) millis: i64,
 }
 
 impl Log {
@@ -51,19 +70,33 @@ impl Log {
     }
 
     /// Puts a batch at the end of the log, and gives its first offset.
-    pub(crate) fn append(&mut self, batch: &Batch, leader_epoch: i32) -> i64 {
-        let batch = batch.placed(self.end, leader_epoch);
-        if self.epochs.last().is_none_or(|&(epoch, _)| epoch < leader_epoch) {
-            self.epochs.push((leader_epoch, self.end));
-        }
+    pub(crate) fn append(&mut self, batch: &Batch, append: Append) -> i64 {
+        let batch = batch.placed(self.end, append.leader_epoch);
+        self.epochs.assign(append.leader_epoch, self.end);
         if batch.producer_id() >= 0 && !batch.is_control() {
             self.producers.note(&batch);
         }
         self.transactions.note(&batch);
         let first = self.end;
         self.end = batch.last_offset() + 1;
+        self.journal.appended(&batch, append);
         self.batches.push(batch);
         first
+    }
+
+    /// A leader begins its epoch at the log's end, before it writes anything.
+    pub(crate) fn begin_epoch(&mut self, epoch: i32) {
+        self.epochs.assign(epoch, self.end);
+    }
+
+    /// Everything that was ever appended, with what became of it.
+    pub(crate) fn journal(&self) -> &[Entry] {
+        self.journal.entries()
+    }
+
+    /// The log is deleted with its topic.
+    pub(crate) fn delete(&mut self) {
+        self.journal.lost_from(0, Lost::TopicDeleted);
     }
 
     fn index_of(&self, offset: i64) -> usize {
@@ -127,22 +160,15 @@ impl Log {
         self.find_timestamp(max, self.end)
     }
 
-    /// The largest epoch up to `asked` that wrote, and where it ended; none if `asked` is newer than
-    /// all (KIP-101).
-    pub(crate) fn end_of_epoch(&self, asked: i32, leader_epoch: i32) -> Option<(i32, i64)> {
-        if asked == leader_epoch {
-            return Some((asked, self.end));
-        }
-        let next = self.epochs.partition_point(|&(epoch, _)| epoch <= asked);
-        let &(_, end) = self.epochs.get(next)?;
-        let before = next.checked_sub(1).and_then(|at| self.epochs.get(at));
-        Some((before.map_or(asked, |&(epoch, _)| epoch), end))
+    /// The greatest epoch up to `asked`, and where it ended; none if `asked` is newer than all
+    /// (KIP-101).
+    pub(crate) fn end_of_epoch(&self, asked: i32) -> Option<(i32, i64)> {
+        self.epochs.end_of(asked, self.end)
     }
 
     /// The epoch that wrote `offset`.
     pub(crate) fn epoch_at(&self, offset: i64) -> Option<i32> {
-        let next = self.epochs.partition_point(|&(_, start)| start <= offset);
-        next.checked_sub(1).and_then(|at| self.epochs.get(at)).map(|&(epoch, _)| epoch)
+        self.epochs.at(offset)
     }
 
     /// Moves the log start, as retention and DeleteRecords do: whole batches go, and the start may
@@ -152,17 +178,23 @@ impl Log {
         let gone = self.index_of(self.start);
         self.batches.drain(..gone.min(self.batches.len()));
         self.transactions.forget_before(self.start);
+        self.epochs.cut_before(self.start);
+        self.journal.deleted_before(self.start);
     }
 
     /// Cuts the log's end off, as a follower does that finds it has diverged. A batch that spans
     /// `offset` goes whole.
     pub(crate) fn truncate(&mut self, offset: i64) {
+        if offset >= self.end {
+            return;
+        }
         let kept = self.batches.partition_point(|batch| batch.last_offset() < offset);
-        let Some(first_gone) = self.batches.get(kept).map(Batch::base_offset) else { return };
-        self.end = first_gone;
+        let first_gone = self.batches.get(kept).map_or(offset, Batch::base_offset);
+        self.end = first_gone.min(offset);
         self.start = self.start.min(self.end);
         self.batches.truncate(kept);
-        self.epochs.retain(|&(_, start)| start < first_gone);
+        self.epochs.cut_from(self.end);
+        self.journal.lost_from(self.end, Lost::Truncated);
         self.producers = Producers::default();
         self.transactions = Transactions::default();
         for batch in &self.batches {
@@ -173,17 +205,32 @@ impl Log {
         }
     }
 
-    /// Takes records out, as the log cleaner does: offsets stay, and their numbers have gaps. False
-    /// if a batch is compressed; then nothing has changed.
-    pub(crate) fn compact(&mut self, keep: &mut dyn FnMut(i64) -> bool) -> bool {
-        if self.batches.iter().any(Batch::is_compressed) {
-            return false;
+    /// Takes records out, as the log cleaner does: offsets stay, and their numbers have gaps. A batch
+    /// of which nothing is left goes, but the last of its producer and the last of the log stay as
+    /// headers without records. A compressed batch goes whole or not at all.
+    pub(crate) fn compact(&mut self, keep: &mut dyn FnMut(i64) -> bool) {
+        let mut gone = BTreeSet::new();
+        let mut kept = Vec::with_capacity(self.batches.len());
+        for batch in &self.batches {
+            if batch.is_control() {
+                kept.push(batch.clone());
+                continue;
+            }
+            let is_last = batch.last_offset() + 1 == self.end || self.producers.is_last(batch);
+            let left = batch.retain(&mut |offset| {
+                let stays = keep(offset);
+                if !stays {
+                    gone.insert(offset);
+                }
+                stays
+            });
+            match left {
+                Some(left) => kept.push(left),
+                None if is_last => kept.push(batch.emptied()),
+                None => {}
+            }
         }
-        self.batches = self
-            .batches
-            .iter()
-            .filter_map(|batch| if batch.is_control() { Some(batch.clone()) } else { batch.retain(keep) })
-            .collect();
-        true
+        self.batches = kept;
+        self.journal.compacted(&gone);
     }
 }

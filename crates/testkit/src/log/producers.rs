@@ -1,6 +1,6 @@
 //! What a partition remembers of idempotent producers (KIP-98).
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 use super::batch::Batch;
 
@@ -21,7 +21,7 @@ pub(crate) enum Sequence {
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Producers {
-    known: HashMap<i64, Producer>,
+    known: BTreeMap<i64, Producer>,
 }
 
 #[derive(Clone, Debug)]
@@ -46,6 +46,13 @@ impl Producers {
         }
         let expected = producer.last.back().map(|&(_, last, _)| last.checked_add(1).unwrap_or(0));
         if expected.is_none_or(|next| next == range.0) { Sequence::Append } else { Sequence::OutOfOrder }
+    }
+
+    /// Whether a batch is the newest of its producer.
+    pub(crate) fn is_last(&self, batch: &Batch) -> bool {
+        let producer = self.known.get(&batch.producer_id());
+        let last = producer.and_then(|producer| producer.last.back());
+        last.is_some_and(|&(.., base_offset)| base_offset == batch.base_offset())
     }
 
     /// Remembers a batch that stands in the log.

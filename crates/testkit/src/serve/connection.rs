@@ -12,10 +12,10 @@ use super::Shared;
 use super::fault::{Spoiled, spoil};
 use super::frame::{MAX_LOGIN_REQUEST, MAX_REQUEST, read_frame};
 use super::session::{Gate, Session};
-use crate::BrokerId;
 use crate::api::{Answer, Call, Incoming, answer, answer_raw};
 use crate::clock::Now;
 use crate::fault::Action;
+use crate::{Asked, BrokerId};
 
 pub(super) struct Connection {
     pub(super) shared: Arc<Shared>,
@@ -90,8 +90,10 @@ impl Connection {
             }
             Answer::Silence | Answer::Later(_) => return Outcome::nothing(),
         };
-        if let Some(Action::Delay(delay)) = &fault {
-            sleep(*delay).await;
+        match &fault {
+            Some(Action::Delay(delay)) => sleep(*delay).await,
+            Some(Action::StallAfter) => std::future::pending().await,
+            _ => {}
         }
         match spoil(reply, fault.as_ref(), &mut self.shared.lock().0.random) {
             Some(Spoiled { frame, then_close: spoiled }) => {
@@ -118,20 +120,20 @@ impl Connection {
     /// Asks the API, again and again if it waits for something to be written.
     async fn answer(&mut self, incoming: &Incoming, fault: Option<&Action>) -> Answer<BytesMut> {
         let shared = Arc::clone(&self.shared);
-        let mut waiting_since = None;
+        let mut waiting_since: Option<Now> = None;
         loop {
             // Made before the API looks, so that no write in between is missed.
             let mut changed = std::pin::pin!(shared.changed.notified());
             changed.as_mut().enable();
             let (answer, now) = self.ask(incoming, fault, waiting_since);
-            let Answer::Later(until) = answer else {
-                if incoming.may_write() {
-                    shared.changed.notify_waiters();
-                }
-                return answer;
-            };
+            // What is written is read at once, even if the writer has to wait for its answer.
+            if waiting_since.is_none() && incoming.may_write() {
+                shared.changed.notify_waiters();
+            }
+            let Answer::Later(until) = answer else { return answer };
             waiting_since = waiting_since.or(Some(now));
             tokio::select! {
+                biased;
                 () = changed => {}
                 () = sleep_until(until) => {}
             }
@@ -153,8 +155,27 @@ impl Connection {
             version: incoming.version,
             fault,
             waiting_since,
+            notes: Vec::new(),
         };
-        (answer(incoming, &mut call), now)
+        let answer = answer(incoming, &mut call);
+        let notes = call.notes;
+        if !matches!(answer, Answer::Later(_)) {
+            let asked = Asked {
+                at: self.shared.clock.since_start(waiting_since.unwrap_or(now)),
+                answered: self.shared.clock.since_start(now),
+                broker: self.broker,
+                connection: self.session.connection,
+                api: incoming.key,
+                version: incoming.version,
+                topic: None,
+                partition: None,
+                offset: -1,
+                code: 0,
+                bytes: 0,
+            };
+            state.asked.push(&asked, notes);
+        }
+        (answer, now)
     }
 
     /// Answers a message of a mechanism that came without a Kafka header.
@@ -169,6 +190,7 @@ impl Connection {
                 version: 0,
                 fault: None,
                 waiting_since: None,
+                notes: Vec::new(),
             };
             answer_raw(message, &mut call)
         };

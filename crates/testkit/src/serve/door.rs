@@ -47,6 +47,7 @@ impl Door {
         let Some(number) = self.open() else { return };
         let _open = OpenConnection { shared: Arc::clone(&self.shared) };
         tokio::select! {
+            biased;
             _ = stop.changed() => {}
             _ = self.run(stream, number) => {}
         }

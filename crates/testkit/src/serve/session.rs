@@ -5,6 +5,7 @@ use tokio::time::Instant;
 
 use kafka_protocol::messages::ApiKey;
 
+use crate::api::Held;
 use crate::scram::ExpectClientFinal;
 use crate::{Mechanism, Principal, Protocol};
 
@@ -62,6 +63,8 @@ pub(crate) struct Session {
     /// None until the first login is done.
     pub(crate) login: Option<Login>,
     reauthenticated: Option<Instant>,
+    /// A Produce that is written and waits for its followers.
+    pub(crate) held: Option<Held>,
 }
 
 /// Whether a request is served.
@@ -88,6 +91,7 @@ impl Session {
             phase: if sasl { Phase::ExpectHandshake } else { Phase::Ready },
             login: (!sasl).then_some(login),
             reauthenticated: None,
+            held: None,
         }
     }
 

@@ -1,6 +1,7 @@
 //! The state of a cluster: plain structs under one lock. Nothing here waits.
 
 mod access;
+mod asked;
 mod groups;
 mod image;
 mod token;
@@ -12,6 +13,8 @@ use std::time::Duration;
 
 pub(crate) use access::Access;
 pub use access::TokenRight;
+pub use asked::Asked;
+pub(crate) use asked::{AskedLog, Note};
 pub(crate) use groups::{Committed, Groups, ProducerIds};
 pub use token::Token;
 pub(crate) use tokens::{TokenSettings, Tokens};
@@ -32,6 +35,7 @@ pub(crate) struct Settings {
     pub(crate) failure_delay: Duration,
     pub(crate) auto_create: Option<i32>,
     pub(crate) max_message_bytes: usize,
+    pub(crate) min_in_sync: usize,
 }
 
 #[derive(Debug)]
@@ -51,6 +55,7 @@ pub(crate) struct State {
     pub(crate) producer_ids: ProducerIds,
     pub(crate) faults: FaultList,
     pub(crate) counters: Counters,
+    pub(crate) asked: AskedLog,
     pub(crate) random: Random,
     /// What each broker accepts Kerberos logins with.
     #[cfg(feature = "kerberos")]
@@ -81,7 +86,8 @@ impl State {
     pub(crate) fn place_topic(&mut self, name: &str, replicas: Vec<Vec<BrokerId>>) {
         let running = self.running();
         let partitions = replicas.into_iter().map(|replicas| Partition::new(replicas, &running)).collect();
-        self.topics.insert(name, Topic { id: self.random.uuid(), partitions });
+        let min_in_sync = self.settings.min_in_sync;
+        self.topics.insert(name, Topic { id: self.random.uuid(), partitions, compacted: false, min_in_sync });
     }
 
     /// Gives a topic partitions until it has so many, with replicas as its first one. Says whether there is such a topic.

@@ -1,16 +1,21 @@
 //! Topics and their partitions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
 
 use crate::BrokerId;
-use crate::log::Log;
+use crate::clock::Now;
+use crate::log::{Append, Batch, Log};
 
 #[derive(Debug)]
 pub(crate) struct Topic {
     pub(crate) id: Uuid,
     pub(crate) partitions: Vec<Partition>,
+    /// `cleanup.policy` has `compact`: records need keys.
+    pub(crate) compacted: bool,
+    /// `min.insync.replicas`.
+    pub(crate) min_in_sync: usize,
 }
 
 #[derive(Debug)]
@@ -19,6 +24,8 @@ pub(crate) struct Partition {
     pub(crate) leader: Option<BrokerId>,
     pub(crate) epoch: i32,
     pub(crate) replicas: Vec<BrokerId>,
+    /// Replicas that run and lag behind.
+    pub(crate) lagging: BTreeSet<BrokerId>,
     pub(crate) log: Log,
 }
 
@@ -26,12 +33,27 @@ impl Partition {
     /// An empty one, led by the first of its replicas that runs.
     pub(crate) fn new(replicas: Vec<BrokerId>, running: &[BrokerId]) -> Self {
         let leader = replicas.iter().find(|id| running.contains(id)).copied();
-        Self { leader, epoch: 0, replicas, log: Log::default() }
+        let mut log = Log::default();
+        log.begin_epoch(0);
+        Self { leader, epoch: 0, replicas, lagging: BTreeSet::new(), log }
     }
 
     pub(crate) fn change_leader(&mut self, leader: Option<BrokerId>) {
         self.leader = leader;
         self.epoch = self.epoch.saturating_add(1);
+        if leader.is_some() {
+            self.log.begin_epoch(self.epoch);
+        }
+    }
+
+    /// The replicas in sync.
+    pub(crate) fn in_sync<'a>(&'a self, running: &'a [BrokerId]) -> impl Iterator<Item = &'a BrokerId> {
+        self.replicas.iter().filter(|id| running.contains(id) && !self.lagging.contains(id))
+    }
+
+    /// Puts a batch at the end of the log, and gives its first offset.
+    pub(crate) fn append(&mut self, batch: &Batch, broker: Option<BrokerId>, now: Now) -> i64 {
+        self.log.append(batch, Append { leader_epoch: self.epoch, broker, millis: now.millis })
     }
 }
 
@@ -49,6 +71,8 @@ impl Topic {
 pub(crate) struct Topics {
     by_name: BTreeMap<String, Topic>,
     names: BTreeMap<Uuid, String>,
+    /// Topics that were deleted, for what was once appended to them.
+    deleted: BTreeMap<String, Vec<Topic>>,
 }
 
 impl Topics {
@@ -68,6 +92,11 @@ impl Topics {
         self.by_name.get_mut(name)
     }
 
+    /// Every topic that ever had this name, the oldest first.
+    pub(crate) fn incarnations(&self, name: &str) -> impl Iterator<Item = &Topic> {
+        self.deleted.get(name).into_iter().flatten().chain(self.by_name.get(name))
+    }
+
     pub(crate) fn name_of(&self, id: Uuid) -> Option<&str> {
         self.names.get(&id).map(String::as_str)
     }
@@ -78,8 +107,10 @@ impl Topics {
     }
 
     pub(crate) fn remove(&mut self, name: &str) -> bool {
-        let Some(topic) = self.by_name.remove(name) else { return false };
+        let Some(mut topic) = self.by_name.remove(name) else { return false };
         self.names.remove(&topic.id);
+        topic.partitions.iter_mut().for_each(|partition| partition.log.delete());
+        self.deleted.entry(name.to_owned()).or_default().push(topic);
         true
     }
 }

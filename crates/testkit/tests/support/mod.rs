@@ -6,6 +6,8 @@
 )]
 #![allow(dead_code, reason = "every test file uses a part of it")]
 
+pub(crate) mod requests;
+
 use std::time::Duration;
 
 use base64ct::{Base64, Encoding};
