@@ -22,6 +22,22 @@ pub(crate) struct CorrelationId(pub(crate) i32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LeaderEpoch(pub i32);
 
+/// The id of a topic (KIP-516): a topic that is deleted and made again under its name gets another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct TopicId(u128);
+
+impl TopicId {
+    /// Reads Kafka's UUID, of which zero says that there is no id.
+    pub(crate) fn new(id: u128) -> Option<Self> {
+        (id != 0).then_some(Self(id))
+    }
+
+    /// Kafka's UUID.
+    pub(crate) fn as_u128(self) -> u128 {
+        self.0
+    }
+}
+
 /// One partition of a topic. Cloning shares the name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TopicPartition {

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::ids::{BrokerId, LeaderEpoch, TopicPartition};
+use crate::ids::{BrokerId, LeaderEpoch, TopicId, TopicPartition};
 use crate::wire::codec::metadata::{MetadataResponse, Partition, Topic};
 use crate::wire::error_code::ErrorCode;
 
@@ -50,6 +50,7 @@ pub(crate) struct Topology {
 #[derive(Debug)]
 struct TopicState {
     error: ErrorCode,
+    id: Option<TopicId>,
     partitions: BTreeMap<i32, PartitionState>,
 }
 
@@ -94,6 +95,11 @@ impl Topology {
 
     pub(crate) fn addresses(&self) -> impl Iterator<Item = &Address> {
         self.brokers.values()
+    }
+
+    /// The id of a topic that exists, where brokers tell it (Metadata from version 10 on).
+    pub(crate) fn topic_id(&self, topic: &str) -> Option<TopicId> {
+        self.topics.get(topic)?.id
     }
 
     /// The leader of a partition, if there is one.
@@ -162,12 +168,15 @@ impl Topology {
     }
 
     fn update_topic(&mut self, topic: Topic) {
-        let known = self.topics.remove(&topic.name).map(|state| state.partitions).unwrap_or_default();
+        let known = self.topics.remove(&topic.name);
+        // A topic that was made again has another id, and its epochs begin anew (KIP-516).
+        let known = known.filter(|known| known.id.is_none() || topic.id.is_none() || known.id == topic.id);
+        let known = known.map(|state| state.partitions).unwrap_or_default();
         let partitions = topic.partitions.iter().map(|partition| {
             let before = known.get(&partition.partition).copied();
             (partition.partition, newer(before, partition))
         });
-        let state = TopicState { error: topic.error, partitions: partitions.collect() };
+        let state = TopicState { error: topic.error, id: topic.id, partitions: partitions.collect() };
         self.topics.insert(topic.name, state);
     }
 }
@@ -191,7 +200,7 @@ mod tests {
     use crate::wire::codec::metadata::Broker;
 
     fn topic(error: ErrorCode, partitions: Vec<Partition>) -> Topic {
-        Topic { error, name: "t".into(), internal: false, partitions }
+        Topic { error, name: "t".into(), id: None, internal: false, partitions }
     }
 
     fn told(leader: i32, epoch: i32) -> MetadataResponse {
@@ -224,6 +233,22 @@ mod tests {
     fn a_lagging_broker_does_not_bring_an_old_leader_back() {
         assert_eq!(leader_after(&[(1, 5), (2, 6), (1, 5)]), Some(2));
         assert_eq!(leader_after(&[(1, 5), (2, 5)]), Some(2));
+    }
+
+    #[test]
+    fn the_epochs_of_a_topic_that_was_made_again_begin_anew() {
+        let mut topology = Topology::default();
+        let mut answer = |id, epoch| {
+            let mut answer = told(epoch, epoch);
+            answer.topics.iter_mut().for_each(|topic| topic.id = TopicId::new(id));
+            topology.update(answer, crate::time::now());
+            let leader = topology.leader(&TopicPartition::new("t", 0)).unwrap();
+            (leader.broker.0, topology.topic_id("t").map(TopicId::as_u128))
+        };
+        assert_eq!(answer(7, 2), (2, Some(7)));
+        assert_eq!(answer(7, 1), (2, Some(7)), "an answer that lags");
+        assert_eq!(answer(8, 1), (1, Some(8)));
+        assert_eq!(answer(0, 2), (2, None));
     }
 
     #[test]

@@ -54,8 +54,8 @@ impl Facts {
         Self { opened, client_id, since: time::now(), outdated: AtomicBool::new(false) }
     }
 
-    fn version<R: Request>(&self) -> Result<i16, Failure> {
-        self.opened.versions.negotiate::<R>().map_err(|error| {
+    fn version<R: Request>(&self, request: &R) -> Result<i16, Failure> {
+        self.opened.versions.negotiate_for(request).map_err(|error| {
             if time::now() < self.since + BELIEVED {
                 return Failure::not_written(error);
             }
@@ -122,7 +122,7 @@ impl Connection {
         request: &R,
         timeout: Duration,
     ) -> Result<Pending<R>, Failure> {
-        let version = self.facts.version::<R>()?;
+        let version = self.facts.version(request)?;
         let encoded = codec::encode(request, version, &self.facts.client_id).map_err(Failure::not_written)?;
         let (sender, reply) = oneshot::channel();
         let command = Command::Submit { request: encoded, deadline: time::now() + timeout, reply: sender };

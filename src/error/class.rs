@@ -60,6 +60,7 @@ fn of_code(code: BrokerError) -> Class {
         | ErrorCode::UNKNOWN_LEADER_EPOCH
         | ErrorCode::OFFSET_NOT_AVAILABLE
         | ErrorCode::UNKNOWN_TOPIC_ID
+        | ErrorCode::INCONSISTENT_TOPIC_ID
         | ErrorCode::REBOOTSTRAP_REQUIRED => Class::RefreshMetadata,
         ErrorCode::REQUEST_TIMED_OUT
         | ErrorCode::NETWORK_EXCEPTION
@@ -92,7 +93,7 @@ mod tests {
 
     #[test]
     fn a_moved_leader_wants_a_new_picture_of_the_cluster() {
-        for code in [3, 5, 6, 74, 75, 129] {
+        for code in [3, 5, 6, 74, 75, 100, 103, 129] {
             assert_eq!(class(&Error::broker(ErrorCode(code))), Class::RefreshMetadata, "{code}");
         }
     }

@@ -26,13 +26,26 @@ impl VersionTable {
         self.0.get(&api).is_some_and(|range| range.contains(&version))
     }
 
+    /// Chooses the highest version of an API that both sides speak and that can say `request`.
+    ///
+    /// # Errors
+    ///
+    /// As [`negotiate`](Self::negotiate).
+    pub(crate) fn negotiate_for<R: Request>(&self, request: &R) -> Result<i16, Error> {
+        self.highest::<R>(request.highest_version())
+    }
+
     /// Chooses the highest version of an API that both sides speak.
     ///
     /// # Errors
     ///
     /// `NoCommonVersion` when there is none, or the broker does not list the API at all.
     pub(crate) fn negotiate<R: Request>(&self) -> Result<i16, Error> {
-        let mut ours = R::VERSIONS.rev();
+        self.highest::<R>(*R::VERSIONS.end())
+    }
+
+    fn highest<R: Request>(&self, at_most: i16) -> Result<i16, Error> {
+        let mut ours = R::VERSIONS.rev().filter(|version| *version <= at_most);
         ours.find(|&version| self.supports(R::API, version)).ok_or(Error::NoCommonVersion { api: R::API })
     }
 }

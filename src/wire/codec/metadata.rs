@@ -7,7 +7,7 @@ use bytes::Bytes;
 use kafka_protocol::messages::{TopicName, metadata_request as request, metadata_response as response};
 
 use super::{Request, present, read, text, write};
-use crate::ids::{BrokerId, LeaderEpoch};
+use crate::ids::{BrokerId, LeaderEpoch, TopicId};
 use crate::wire::Error;
 use crate::wire::api::ApiKey;
 use crate::wire::error_code::ErrorCode;
@@ -43,6 +43,8 @@ pub(crate) struct Broker {
 pub(crate) struct Topic {
     pub(crate) error: ErrorCode,
     pub(crate) name: Arc<str>,
+    /// From version 10 on, of a topic that exists.
+    pub(crate) id: Option<TopicId>,
     /// Kafka's own, such as `__consumer_offsets`.
     pub(crate) internal: bool,
     pub(crate) partitions: Vec<Partition>,
@@ -110,6 +112,7 @@ fn topic(listed: response::MetadataResponseTopic) -> Option<Topic> {
     Some(Topic {
         error: ErrorCode(listed.error_code),
         name: Arc::from(listed.name?.as_str()),
+        id: TopicId::new(listed.topic_id.as_u128()),
         internal: listed.is_internal,
         partitions: listed.partitions.iter().map(partition).collect(),
     })

@@ -54,6 +54,11 @@ pub(crate) trait Request {
     /// The versions that both functions below know.
     const VERSIONS: RangeInclusive<i16>;
 
+    /// The highest version that can say what this request asks for.
+    fn highest_version(&self) -> i16 {
+        *Self::VERSIONS.end()
+    }
+
     /// Appends the body in `version`, in one growth of `body`: a secret in it is never left
     /// behind in a smaller buffer.
     fn encode(&self, version: i16, body: &mut Vec<u8>) -> Result<(), Error>;

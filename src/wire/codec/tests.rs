@@ -11,7 +11,7 @@ use super::renew_delegation_token::RenewDelegationTokenRequest;
 use super::sasl_authenticate::SaslAuthenticateRequest;
 use super::sasl_handshake::SaslHandshakeRequest;
 use super::*;
-use crate::ids::{BrokerId, LeaderEpoch, Principal};
+use crate::ids::{BrokerId, LeaderEpoch, Principal, TopicId};
 use crate::time::Timestamp;
 use crate::wire::error_code::ErrorCode;
 use crate::wire::guard::Fault;

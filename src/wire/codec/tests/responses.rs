@@ -71,8 +71,19 @@ fn reads_brokers_topics_and_leaders() {
         partition(0, ErrorCode::NONE, Some(BrokerId(2)), 1),
         partition(1, ErrorCode::LEADER_NOT_AVAILABLE, None, 0),
     ];
-    let topic = Topic { error: ErrorCode::NONE, name: "t".into(), internal: false, partitions };
+    let topic = Topic { error: ErrorCode::NONE, name: "t".into(), id: None, internal: false, partitions };
     assert_eq!(response.topics, [topic]);
+}
+
+#[test]
+fn a_topic_has_an_id_from_version_10_on_if_it_exists() {
+    let ids = |id: &str| {
+        let topic = format!("0000 02 74 {id} 00 01 80000000 00");
+        let frame = hex(&format!("00000001 00 00000000 01 00 ffffffff 02 {topic} 00"));
+        decode::<MetadataRequest>(12, frame).unwrap().topics[0].id.map(TopicId::as_u128)
+    };
+    assert_eq!(ids("0000000000000000000000000000002a"), Some(42));
+    assert_eq!(ids("00000000000000000000000000000000"), None);
 }
 
 #[test]
