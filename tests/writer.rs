@@ -3,6 +3,10 @@
 
 #[path = "writer/changes.rs"]
 mod changes;
+#[path = "writer/doubts.rs"]
+mod doubts;
+#[path = "writer/ends.rs"]
+mod ends;
 #[path = "writer/faults.rs"]
 mod faults;
 #[path = "writer/limits.rs"]

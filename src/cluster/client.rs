@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex as AsyncMutex;
 
-use super::config::Config;
+use super::config::{Backoff, Config};
 use super::pool::{Pool, Purpose};
 use super::topology::{Address, Topology};
 use crate::conn::counters::Statistics;
@@ -234,6 +234,13 @@ impl Cluster {
     pub(crate) fn pause(&self, failures: u32) -> Duration {
         let random = entropy::fill().map_or(128, |[byte]| byte);
         self.0.config.reconnect_backoff().delay(failures, random)
+    }
+
+    /// How long to wait after so many failures in a row of what may go on for long, up to `longest`.
+    pub(crate) fn long_pause(&self, failures: u32, longest: Duration) -> Duration {
+        let random = entropy::fill().map_or(128, |[byte]| byte);
+        let backoff = self.0.config.reconnect_backoff();
+        Backoff { max: backoff.max.max(longest), ..backoff }.delay(failures, random)
     }
 
     /// Waits for a newer token, but not for long: it may have come already.

@@ -140,8 +140,8 @@ impl<R: Request> Pending<R> {
     pub(crate) async fn response(self) -> Result<R::Response, Failure> {
         let frame = match self.reply.await {
             Ok(reply) => reply?,
-            // The task ended with the request still in its queue.
-            Err(_) => return Err(Failure::not_written(Error::Closed)),
+            // A task that ends answers all that it has. This one was dropped with its runtime.
+            Err(_) => return Err(Failure { error: Error::Closed, written: Written::Possibly }),
         };
         codec::decode::<R>(self.version, frame).map_err(|error| {
             let error = Error::from(error);

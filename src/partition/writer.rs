@@ -207,6 +207,9 @@ impl Writer {
                 if accumulator.is_resolved(serial) {
                     return accumulator.failed.take().map_or(Ok(()), Err);
                 }
+                if let Some(error) = accumulator.fatal.clone().filter(|_| accumulator.is_abandoned) {
+                    return Err(error.possibly_written_if(true));
+                }
             }
             changed.await;
         }

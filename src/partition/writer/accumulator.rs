@@ -42,6 +42,8 @@ pub(super) struct Accumulator {
     pub(super) failed: Option<Error>,
     /// Why no record is taken any more.
     pub(super) fatal: Option<Error>,
+    /// The task that sends is gone: nothing is resolved any more.
+    pub(super) is_abandoned: bool,
     sleep: Sleep,
 }
 
@@ -89,7 +91,8 @@ impl Accumulator {
         Self {
             batch_bytes: options.batch_bytes.min(options.memory),
             memory: options.memory,
-            linger: options.linger,
+            // What lingers is to be tried as well.
+            linger: options.linger.min(options.delivery_timeout / 2),
             topics: Vec::new(),
             used: 0,
             spare: Vec::new(),
@@ -101,6 +104,7 @@ impl Accumulator {
             starving: 0,
             failed: None,
             fatal: None,
+            is_abandoned: false,
             sleep: Sleep::Awake,
         }
     }
@@ -278,6 +282,23 @@ impl Accumulator {
                 self.ready.push_back(place);
             }
         }
+    }
+
+    /// Takes all batches that were opened before `oldest`, open ones too.
+    pub(super) fn take_late(&mut self, oldest: Instant) -> Vec<Batch> {
+        while let Some((_, place, serial)) = self.opened.front().copied().filter(|(then, ..)| *then < oldest)
+        {
+            if self.queue(place).and_then(|queue| queue.open.as_ref()).is_some_and(|b| b.serial == serial) {
+                self.close(place);
+            }
+            self.opened.pop_front();
+        }
+        let (mut late, mut before) = (Vec::new(), usize::MAX);
+        while before != late.len() {
+            before = late.len();
+            self.take_ready(|batch| batch.opened < oldest, &mut late);
+        }
+        late
     }
 
     /// Whether a batch should not wait for others to go with it.

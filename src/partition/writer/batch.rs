@@ -30,6 +30,8 @@ pub(super) struct Batch {
     pub(super) charge: usize,
     /// Whether a broker may have appended it.
     pub(super) possibly_written: bool,
+    /// Whether a batch before it, of its epoch, is missing for good.
+    pub(super) is_behind_gap: bool,
     body: Body,
     count: i32,
     /// The place of its first record among those that share the completion.
@@ -57,6 +59,7 @@ impl Batch {
             opened,
             charge,
             possibly_written: false,
+            is_behind_gap: false,
             body: Body::Open(BatchBuilder::new(buffer)),
             count: 0,
             first: 0,
@@ -134,6 +137,7 @@ impl Batch {
     /// Forgets the stamp: another one will be given.
     pub(super) fn unstamp(&mut self) {
         self.stamp = None;
+        self.is_behind_gap = false;
     }
 
     /// Takes the batch apart into two, which together take the place of this one: its serials, its
@@ -155,6 +159,7 @@ impl Batch {
             opened: self.opened,
             charge,
             possibly_written: self.possibly_written,
+            is_behind_gap: self.is_behind_gap,
             count: builder.count(),
             first: self.first.saturating_add(before),
             stamp: self.stamp.map(|stamp| stamp.after(before)),

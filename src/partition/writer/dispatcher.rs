@@ -17,16 +17,19 @@ use super::Shared;
 use super::batch::{Batch, Place};
 use super::completion::Acknowledgement;
 use super::courier::Report;
-use super::options::{BatchOutcome, Listener};
+use super::options::BatchOutcome;
 use super::outbox::{Outbox, Producer, Resolved, too_late};
 use super::request::{Item, answers};
 use super::verdict::Verdict;
 use crate::cluster::client::Cluster;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::ids::{BrokerId, TopicPartition};
 use crate::time;
 use crate::wire::codec::produce::ProducedPartition;
 use crate::wire::records::Compressor;
+
+/// The longest wait before what brought nothing is asked again.
+const MOST_PAUSE: Duration = Duration::from_secs(6);
 
 /// How often late batches are looked for.
 const TICK: Duration = Duration::from_millis(500);
@@ -54,6 +57,26 @@ pub(super) struct Dispatcher {
     reports: mpsc::UnboundedReceiver<Report>,
     reporter: mpsc::UnboundedSender<Report>,
     next_tick: Instant,
+    /// Dropped behind all batches.
+    _abandons: Abandons,
+}
+
+/// Tells who waits, when it is dropped with its task, that nobody writes any more: a runtime that is shut down
+/// drops its tasks without a word.
+struct Abandons(Arc<Shared>);
+
+impl Drop for Abandons {
+    fn drop(&mut self) {
+        let given_up = {
+            let mut accumulator = self.0.lock();
+            let text = "the runtime on which the writer began was shut down: make another writer";
+            accumulator.fatal.get_or_insert_with(|| Error::because(ErrorKind::Shutdown, text));
+            accumulator.is_abandoned = true;
+            accumulator.take_all()
+        };
+        drop(given_up);
+        self.0.changed.notify_waiters();
+    }
 }
 
 impl Dispatcher {
@@ -61,6 +84,7 @@ impl Dispatcher {
         let (reporter, reports) = mpsc::unbounded_channel();
         Self {
             cluster,
+            _abandons: Abandons(Arc::clone(&shared)),
             shared,
             outboxes: Vec::new(),
             leaders: BTreeMap::new(),
@@ -115,6 +139,7 @@ impl Dispatcher {
         self.generation = generation;
         let names: Vec<_> = accumulator.topics().iter().map(|topic| Arc::clone(&topic.name)).collect();
         self.outboxes.resize_with(names.len(), Vec::new);
+        let (now, mut resolved) = (time::now(), Vec::new());
         self.cluster.topology(|topology| {
             for (topic, (name, outboxes)) in names.iter().zip(&mut self.outboxes).enumerate() {
                 let known = topology.partitions(name).map_or(0, |partitions| partitions.len());
@@ -124,12 +149,18 @@ impl Dispatcher {
                 for (partition, outbox) in outboxes.iter_mut().enumerate() {
                     let number = i32::try_from(partition).unwrap_or(i32::MAX);
                     let leader = topology.leader(&TopicPartition::new(Arc::clone(name), number));
-                    outbox.leader = leader.map(|leader| leader.broker);
+                    let moved = outbox.follow_leader(leader.map(|leader| leader.broker), now);
+                    resolved.extend(moved);
+                    if outbox.waiting().is_some() {
+                        self.again.insert(Place { topic, partition });
+                    }
                     led.extend(leader.map(|_| partition));
                 }
                 accumulator.grow(topic, count, led);
             }
         });
+        drop(accumulator);
+        self.resolve_all(resolved);
     }
 
     fn outbox(&mut self, place: Place) -> Option<&mut Outbox> {
@@ -152,14 +183,17 @@ impl Dispatcher {
                 self.again.insert(place);
             }
         }
-        let mut late = Vec::new();
-        self.shared.lock().take_ready(|batch| batch.opened < oldest, &mut late);
+        let late = self.shared.lock().take_late(oldest);
         let why = |batch: &Batch| match self.outboxes.get(batch.place.topic) {
             Some(outboxes) => outboxes.get(batch.place.partition).and_then(Outbox::last_error),
             None => None,
         };
         let late: Vec<_> = late.into_iter().map(|batch| (too_late(why(&batch)), batch)).collect();
         resolved.extend(late.into_iter().map(|(error, batch)| Resolved { batch, outcome: Err(error) }));
+        self.resolve_all(resolved);
+    }
+
+    fn resolve_all(&mut self, resolved: Vec<Resolved>) {
         for Resolved { batch, outcome } in resolved {
             self.resolve(batch, outcome.map(|()| None));
         }
@@ -210,12 +244,15 @@ impl Dispatcher {
         let hint = answer.and_then(|answer| answer.leader).filter(|_| wants_refresh);
         let hint = hint.filter(|leader| cluster.learn_leader(&item.topic_partition(), *leader));
         self.refresh_wanted |= wants_refresh && hint.is_none();
+        let oldest = time::now().checked_sub(self.shared.options.delivery_timeout);
         let Some(outbox) = self.outbox(item.place) else { return };
+        let now = time::now();
+        let pause = |failures| cluster.long_pause(failures, MOST_PAUSE);
+        let mut resolved = outbox.on_verdict(item.attempt, verdict, now, pause);
         if let Some((broker, _)) = hint {
-            outbox.leader = Some(broker);
+            resolved.append(&mut outbox.follow_leader(Some(broker), now));
         }
-        let resolved =
-            outbox.on_verdict(item.serial, verdict, time::now(), |failures| cluster.pause(failures));
+        resolved.extend(oldest.map(|oldest| outbox.expire(oldest)).unwrap_or_default());
         let parts = outbox.take_parts();
         let (is_waiting, lacks_producer) = (outbox.waiting().is_some(), outbox.producer.is_none());
         if is_waiting {
@@ -251,9 +288,9 @@ impl Dispatcher {
             }),
             Err(error) => Err(error.at_partition(&topic_partition)),
         };
-        if let Some(Listener(listener)) = &self.shared.options.listener {
+        if let Some(listener) = &self.shared.options.listener {
             let base_offset = outcome.clone().map(|first| first.offset);
-            listener(&BatchOutcome { topic_partition, records: records.unsigned_abs(), base_offset });
+            listener.tell(&BatchOutcome { topic_partition, records: records.unsigned_abs(), base_offset });
         }
         let failure = outcome.as_ref().err().cloned();
         let buffer = batch.resolve(outcome);

@@ -50,8 +50,8 @@ impl Gathering {
             self.accumulator.give_back(spare);
             let stamp = Stamp { producer_id: 1, producer_epoch: 0, base_sequence: 0 };
             let partition = i32::try_from(batch.place.partition).unwrap_or(0);
-            let item =
-                Item { place: batch.place, serial: batch.serial, topic: Arc::clone(&self.topic), partition };
+            let (place, serial, topic) = (batch.place, batch.serial, Arc::clone(&self.topic));
+            let item = Item { place, serial, attempt: 0, topic, partition };
             parts.push((item, batch.stamped(stamp)));
         }
         let count = parts.len();

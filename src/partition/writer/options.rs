@@ -1,6 +1,7 @@
 //! How to write.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,7 +26,17 @@ pub struct WriteOptions {
 
 /// Who is told about batches.
 #[derive(Clone)]
-pub(super) struct Listener(pub(super) Arc<dyn Fn(&BatchOutcome) + Send + Sync>);
+pub(super) struct Listener(Arc<dyn Fn(&BatchOutcome) + Send + Sync>);
+
+impl Listener {
+    /// A listener that panics takes nothing with it but what it was told.
+    pub(super) fn tell(&self, outcome: &BatchOutcome) {
+        if catch_unwind(AssertUnwindSafe(|| (self.0)(outcome))).is_err() {
+            let (partition, records) = (&outcome.topic_partition, outcome.records);
+            tracing::error!(%partition, records, "the batch listener panicked; the writer goes on");
+        }
+    }
+}
 
 impl fmt::Debug for Listener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -125,8 +136,10 @@ impl WriteOptions {
         self
     }
 
-    /// Sets for how long a record is tried to be delivered, from when its batch was opened.
-    /// Default 2 min; from 1 s to a day. A request that is under way then is still waited for.
+    /// Sets how long a record stays in the writer, from when the first record of its batch was taken.
+    /// Default 2 min; from 1 s to a day. A request that is under way then is still waited for, for its own
+    /// timeout; [`flush`](crate::Writer::flush) and [`close`](crate::Writer::close) end by then as well.
+    /// It bounds the lingering too: a batch lingers for at most half of it.
     #[must_use]
     pub fn with_delivery_timeout(mut self, timeout: Duration) -> Self {
         self.delivery_timeout = timeout.clamp(Duration::from_secs(1), Duration::from_secs(24 * 3600));
@@ -143,7 +156,7 @@ impl WriteOptions {
     }
 
     /// Calls `listener` with what became of each batch. It runs in the task that writes: let it
-    /// be quick, and not block.
+    /// be quick, and not block. If it panics, that is logged, and the writer goes on.
     #[must_use]
     pub fn with_batch_listener(mut self, listener: impl Fn(&BatchOutcome) + Send + Sync + 'static) -> Self {
         self.listener = Some(Listener(Arc::new(listener)));

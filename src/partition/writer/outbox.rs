@@ -3,9 +3,17 @@
 //!
 //! A failure stops the partition until everything in flight has its verdict; then what is left is
 //! sent again in order. So batches never overtake each other, and a broker that has one of them
-//! already recognises it by its sequence number (KIP-98). A batch that can never be written
-//! leaves a gap, and the next one begins a new epoch (KIP-360). One that is larger than the topic
-//! takes is taken apart, as Java does, and its parts go by its sequence numbers.
+//! already recognises it by its sequence number (KIP-98). Another leader gets all that is not resolved, at
+//! once and in order: an answer of the old one is not waited for, and not believed. What decides after a
+//! failure stands in `settle`.
+//!
+//! ```text
+//! stamp ──► on_sent ──► sent ──on_verdict──► resolved
+//!   ▲                    │ failed, or the leader moved: all of them
+//!   └───── waiting ◄─────┘ settle
+//! ```
+
+mod settle;
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -14,14 +22,18 @@ use super::batch::Batch;
 use super::verdict::Verdict;
 use crate::error::{Error, ErrorKind};
 use crate::ids::BrokerId;
+use crate::wire::error_code::ErrorCode;
 use crate::wire::records::Stamp;
 
 /// As many batches of a producer as a broker remembers.
-const MOST_IN_FLIGHT: usize = 5;
+const MOST_UNRESOLVED: usize = 5;
 
-/// How often a batch that may have been written is sent again although the broker expects another.
-/// A broker may have judged it before the batches that were on their way to another one.
-const MOST_DOUBTS: u32 = 3;
+/// How long a new leader is waited for after failures at the old one, at most.
+const MOST_PAUSE_AT_NEW_LEADER: Duration = Duration::from_millis(500);
+
+/// After so many failures in a row a new leader is no reason to send at once: leaders that move all the time
+/// would be asked all the time.
+const FAILURES_BEFORE_PAUSE: u32 = 3;
 
 /// Who this writer is to one partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,25 +42,37 @@ pub(super) struct Producer {
     pub(super) epoch: i16,
 }
 
+impl Producer {
+    fn of(stamp: Stamp) -> Self {
+        Self { id: stamp.producer_id, epoch: stamp.producer_epoch }
+    }
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
-    pub(super) leader: Option<BrokerId>,
+    leader: Option<BrokerId>,
     /// None until there is one, and again when another one is needed.
     pub(super) producer: Option<Producer>,
     next_sequence: i32,
-    /// Whether the partition has taken a batch of this producer and epoch. Before that it takes
-    /// any sequence for the first, so only one batch is under way.
-    proven: bool,
+    /// Whose numbers the leader is known to check, since it answered about them and nothing was lost. A
+    /// broker that knows nothing of a producer takes any sequence for its first, so until then one batch
+    /// is under way.
+    checked: Option<Producer>,
     /// What is to be sent again, in order.
     waiting: VecDeque<Batch>,
     /// What was sent and is not resolved, in order.
     sent: VecDeque<Sent>,
-    in_flight: usize,
+    attempts: u64,
     /// Something that was sent has failed.
     settling: bool,
     failures: u32,
     /// How often in a row a broker denied to know what it may have taken.
     doubts: u32,
+    /// The newest batch that was given up though it may be in the partition. A broker that was started again
+    /// remembers the last batch alone, so its word about older ones is worth nothing.
+    hidden_before: u64,
+    /// The offset behind the last batch of which that was told.
+    end: i64,
     not_before: Option<Instant>,
     /// Parts of batches taken apart, of which nobody has heard.
     parts: Vec<u64>,
@@ -59,6 +83,13 @@ pub(super) struct Outbox {
 #[derive(Debug)]
 struct Sent {
     batch: Batch,
+    /// Each time that a batch is sent has a number.
+    attempt: u64,
+    to: Option<BrokerId>,
+    /// Whether it may have been written before this attempt.
+    possibly_before: bool,
+    /// A later batch was taken, so this one is there.
+    is_proven: bool,
     failed: Option<Verdict>,
 }
 
@@ -74,21 +105,56 @@ impl Outbox {
         Self { producer, ..Self::default() }
     }
 
-    /// Whether the next batch may go out: `waiting` first, then a fresh one.
-    pub(super) fn may_send(&self, now: Instant) -> bool {
-        let most = if self.proven { MOST_IN_FLIGHT } else { 1 };
-        let in_turn = self.producer.is_some() && !self.settling && self.in_flight < most;
-        in_turn && self.not_before.is_none_or(|then| then <= now) && self.epochs_follow()
+    pub(super) fn leader(&self) -> Option<BrokerId> {
+        self.leader
     }
 
-    /// Batches of two epochs are never in flight together: the later one would shut the earlier
-    /// one out.
-    fn epochs_follow(&self) -> bool {
-        let last = self.sent.back().and_then(|sent| sent.batch.stamp());
-        let next = self.waiting.front().and_then(Batch::stamp);
-        let next = next.map(|stamp| (stamp.producer_id, stamp.producer_epoch));
-        let next = next.or(self.producer.map(|producer| (producer.id, producer.epoch)));
-        last.is_none_or(|last| next == Some((last.producer_id, last.producer_epoch)))
+    /// Takes over who leads the partition. What is not answered by another broker is to be sent to this
+    /// one, as what may have been written. Gives what is resolved by it.
+    pub(super) fn follow_leader(&mut self, leader: Option<BrokerId>, now: Instant) -> Vec<Resolved> {
+        let mut resolved = Vec::new();
+        if leader == self.leader {
+            return resolved;
+        }
+        self.leader = leader;
+        if leader.is_none() {
+            return resolved;
+        }
+        self.checked = None;
+        if self.failures > FAILURES_BEFORE_PAUSE {
+            self.not_before = self.not_before.map(|then| then.min(now + MOST_PAUSE_AT_NEW_LEADER));
+        } else {
+            self.not_before = None;
+        }
+        let moved: Vec<u64> =
+            self.in_flight().filter(|sent| sent.to != leader).map(|sent| sent.attempt).collect();
+        for attempt in moved {
+            let error = Error::broker(ErrorCode::NOT_LEADER_OR_FOLLOWER).possibly_written_if(true);
+            self.fail(attempt, Verdict::Again(error), &mut resolved);
+        }
+        if self.settling && self.in_flight().next().is_none() {
+            self.settling = false;
+            self.settle(&mut resolved);
+        }
+        resolved
+    }
+
+    fn in_flight(&self) -> impl Iterator<Item = &Sent> {
+        self.sent.iter().filter(|sent| sent.failed.is_none())
+    }
+
+    /// Whether the next batch may go out: `waiting` first, then a fresh one.
+    pub(super) fn may_send(&self, now: Instant) -> bool {
+        let Some(producer) = self.producer else { return false };
+        let next = self.waiting.front().and_then(Batch::stamp).map_or(producer, Producer::of);
+        let most = if self.checked == Some(next) { MOST_UNRESOLVED } else { 1 };
+        // Batches of two epochs are never in flight together: the later one would shut the earlier one out.
+        let last = self.sent.back().and_then(|sent| sent.batch.stamp()).map(Producer::of);
+        let follows = last.is_none_or(|last| last == next);
+        // While a broker denies what it may have, nothing is put behind it.
+        let is_believed = self.doubts == 0 || !self.waiting.is_empty();
+        let is_time = self.not_before.is_none_or(|then| then <= now);
+        follows && is_believed && is_time && !self.settling && self.sent.len() < most
     }
 
     /// The batch that is to be sent again next.
@@ -105,7 +171,7 @@ impl Outbox {
     }
 
     pub(super) fn is_idle(&self) -> bool {
-        self.in_flight == 0 && self.waiting.is_empty()
+        self.sent.is_empty() && self.waiting.is_empty()
     }
 
     pub(super) fn not_before(&self) -> Option<Instant> {
@@ -130,39 +196,46 @@ impl Outbox {
         std::mem::take(&mut self.parts)
     }
 
-    /// Takes note that a batch was sent.
-    pub(super) fn on_sent(&mut self, batch: Batch) {
-        self.in_flight += 1;
-        self.sent.push_back(Sent { batch, failed: None });
+    /// Takes note that a batch is sent to the leader, and gives the number of the attempt. From now on it
+    /// may be written, until a verdict says that this attempt did not.
+    pub(super) fn on_sent(&mut self, mut batch: Batch) -> u64 {
+        self.attempts += 1;
+        let possibly_before = std::mem::replace(&mut batch.possibly_written, true);
+        self.sent.push_back(Sent {
+            batch,
+            attempt: self.attempts,
+            to: self.leader,
+            possibly_before,
+            is_proven: false,
+            failed: None,
+        });
+        self.attempts
     }
 
-    /// Takes the verdict about a batch in flight; `pause` gives the wait after so many failures.
-    /// Gives what is resolved by it.
+    /// Takes the verdict about an attempt; `pause` gives the wait after so many failures.
+    /// Gives what is resolved by it. An attempt that was given up for one at another leader counts no more.
     pub(super) fn on_verdict(
         &mut self,
-        serial: u64,
+        attempt: u64,
         verdict: Verdict,
         now: Instant,
         pause: impl FnOnce(u32) -> Duration,
     ) -> Vec<Resolved> {
-        let Some(at) = self.sent.iter().position(|sent| sent.batch.serial == serial) else {
-            return Vec::new();
-        };
-        self.in_flight = self.in_flight.saturating_sub(1);
         let mut resolved = Vec::new();
-        if matches!(verdict, Verdict::Written) {
+        let Some(at) = self.sent.iter().position(|sent| sent.attempt == attempt && sent.failed.is_none())
+        else {
+            return resolved;
+        };
+        if let Verdict::Written(offset) = verdict {
             if let Some(Sent { batch, .. }) = self.sent.remove(at) {
-                self.resolve_before(at, &batch, &mut resolved);
-                self.on_written(&batch);
+                self.prove_before(at, &batch, offset, &mut resolved);
+                self.on_written(&batch, offset);
                 resolved.push(Resolved { batch, outcome: Ok(()) });
             }
-        } else if let Some(sent) = self.sent.get_mut(at) {
-            sent.batch.possibly_written |= verdict.error().is_some_and(Error::possibly_written);
-            self.last_error = verdict.error().cloned();
-            sent.failed = Some(verdict);
-            self.settling = true;
+        } else {
+            self.fail(attempt, verdict, &mut resolved);
         }
-        if self.settling && self.in_flight == 0 {
+        if self.settling && self.in_flight().next().is_none() {
             self.settling = false;
             let parts = self.parts.len();
             self.settle(&mut resolved);
@@ -175,169 +248,71 @@ impl Outbox {
         resolved
     }
 
+    /// An attempt has failed, which stops the partition, unless the batch is known to be there.
+    fn fail(&mut self, attempt: u64, verdict: Verdict, resolved: &mut Vec<Resolved>) {
+        let Some(at) = self.sent.iter().position(|sent| sent.attempt == attempt) else { return };
+        let Some(sent) = self.sent.get_mut(at) else { return };
+        sent.batch.possibly_written =
+            sent.possibly_before || verdict.error().is_some_and(Error::possibly_written);
+        match &verdict {
+            Verdict::NewEpoch(_) => self.checked = sent.batch.stamp().map(Producer::of),
+            Verdict::Again(_) => self.checked = None,
+            _ => {}
+        }
+        if sent.is_proven && sent.batch.possibly_written && verdict.is_undecided() {
+            if let Some(Sent { batch, .. }) = self.sent.remove(at) {
+                resolved.push(Resolved { batch, outcome: Ok(()) });
+            }
+            return;
+        }
+        self.last_error = verdict.error().cloned();
+        sent.failed = Some(verdict);
+        self.settling = true;
+    }
+
     /// No broker takes a batch without those before it: where an answer about one of them was
-    /// lost, it was written too, and must not be sent again once the broker remembers others.
-    fn resolve_before(&mut self, at: usize, written: &Batch, resolved: &mut Vec<Resolved>) {
-        let who = |batch: &Batch| batch.stamp().map(|stamp| (stamp.producer_id, stamp.producer_epoch));
+    /// lost, it was written too, and must not be sent again once the broker remembers others. Where there
+    /// is no room for them before the offset, the log is not the one that had them.
+    fn prove_before(
+        &mut self,
+        at: usize,
+        written: &Batch,
+        offset: Option<i64>,
+        resolved: &mut Vec<Resolved>,
+    ) {
+        let who = |batch: &Batch| batch.stamp().map(Producer::of);
+        let before = self.sent.iter().take(at);
+        let records: i64 = before.map(|sent| i64::from(sent.batch.count())).sum();
+        if offset.is_none_or(|offset| offset < self.end.saturating_add(records)) {
+            return;
+        }
         for place in (0..at).rev() {
-            let is_there = self.sent.get(place).is_some_and(|sent| {
-                let undecided = matches!(
-                    sent.failed,
-                    Some(Verdict::Again(_) | Verdict::NewEpoch(_) | Verdict::NewProducer(_))
-                );
-                undecided && sent.batch.possibly_written && who(&sent.batch) == who(written)
-            });
-            if is_there && let Some(Sent { batch, .. }) = self.sent.remove(place) {
+            let Some(sent) = self.sent.get_mut(place) else { continue };
+            if who(&sent.batch) != who(written) {
+                continue;
+            }
+            sent.is_proven = true;
+            let failed = sent.failed.as_ref().is_some_and(Verdict::is_undecided);
+            if failed
+                && sent.batch.possibly_written
+                && let Some(Sent { batch, .. }) = self.sent.remove(place)
+            {
                 resolved.push(Resolved { batch, outcome: Ok(()) });
             }
         }
+        // In the order in which they were sent.
+        resolved.reverse();
     }
 
-    fn on_written(&mut self, batch: &Batch) {
-        let current = self.producer.map(|producer| (producer.id, producer.epoch));
-        if batch.stamp().map(|stamp| (stamp.producer_id, stamp.producer_epoch)) == current {
-            self.proven = true;
+    fn on_written(&mut self, batch: &Batch, offset: Option<i64>) {
+        if let Some(offset) = offset {
+            let end = offset.saturating_add(batch.count().into());
+            self.end = if self.sent.is_empty() { end } else { self.end.max(end) };
         }
+        self.checked = batch.stamp().map(Producer::of);
         (self.failures, self.doubts) = (0, 0);
         self.last_error = None;
     }
-
-    /// Decides what becomes of everything that failed.
-    fn settle(&mut self, resolved: &mut Vec<Resolved>) {
-        let mut gap = Gap::default();
-        let waiting = std::mem::take(&mut self.waiting);
-        for (place, Sent { mut batch, failed }) in std::mem::take(&mut self.sent).into_iter().enumerate() {
-            match failed {
-                // If it is there all the same, by a limit of before, the broker refuses its parts for
-                // their sequence.
-                Some(Verdict::TooLarge(error)) => {
-                    match batch.split() {
-                        Some(parts) => self.wait_in_parts(parts, &gap, resolved),
-                        None => {
-                            gap.is_open = true;
-                            let error = too_large(error, batch.len());
-                            resolved.push(gap.give_up(batch, error));
-                        }
-                    }
-                    continue;
-                }
-                Some(Verdict::Fail(error) | Verdict::Fenced(error)) => {
-                    gap.is_open = true;
-                    resolved.push(gap.give_up(batch, error));
-                    continue;
-                }
-                // Under another sequence number what is there already could come twice. A broker
-                // that insists has lost what it took.
-                Some(Verdict::NewEpoch(error) | Verdict::NewProducer(error))
-                    if place == 0 && batch.possibly_written =>
-                {
-                    self.doubts += 1;
-                    if self.doubts > MOST_DOUBTS {
-                        gap.is_open = true;
-                        resolved.push(gap.give_up(batch, error));
-                        continue;
-                    }
-                }
-                // Only for the first it is a verdict of its own: the others follow a gap.
-                Some(Verdict::NewEpoch(_)) if place == 0 => gap.is_open = true,
-                Some(Verdict::NewProducer(_)) if place == 0 => {
-                    gap.is_open = true;
-                    self.producer = None;
-                }
-                _ => {}
-            }
-            self.waiting.extend(gap.pass(batch, resolved));
-        }
-        self.go_on_after(gap, waiting, resolved);
-    }
-
-    fn wait_in_parts(&mut self, parts: [Batch; 2], gap: &Gap, resolved: &mut Vec<Resolved>) {
-        self.parts.extend(parts.get(1).map(|part| part.serial));
-        for part in parts {
-            self.waiting.extend(gap.pass(part, resolved));
-        }
-    }
-
-    /// Gives up batches that were opened before `oldest`, unless something is in flight.
-    pub(super) fn expire(&mut self, oldest: Instant) -> Vec<Resolved> {
-        let mut resolved = Vec::new();
-        if self.in_flight > 0 || self.waiting.front().is_none_or(|batch| batch.opened >= oldest) {
-            return resolved;
-        }
-        let mut gap = Gap::default();
-        let mut waiting = std::mem::take(&mut self.waiting);
-        while let Some(batch) = waiting.pop_front() {
-            if batch.opened >= oldest {
-                waiting.push_front(batch);
-                break;
-            }
-            gap.is_open |= batch.stamp().is_some();
-            resolved.push(gap.give_up(batch, too_late(self.last_error.as_ref())));
-        }
-        self.go_on_after(gap, waiting, &mut resolved);
-        resolved
-    }
-
-    /// What is left begins a new epoch, if there is a gap before it.
-    fn go_on_after(&mut self, gap: Gap, left: VecDeque<Batch>, resolved: &mut Vec<Resolved>) {
-        for batch in left {
-            self.waiting.extend(gap.pass(batch, resolved));
-        }
-        if gap.is_open {
-            self.proven = false;
-            self.next_sequence = 0;
-            self.producer = self.producer.and_then(|producer| {
-                let epoch = producer.epoch.checked_add(1)?;
-                Some(Producer { epoch, ..producer })
-            });
-        }
-    }
-}
-
-/// A place in the sequence at which a batch is missing for good.
-#[derive(Debug, Default)]
-struct Gap {
-    is_open: bool,
-    /// Batches after one that may have been written may have been written too. Under another
-    /// epoch they could come twice, so they share its fate.
-    doom: Option<Error>,
-}
-
-impl Gap {
-    /// A batch is given up.
-    fn give_up(&mut self, batch: Batch, error: Error) -> Resolved {
-        let error = error.possibly_written_if(batch.possibly_written);
-        if error.possibly_written() {
-            self.doom.get_or_insert_with(|| error.clone());
-        }
-        Resolved { batch, outcome: Err(error) }
-    }
-
-    /// A batch behind, if it is still to be sent.
-    fn pass(&self, mut batch: Batch, resolved: &mut Vec<Resolved>) -> Option<Batch> {
-        if !self.is_open {
-            return Some(batch);
-        }
-        match &self.doom {
-            Some(error) if batch.possibly_written => {
-                resolved.push(Resolved { batch, outcome: Err(error.clone()) });
-                None
-            }
-            _ => {
-                batch.unstamp();
-                Some(batch)
-            }
-        }
-    }
-}
-
-/// A record that no topic of this limit can hold.
-fn too_large(error: Error, bytes: usize) -> Error {
-    let text = format!(
-        "a record of {bytes} bytes is larger than its topic takes (max.message.bytes): {}",
-        error.kind()
-    );
-    error.with_detail(text)
 }
 
 /// The delivery timeout has passed.

@@ -18,6 +18,7 @@ use crate::wire::codec::produce::{
 pub(super) struct Item {
     pub(super) place: Place,
     pub(super) serial: u64,
+    pub(super) attempt: u64,
     pub(super) topic: Arc<str>,
     pub(super) partition: i32,
 }
@@ -86,6 +87,7 @@ mod tests {
         let item = |(topic, partition): &(&str, i32)| Item {
             place: Place { topic: 0, partition: 0 },
             serial: 0,
+            attempt: 0,
             topic: Arc::from(*topic),
             partition: *partition,
         };

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Dispatcher, Leader};
+use super::{Dispatcher, Leader, MOST_PAUSE};
 use crate::cluster::client::Cluster;
 use crate::error::{Class, Error, class};
 use crate::partition::writer::accumulator::Sleep;
@@ -11,6 +11,9 @@ use crate::partition::writer::outbox::Producer;
 use crate::wire::codec::Request;
 use crate::wire::codec::init_producer_id::InitProducerIdRequest;
 use crate::wire::error_code::ErrorCode;
+
+/// So many looks at the cluster that bring nothing follow each other soon, some twenty seconds of them.
+const PROMPT_REFRESHES: u32 = 20;
 
 /// One that has ended.
 pub(super) enum Errand {
@@ -34,7 +37,9 @@ impl Dispatcher {
             let (cluster, seen) = (self.cluster.clone(), self.generation);
             let pause = match self.refresh_failures {
                 0 => Duration::ZERO,
-                failures => cluster.pause(failures),
+                // A new leader is to be found soon, where there is one to find.
+                failures @ ..=PROMPT_REFRESHES => cluster.pause(failures),
+                failures => cluster.long_pause(failures, MOST_PAUSE),
             };
             self.errands.spawn(async move {
                 tokio::time::sleep(pause).await;
@@ -59,8 +64,11 @@ impl Dispatcher {
         match errand {
             Errand::Refreshed(outcome) => {
                 self.refreshing = false;
-                let leaders_missing =
-                    self.outboxes.iter().flatten().any(|outbox| outbox.leader.is_none() && !outbox.is_idle());
+                let leaders_missing = self
+                    .outboxes
+                    .iter()
+                    .flatten()
+                    .any(|outbox| outbox.leader().is_none() && !outbox.is_idle());
                 // Who asks again at once for what nobody knows yet would spin.
                 self.refresh_failures = match outcome.is_ok() && !leaders_missing && self.again.is_empty() {
                     true => 0,
@@ -105,7 +113,7 @@ async fn new_producer(cluster: &Cluster) -> Result<Producer, Error> {
         }
         failures += 1;
         tracing::debug!(%error, "no producer id yet");
-        tokio::time::sleep(cluster.pause(failures)).await;
+        tokio::time::sleep(cluster.long_pause(failures, MOST_PAUSE)).await;
     }
 }
 

@@ -67,7 +67,7 @@ impl Dispatcher {
             else {
                 continue;
             };
-            match (outbox.leader, outbox.waiting()) {
+            match (outbox.leader(), outbox.waiting()) {
                 (Some(broker), Some(batch)) if outbox.may_send(now) => {
                     found.push((broker, batch.len(), true))
                 }
@@ -80,7 +80,7 @@ impl Dispatcher {
             else {
                 continue;
             };
-            match outbox.leader {
+            match outbox.leader() {
                 Some(broker) if outbox.waiting().is_none() && outbox.may_send(now) => {
                     found.push((broker, batch.len(), accumulator.is_overdue(batch, now)));
                 }
@@ -118,7 +118,7 @@ impl Dispatcher {
         for place in self.again.clone() {
             let Some(outbox) = self.outbox(place) else { continue };
             let fits = outbox.waiting().is_some_and(|batch| bytes == 0 || bytes + batch.len() <= most);
-            if outbox.leader == Some(broker) && outbox.may_send(now) && fits {
+            if outbox.leader() == Some(broker) && outbox.may_send(now) && fits {
                 if let Some(batch) = outbox.take_waiting() {
                     bytes += batch.len();
                     taken.push(batch);
@@ -135,7 +135,7 @@ impl Dispatcher {
             let Some(outbox) = outboxes.get(place.topic).and_then(|topic| topic.get(place.partition)) else {
                 return false;
             };
-            let may = outbox.leader == Some(broker) && outbox.waiting().is_none() && outbox.may_send(now);
+            let may = outbox.leader() == Some(broker) && outbox.waiting().is_none() && outbox.may_send(now);
             let fits = bytes == 0 || bytes + batch.len() <= most;
             if may && fits && !served.contains(&place) {
                 bytes += batch.len();
@@ -170,8 +170,9 @@ impl Dispatcher {
             let Some(stamp) = outbox.stamp(&batch) else { continue };
             let partition = i32::try_from(place.partition).unwrap_or(i32::MAX);
             let bytes = batch.stamped(stamp);
-            parts.push((Item { place, serial: batch.serial, topic, partition }, bytes));
-            outbox.on_sent(batch);
+            let serial = batch.serial;
+            let attempt = outbox.on_sent(batch);
+            parts.push((Item { place, serial, attempt, topic, partition }, bytes));
         }
         if parts.is_empty() {
             return;

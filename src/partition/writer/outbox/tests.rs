@@ -1,3 +1,5 @@
+use std::future::Future;
+
 use super::*;
 use crate::partition::writer::batch::Place;
 use crate::time::now;
@@ -40,15 +42,38 @@ fn refused(code: i16) -> Error {
 
 /// Takes a verdict, and gives the serials of what it resolved, with whether they were written.
 fn judge(outbox: &mut Outbox, serial: u64, verdict: Verdict) -> Vec<(u64, bool)> {
-    let resolved = outbox.on_verdict(serial, verdict, now(), |_| Duration::ZERO);
+    let attempt = attempt(outbox, serial);
+    fates(outbox.on_verdict(attempt, verdict, now(), |_| Duration::ZERO))
+}
+
+/// The newest attempt with a batch.
+fn attempt(outbox: &Outbox, serial: u64) -> u64 {
+    outbox.sent.iter().find(|sent| sent.batch.serial == serial).map_or(0, |sent| sent.attempt)
+}
+
+fn fates(resolved: Vec<Resolved>) -> Vec<(u64, bool)> {
     resolved.into_iter().map(|one| (one.batch.serial, one.outcome.is_ok())).collect()
+}
+
+/// The batch is written there.
+fn at(offset: i64) -> Verdict {
+    Verdict::Written(Some(offset))
+}
+
+/// The answer is lost, or one that tells nothing.
+fn lost() -> Verdict {
+    Verdict::Again(refused(6).possibly_written_if(true))
+}
+
+fn out_of_order() -> Verdict {
+    Verdict::NewEpoch(refused(45))
 }
 
 /// An outbox with batches 1 to `last` of 10 records in flight, after a first one that was taken.
 fn in_flight(last: u64) -> Outbox {
     let mut outbox = outbox();
     send(&mut outbox, batch(0, 10, now()));
-    judge(&mut outbox, 0, Verdict::Written);
+    judge(&mut outbox, 0, at(0));
     (1..=last).for_each(|serial| {
         send(&mut outbox, batch(serial, 10, now()));
     });
@@ -61,7 +86,7 @@ fn the_first_batch_goes_alone_and_then_five_at_a_time() {
     assert!(outbox.may_send(now()));
     assert_eq!(send(&mut outbox, batch(0, 3, now())), (0, 0));
     assert!(!outbox.may_send(now()));
-    assert_eq!(judge(&mut outbox, 0, Verdict::Written), [(0, true)]);
+    assert_eq!(judge(&mut outbox, 0, Verdict::Written(None)), [(0, true)]);
     for serial in 1..=5 {
         assert!(outbox.may_send(now()));
         let sequence = 3 + 10 * (i32::try_from(serial).unwrap() - 1);
@@ -87,7 +112,7 @@ fn after_the_last_sequence_number_comes_the_first() {
 fn what_failed_is_sent_again_as_it_was_once_all_is_known() {
     let mut outbox = in_flight(3);
     assert_eq!(judge(&mut outbox, 1, Verdict::Again(refused(6))), []);
-    assert!(!outbox.may_send(now()) && outbox.waiting().is_none());
+    assert!(!outbox.may_send(now()) && outbox.waiting().is_none(), "not all is known");
     judge(&mut outbox, 2, Verdict::NewEpoch(refused(45)));
     judge(&mut outbox, 3, Verdict::NewEpoch(refused(45)));
     let again: Vec<_> = (0..3).map(|_| send_waiting(&mut outbox)).collect();
@@ -101,7 +126,7 @@ fn a_gap_before_the_first_begins_a_new_epoch() {
     judge(&mut outbox, 2, Verdict::NewEpoch(refused(45)));
     assert_eq!(send_waiting(&mut outbox), (1, (1, 0)));
     assert!(!outbox.may_send(now()), "the first of an epoch goes alone");
-    judge(&mut outbox, 1, Verdict::Written);
+    judge(&mut outbox, 1, Verdict::Written(None));
     assert_eq!(send_waiting(&mut outbox), (2, (1, 10)));
 }
 
@@ -113,41 +138,218 @@ fn a_batch_that_is_refused_for_good_leaves_a_gap_for_those_behind_it_only() {
     assert_eq!(judge(&mut outbox, 3, Verdict::NewEpoch(refused(45))), [(2, false)]);
     assert_eq!(send_waiting(&mut outbox), (1, (0, 10)));
     assert!(!outbox.may_send(now()), "the next epoch waits for the last one");
-    judge(&mut outbox, 1, Verdict::Written);
+    judge(&mut outbox, 1, Verdict::Written(None));
     assert_eq!(send_waiting(&mut outbox), (3, (1, 0)));
 }
 
 #[test]
-fn what_may_have_been_written_shares_the_fate_of_what_may_have_been_before_it() {
+fn what_may_have_been_written_keeps_its_number_behind_what_is_missing_until_the_broker_denies_it() {
     let mut outbox = in_flight(3);
-    let lost = || refused(13).possibly_written_if(true);
-    judge(&mut outbox, 1, Verdict::Fail(lost()));
-    judge(&mut outbox, 2, Verdict::Again(lost()));
-    let resolved = judge(&mut outbox, 3, Verdict::Again(refused(6)));
-    assert_eq!(resolved, [(1, false), (2, false)]);
-    assert_eq!(send_waiting(&mut outbox), (3, (1, 0)));
+    judge(&mut outbox, 1, Verdict::Fail(refused(87)));
+    judge(&mut outbox, 2, lost());
+    assert_eq!(judge(&mut outbox, 3, out_of_order()), [(1, false)]);
+    assert_eq!(send_waiting(&mut outbox), (2, (0, 20)));
+    assert!(!outbox.may_send(now()), "no epoch begins before");
+    assert_eq!(judge(&mut outbox, 2, out_of_order()), []);
+    assert_eq!(send_waiting(&mut outbox), (2, (1, 0)));
+    assert_eq!(judge(&mut outbox, 2, at(10)), [(2, true)]);
+    assert_eq!(send_waiting(&mut outbox), (3, (1, 10)));
+}
+
+#[test]
+fn what_was_there_behind_a_batch_that_failed_is_not_written_again() {
+    let mut outbox = in_flight(2);
+    judge(&mut outbox, 1, Verdict::Fail(refused(-1).possibly_written_if(true)));
+    judge(&mut outbox, 2, lost());
+    assert_eq!(send_waiting(&mut outbox), (2, (0, 20)));
+    assert_eq!(judge(&mut outbox, 2, at(20)), [(2, true)]);
+    assert_eq!(send(&mut outbox, batch(3, 1, now())), (1, 0));
 }
 
 #[test]
 fn a_later_batch_that_was_taken_proves_the_one_whose_answer_was_lost() {
     let mut outbox = in_flight(2);
-    judge(&mut outbox, 1, Verdict::Again(refused(13).possibly_written_if(true)));
-    assert_eq!(judge(&mut outbox, 2, Verdict::Written), [(1, true), (2, true)]);
+    judge(&mut outbox, 1, lost());
+    assert_eq!(judge(&mut outbox, 2, at(20)), [(1, true), (2, true)]);
     assert!(outbox.is_idle());
+}
+
+#[test]
+fn an_answer_that_does_not_come_although_later_batches_were_taken_means_written() {
+    for late in [lost(), Verdict::Again(refused(7).possibly_written_if(true))] {
+        let mut outbox = in_flight(5);
+        for serial in 2..=5 {
+            assert_eq!(judge(&mut outbox, serial, at(i64::try_from(serial).unwrap() * 10)), [(serial, true)]);
+        }
+        assert_eq!(judge(&mut outbox, 1, late), [(1, true)]);
+        assert!(outbox.is_idle() && outbox.may_send(now()));
+    }
+}
+
+#[test]
+fn a_log_without_room_for_a_batch_proves_nothing() {
+    // The topic was made anew between the two.
+    let mut outbox = in_flight(2);
+    judge(&mut outbox, 1, lost());
+    assert_eq!(judge(&mut outbox, 2, at(0)), [(2, true)]);
+    assert_eq!(send_waiting(&mut outbox), (1, (0, 10)));
+}
+
+#[test]
+fn at_most_five_batches_are_unresolved_whatever_was_answered_behind_them() {
+    let mut outbox = in_flight(5);
+    assert!(!outbox.may_send(now()));
+    judge(&mut outbox, 2, at(20));
+    judge(&mut outbox, 3, at(30));
+    for serial in [6, 7] {
+        assert!(outbox.may_send(now()));
+        send(&mut outbox, batch(serial, 10, now()));
+    }
+    assert!(!outbox.may_send(now()));
+}
+
+#[test]
+fn a_new_leader_gets_at_once_what_the_old_one_did_not_answer_and_its_late_answer_counts_no_more() {
+    let mut outbox = outbox();
+    outbox.follow_leader(Some(BrokerId(1)), now());
+    send(&mut outbox, batch(0, 10, now()));
+    judge(&mut outbox, 0, at(0));
+    for serial in [1, 2] {
+        send(&mut outbox, batch(serial, 10, now()));
+    }
+    let old = attempt(&outbox, 1);
+    assert_eq!(fates(outbox.follow_leader(None, now())), []);
+    assert!(outbox.waiting().is_none(), "nobody else leads");
+    assert_eq!(fates(outbox.follow_leader(Some(BrokerId(2)), now())), []);
+    assert_eq!(send_waiting(&mut outbox), (1, (0, 10)));
+    assert!(!outbox.may_send(now()), "this leader may know nothing of the producer");
+    // The record is there: the new leader knows it by its number.
+    assert_eq!(judge(&mut outbox, 1, at(10)), [(1, true)]);
+    assert_eq!(send_waiting(&mut outbox), (2, (0, 20)));
+    judge(&mut outbox, 2, at(20));
+    for serial in 3..13 {
+        assert_eq!(send(&mut outbox, batch(serial, 10, now())).0, 0);
+        judge(&mut outbox, serial, at(i64::try_from(serial).unwrap() * 10));
+    }
+    assert_eq!(fates(outbox.on_verdict(old, lost(), now(), |_| Duration::ZERO)), []);
+    assert!(outbox.is_idle());
+}
+
+#[test]
+fn what_fails_at_a_new_leader_waits_and_what_failed_at_the_old_one_does_not() {
+    let mut outbox = in_flight(1);
+    let minute = |_| Duration::from_secs(60);
+    let sent = attempt(&outbox, 1);
+    outbox.on_verdict(sent, lost(), now(), minute);
+    assert!(!outbox.may_send(now()));
+    outbox.follow_leader(Some(BrokerId(2)), now());
+    assert!(outbox.may_send(now()));
+    for _ in 0..9 {
+        send_waiting(&mut outbox);
+        let sent = attempt(&outbox, 1);
+        outbox.on_verdict(sent, lost(), now(), minute);
+    }
+    outbox.follow_leader(Some(BrokerId(3)), now());
+    assert!(!outbox.may_send(now()), "leaders that move all the time are no reason to send all the time");
+    assert!(outbox.may_send(now() + Duration::from_secs(1)));
 }
 
 #[test]
 fn a_broker_that_denies_what_it_may_have_taken_is_asked_again_and_then_believed() {
     let mut outbox = in_flight(1);
-    judge(&mut outbox, 1, Verdict::Again(refused(13).possibly_written_if(true)));
-    for _ in 0..MOST_DOUBTS {
+    judge(&mut outbox, 1, lost());
+    for _ in 0..3 {
         assert_eq!(send_waiting(&mut outbox), (1, (0, 10)));
-        assert_eq!(judge(&mut outbox, 1, Verdict::NewEpoch(refused(45))), []);
+        assert_eq!(judge(&mut outbox, 1, out_of_order()), []);
     }
     send_waiting(&mut outbox);
-    let resolved = outbox.on_verdict(1, Verdict::NewEpoch(refused(45)), now(), |_| Duration::ZERO);
+    let sent = attempt(&outbox, 1);
+    let resolved = outbox.on_verdict(sent, out_of_order(), now(), |_| Duration::ZERO);
     assert!(resolved[0].outcome.as_ref().is_err_and(Error::possibly_written));
     assert_eq!(send(&mut outbox, batch(2, 1, now())), (1, 0));
+}
+
+#[test]
+fn a_log_that_lost_what_was_acknowledged_takes_only_what_it_cannot_have() {
+    // After an unclean election the broker expects an older number.
+    let mut outbox = in_flight(3);
+    judge(&mut outbox, 1, lost());
+    judge(&mut outbox, 2, out_of_order());
+    assert_eq!(judge(&mut outbox, 3, out_of_order()), []);
+    for round in 0..4 {
+        for (serial, sequence) in [(1, 10), (2, 20), (3, 30)] {
+            assert_eq!(send_waiting(&mut outbox), (serial, (0, sequence)));
+        }
+        judge(&mut outbox, 1, out_of_order());
+        judge(&mut outbox, 2, out_of_order());
+        let resolved = judge(&mut outbox, 3, out_of_order());
+        assert_eq!(resolved, if round < 3 { vec![] } else { vec![(1, false)] });
+    }
+    assert_eq!(send_waiting(&mut outbox), (2, (1, 0)));
+    judge(&mut outbox, 2, at(0));
+    assert_eq!(send_waiting(&mut outbox), (3, (1, 10)));
+}
+
+#[test]
+fn a_broker_that_remembers_the_last_batch_alone_proves_the_others_by_it() {
+    // One that was started again remembers no more.
+    let mut outbox = in_flight(2);
+    judge(&mut outbox, 1, lost());
+    judge(&mut outbox, 2, lost());
+    assert_eq!(send_waiting(&mut outbox), (1, (0, 10)));
+    assert!(!outbox.may_send(now()), "until it is known that numbers are checked");
+    assert_eq!(judge(&mut outbox, 1, out_of_order()), []);
+    for (serial, sequence) in [(1, 10), (2, 20)] {
+        assert!(outbox.may_send(now()));
+        assert_eq!(send_waiting(&mut outbox), (serial, (0, sequence)));
+    }
+    judge(&mut outbox, 1, out_of_order());
+    assert_eq!(judge(&mut outbox, 2, at(20)), [(1, true), (2, true)]);
+}
+
+#[test]
+fn a_fresh_epoch_that_is_refused_is_followed_by_another_and_ends_by_its_timeout() {
+    let start = now();
+    let mut outbox = outbox();
+    send(&mut outbox, batch(0, 10, start));
+    for epoch in 1..20 {
+        judge(&mut outbox, 0, out_of_order());
+        assert_eq!(send_waiting(&mut outbox), (0, (epoch, 0)));
+    }
+    judge(&mut outbox, 0, Verdict::NewEpoch(refused(59)));
+    let late = outbox.expire(start + Duration::from_secs(1));
+    assert!(late[0].outcome.as_ref().is_err_and(|error| !error.possibly_written()));
+    assert!(outbox.is_idle());
+}
+
+#[test]
+fn what_is_not_resolved_in_time_fails_as_possibly_written_and_holds_up_nobody() {
+    let (old, young) = (now(), now() + Duration::from_secs(9));
+    let mut outbox = in_flight(0);
+    send(&mut outbox, batch(1, 10, old));
+    send(&mut outbox, batch(2, 10, young));
+    judge(&mut outbox, 1, lost());
+    judge(&mut outbox, 2, lost());
+    let late = outbox.expire(young);
+    assert_eq!(late.len(), 1);
+    assert!(late[0].outcome.as_ref().is_err_and(Error::possibly_written));
+    // The second may be there as well: it keeps its number.
+    assert_eq!(send_waiting(&mut outbox), (2, (0, 20)));
+    assert_eq!(judge(&mut outbox, 2, out_of_order()), []);
+    assert_eq!(send_waiting(&mut outbox), (2, (1, 0)));
+}
+
+#[test]
+fn what_is_in_flight_when_all_is_dropped_may_be_written() {
+    let mut outbox = outbox();
+    let mut open = batch(0, 0, now());
+    let receipt = open.push(&NewRecord::value("v"), 0, true).unwrap();
+    send(&mut outbox, open);
+    drop(outbox);
+    let mut receipt = std::pin::pin!(receipt);
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    let std::task::Poll::Ready(told) = receipt.as_mut().poll(&mut context) else { panic!() };
+    assert!(told.is_err_and(|error| error.possibly_written()));
 }
 
 #[test]
@@ -187,7 +389,8 @@ fn what_is_too_old_is_given_up_and_what_is_not_begins_an_epoch() {
 fn a_wait_follows_each_failure() {
     let mut outbox = in_flight(1);
     let pause = |failures| Duration::from_secs(u64::from(failures));
-    outbox.on_verdict(1, Verdict::Again(refused(6)), now(), pause);
+    let sent = attempt(&outbox, 1);
+    outbox.on_verdict(sent, Verdict::Again(refused(6)), now(), pause);
     assert!(!outbox.may_send(now()) && outbox.may_send(now() + Duration::from_secs(2)));
 }
 
@@ -195,15 +398,16 @@ fn a_wait_follows_each_failure() {
 fn a_batch_that_is_too_large_goes_in_parts_by_its_own_numbers_and_without_a_pause() {
     let mut outbox = outbox();
     send(&mut outbox, batch(0, 10, now()));
-    judge(&mut outbox, 0, Verdict::Written);
+    judge(&mut outbox, 0, Verdict::Written(None));
     let (large, next) = (Batch::SERIALS, 2 * Batch::SERIALS);
     send(&mut outbox, batch(large, 10, now()));
     send(&mut outbox, batch(next, 10, now()));
     let at = now();
     let refusal = Verdict::TooLarge(refused(10));
-    assert!(outbox.on_verdict(large, refusal, at, |_| Duration::from_secs(1)).is_empty());
+    let sent = [large, next].map(|serial| attempt(&outbox, serial));
+    assert!(outbox.on_verdict(sent[0], refusal, at, |_| Duration::from_secs(1)).is_empty());
     let follows = Verdict::NewEpoch(refused(45));
-    assert!(outbox.on_verdict(next, follows, at, |_| Duration::from_secs(1)).is_empty());
+    assert!(outbox.on_verdict(sent[1], follows, at, |_| Duration::from_secs(1)).is_empty());
     assert!(outbox.may_send(at));
     let parts = outbox.take_parts();
     assert!(matches!(parts[..], [second] if large < second && second < next));
@@ -211,7 +415,7 @@ fn a_batch_that_is_too_large_goes_in_parts_by_its_own_numbers_and_without_a_paus
         assert_eq!(send_waiting(&mut outbox), (serial, (0, sequence)));
     }
     // A part goes in parts of its own, as long as there are records.
-    judge(&mut outbox, large, Verdict::Written);
+    judge(&mut outbox, large, Verdict::Written(None));
     judge(&mut outbox, next, Verdict::NewEpoch(refused(45)));
     assert_eq!(judge(&mut outbox, parts[0], Verdict::TooLarge(refused(18))), []);
     let quarter = outbox.take_parts()[0];

@@ -1,0 +1,123 @@
+//! Ends of all kinds: of a writer, of its runtime, of a callback, of the patience. Whoever waits hears of it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use ottla::{ErrorKind, NewRecord, WriteOptions};
+use ottla_testkit::{Action, ApiKey, BrokerId, Fault};
+use tokio::time::Instant;
+
+use crate::support::within;
+use crate::{LIMIT, Setup, TOPIC, flush, write_numbers};
+
+fn produce(action: Action) -> Fault {
+    Fault::new(action).on_api(ApiKey::Produce)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_writer_that_is_dropped_with_a_batch_under_way_says_that_it_may_be_written() {
+    let setup = Setup::new(1).await;
+    setup.brokers.faults().add(produce(Action::Delay(Duration::from_secs(5))));
+    let writer = setup.client.write(WriteOptions::new());
+    let receipt = writer.topic(TOPIC).await.unwrap().send_with_receipt(NewRecord::value("v")).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    drop(writer);
+    let error = within(LIMIT, "the receipt", receipt).await.unwrap_err();
+    assert_eq!((error.kind(), error.possibly_written()), (ErrorKind::Shutdown, true), "{error}");
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert_eq!(setup.brokers.read(TOPIC, 0).unwrap().len(), 1, "it is in the log");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_listener_that_panics_holds_up_nobody() {
+    let setup = Setup::new(3).await;
+    let told = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&told);
+    let options = WriteOptions::new().with_batch_bytes(1_000).with_batch_listener(move |_| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        panic!("this listener panics");
+    });
+    let writer = setup.client.write(options);
+    let topic = writer.topic(TOPIC).await.unwrap();
+    let receipt = topic.send_with_receipt(NewRecord::value("0").with_partition(0)).await.unwrap();
+    write_numbers(&writer, 1..500, 3).await;
+    flush(&writer).await.unwrap();
+    within(LIMIT, "the receipt", receipt).await.unwrap();
+    within(LIMIT, "the end", writer.close()).await.unwrap();
+    setup.assert_each_once(3, 500);
+    assert!(told.load(Ordering::Relaxed) > 3);
+}
+
+/// A runtime with a clock of its own.
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
+}
+
+#[test]
+fn a_runtime_that_is_dropped_ends_its_writer_with_an_error_for_who_waits() {
+    let (first, second) = (runtime(), runtime());
+    let setup = second.block_on(Setup::new(1));
+    setup.brokers.faults().add(produce(Action::Stall));
+    let options = WriteOptions::new().with_memory(64 << 10).with_batch_bytes(64 << 10);
+    let writer = setup.client.write(options.with_delivery_timeout(Duration::from_secs(2)));
+    let topic = first.block_on(writer.topic(TOPIC)).unwrap();
+    let large = vec![b'x'; 40 << 10];
+    let receipt = second.block_on(topic.send_with_receipt(NewRecord::value(&large))).unwrap();
+    let waiting = {
+        let (topic, writer) = (topic.clone(), writer.clone());
+        second.spawn(async move { (topic.send(NewRecord::value(&large)).await, writer.flush().await) })
+    };
+    std::thread::sleep(Duration::from_millis(200));
+    first.shutdown_background();
+    second.block_on(async {
+        let limit = Duration::from_secs(20);
+        let (sent, flushed) = within(limit, "who waits", waiting).await.unwrap();
+        let told = [
+            sent.unwrap_err(),
+            flushed.unwrap_err(),
+            within(limit, "the receipt", receipt).await.unwrap_err(),
+            within(limit, "a send", topic.send(NewRecord::value("v"))).await.unwrap_err(),
+            within(limit, "a flush", writer.flush()).await.unwrap_err(),
+            within(limit, "the end", writer.close()).await.unwrap_err(),
+            within(limit, "another topic", writer.topic("other")).await.unwrap_err(),
+        ];
+        for error in told {
+            assert_eq!(error.kind(), ErrorKind::Shutdown, "{error}");
+        }
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_close_takes_no_longer_than_the_delivery_timeout_however_many_batches_there_are() {
+    let setup = Setup::new(1).await;
+    let options =
+        WriteOptions::new().with_batch_bytes(1 << 10).with_delivery_timeout(Duration::from_secs(10));
+    let writer = setup.client.write(options);
+    write_numbers(&writer, 0..1, 1).await;
+    flush(&writer).await.unwrap();
+    for broker in 1..=3 {
+        setup.brokers.stop_broker(BrokerId(broker)).unwrap();
+    }
+    let topic = writer.topic(TOPIC).await.unwrap();
+    for _ in 0..500 {
+        topic.send(NewRecord::value(&[b'x'; 900])).await.unwrap();
+    }
+    let before = Instant::now();
+    let error = within(LIMIT, "the end", writer.close()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
+    // The timeout, a request, and a tick.
+    let took = before.elapsed();
+    assert!(took <= Duration::from_secs(41), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_lingers_is_tried_before_its_time_is_over() {
+    let setup = Setup::new(1).await;
+    let options = WriteOptions::new().with_linger(Duration::from_secs(60));
+    let writer = setup.client.write(options.with_delivery_timeout(Duration::from_secs(10)));
+    let topic = writer.topic(TOPIC).await.unwrap();
+    let receipt = topic.send_with_receipt(NewRecord::value("v")).await.unwrap();
+    let place = within(Duration::from_secs(6), "the receipt", receipt).await.unwrap();
+    assert_eq!(place.offset, Some(0));
+}
