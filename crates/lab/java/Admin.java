@@ -14,6 +14,8 @@ import org.apache.kafka.common.acl.AclBinding;
 import org.apache.kafka.common.acl.AclOperation;
 import org.apache.kafka.common.acl.AclPermissionType;
 import org.apache.kafka.common.config.ConfigResource;
+import org.apache.kafka.common.quota.ClientQuotaAlteration;
+import org.apache.kafka.common.quota.ClientQuotaEntity;
 import org.apache.kafka.common.resource.PatternType;
 import org.apache.kafka.common.resource.ResourcePattern;
 import org.apache.kafka.common.resource.ResourceType;
@@ -29,9 +31,11 @@ public final class Admin {
         try (var admin = org.apache.kafka.clients.admin.Admin.create(Options.properties(args[0]))) {
             switch (args[1]) {
                 case "create-topic" -> createTopic(admin, rest); // NAME PARTITIONS REPLICAS
+                case "create-on" -> createOn(admin, rest); // NAME BROKER,BROKER.. KEY=VALUE ..: one partition, its replicas
                 case "delete-topic" -> admin.deleteTopics(List.of(rest)).all().get(); // NAME ..
                 case "allow" -> allow(admin, rest); // PRINCIPAL OPERATION RESOURCE_TYPE NAME (* for all)
                 case "broker-config" -> brokerConfig(admin, rest); // BROKER_ID KEY
+                case "quota" -> quota(admin, rest); // CLIENT_ID KEY VALUE
                 case "elect-preferred" -> electPreferred(admin, rest); // TOPIC: prints how many leaders moved
                 case "create-token" -> createToken(admin, rest); // owner= renewer= max_lifetime_ms=
                 case "describe-tokens" -> describeTokens(admin); // no arguments: all that the caller may see
@@ -44,6 +48,21 @@ public final class Admin {
         NewTopic topic =
                 new NewTopic(args[0], Optional.of(Integer.valueOf(args[1])), Optional.of(Short.valueOf(args[2])));
         admin.createTopics(List.of(topic)).all().get();
+    }
+
+    private static void createOn(org.apache.kafka.clients.admin.Admin admin, String[] args) throws Exception {
+        List<Integer> brokers = Arrays.stream(args[1].split(",")).map(Integer::valueOf).toList();
+        Map<String, String> configs = Arrays.stream(args)
+                .skip(2)
+                .map(pair -> pair.split("=", 2))
+                .collect(Collectors.toMap(pair -> pair[0], pair -> pair[1]));
+        admin.createTopics(List.of(new NewTopic(args[0], Map.of(0, brokers)).configs(configs))).all().get();
+    }
+
+    private static void quota(org.apache.kafka.clients.admin.Admin admin, String[] args) throws Exception {
+        var entity = new ClientQuotaEntity(Map.of(ClientQuotaEntity.CLIENT_ID, args[0]));
+        var change = new ClientQuotaAlteration.Op(args[1], Double.valueOf(args[2]));
+        admin.alterClientQuotas(List.of(new ClientQuotaAlteration(entity, List.of(change)))).all().get();
     }
 
     private static void allow(org.apache.kafka.clients.admin.Admin admin, String[] args) throws Exception {

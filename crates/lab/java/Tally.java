@@ -54,6 +54,10 @@ public final class Tally {
         return withoutOffset == 0;
     }
 
+    synchronized long checksum() {
+        return checksum;
+    }
+
     synchronized String json() {
         return String.format(
                 "{\"count\":%d,\"key_bytes\":%d,\"value_bytes\":%d,\"checksum\":\"%016x\"}",

@@ -145,6 +145,7 @@ broker.heartbeat.interval.ms=500
 broker.session.timeout.ms=6000
 default.replication.factor=1
 group.initial.rebalance.delay.ms=0
+log.cleaner.backoff.ms=500
 log.cleaner.dedupe.buffer.size=4194304
 num.io.threads=4
 num.network.threads=2
