@@ -285,8 +285,11 @@ impl ClusterBuilder {
         self.settings.cluster_id = random.text();
         let mut nodes: BTreeMap<BrokerId, Node> = BTreeMap::new();
         for (&(broker, protocol), address) in addresses {
-            let node =
-                nodes.entry(broker).or_insert_with(|| Node { running: true, addresses: BTreeMap::new() });
+            let node = nodes.entry(broker).or_insert_with(|| Node {
+                running: true,
+                fenced: false,
+                addresses: BTreeMap::new(),
+            });
             node.addresses.insert(protocol, address.clone());
         }
         let mut access = Access::default();
@@ -310,6 +313,7 @@ impl ClusterBuilder {
             tokens: Tokens::new(self.tokens, nodes.keys().copied(), now, for_tokens),
             nodes,
             topics: Default::default(),
+            frozen: Default::default(),
             access,
             groups: Default::default(),
             producer_ids: Default::default(),

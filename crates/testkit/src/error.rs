@@ -18,6 +18,13 @@ pub enum Error {
         /// The partition asked for.
         partition: i32,
     },
+    /// No replica of the partition that is in sync runs.
+    NoReplica {
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: i32,
+    },
     /// A topic of that name is there already.
     TopicExists(String),
     /// The cluster has no broker of that id.
@@ -44,6 +51,9 @@ impl fmt::Display for Error {
         match self {
             Self::Io(error) => write!(f, "a listener could not be started: {error}"),
             Self::UnknownPartition { topic, partition } => write!(f, "no partition {topic}-{partition}"),
+            Self::NoReplica { topic, partition } => {
+                write!(f, "no replica of {topic}-{partition} in sync runs")
+            }
             Self::TopicExists(topic) => write!(f, "topic {topic} is there already"),
             Self::UnknownBroker(id) => write!(f, "no broker {id}"),
             Self::NoListener(protocol) => write!(f, "no listener {protocol}"),

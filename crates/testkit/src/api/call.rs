@@ -99,37 +99,46 @@ impl Call<'_> {
         self.leads(topic, index, epoch)
     }
 
-    /// As [`Call::led`], whatever a fault demands.
+    /// As [`Call::led`], whatever a fault demands. A broker that lags behind compares with what it
+    /// knows; one that only believes that it leads answers 6 too.
     pub(crate) fn leads(&mut self, topic: &str, index: i32, epoch: i32) -> Result<&mut Partition, i16> {
-        let partition = self
-            .state
-            .topics
-            .by_name_mut(topic)
-            .and_then(|topic| topic.partition_mut(index))
-            .ok_or(ResponseError::UnknownTopicOrPartition.code())?;
-        if epoch >= 0 && epoch < partition.epoch {
+        let unknown = ResponseError::UnknownTopicOrPartition.code();
+        let seen = self.state.seen_by(self.broker);
+        let known = seen.topics.by_name(topic).and_then(|topic| topic.partition(index)).ok_or(unknown)?;
+        if epoch >= 0 && epoch < known.epoch {
             return Err(ResponseError::FencedLeaderEpoch.code());
         }
-        if epoch > partition.epoch {
+        if epoch > known.epoch {
             return Err(ResponseError::UnknownLeaderEpoch.code());
         }
-        if partition.leader != Some(self.broker) {
+        let believes = known.leader == Some(self.broker);
+        let topic = self.state.topics.by_name_mut(topic);
+        let partition = topic.and_then(|topic| topic.partition_mut(index)).ok_or(unknown)?;
+        if !believes || partition.leader != Some(self.broker) {
             return Err(ResponseError::NotLeaderOrFollower.code());
         }
         Ok(partition)
     }
 
-    /// The topic's name, by name or by id; 100 for an id that no topic has.
+    /// The topic's name, by name or by id; 100 for an id that no topic has. A request that waited while
+    /// its topic was deleted gets 3: its id was looked up before.
     pub(crate) fn topic_name(&self, name: &TopicName, id: Uuid) -> Result<String, i16> {
         if id.is_nil() {
             return Ok(name.to_string());
         }
-        self.state.topics.name_of(id).map(str::to_owned).ok_or(ResponseError::UnknownTopicId.code())
+        let unknown = match self.waiting_since {
+            None => ResponseError::UnknownTopicId,
+            Some(_) => ResponseError::UnknownTopicOrPartition,
+        };
+        let seen = self.state.seen_by(self.broker);
+        let known = seen.topics.name_of(id).filter(|_| self.state.topics.name_of(id).is_some());
+        known.map(str::to_owned).ok_or(unknown.code())
     }
 
     /// The leader and its epoch, for answers that say where a partition has gone; -1 if unknown.
     pub(crate) fn leader_of(&self, topic: &str, index: i32) -> (i32, i32) {
-        let partition = self.state.topics.by_name(topic).and_then(|topic| topic.partition(index));
+        let seen = self.state.seen_by(self.broker);
+        let partition = seen.topics.by_name(topic).and_then(|topic| topic.partition(index));
         partition.map_or((-1, -1), |p| (p.leader.map_or(-1, |leader| leader.0), p.epoch))
     }
 

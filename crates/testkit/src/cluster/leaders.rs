@@ -27,6 +27,57 @@ impl Cluster {
         self.lead(topic, partition, to, offset)
     }
 
+    /// Takes a partition's leader away until [`elect`](Self::elect) or
+    /// [`move_leader`](Self::move_leader): metadata says 5 and no leader, in an epoch of its own, and
+    /// brokers answer 6.
+    ///
+    /// # Errors
+    /// [`Error::UnknownPartition`].
+    pub fn without_leader(&self, topic: &str, partition: i32) -> Result<(), Error> {
+        self.change(topic, partition, |partition, _| {
+            partition.change_leader(None);
+            partition.without_leader = true;
+            Ok(())
+        })
+    }
+
+    /// Makes the first replica in sync that runs the leader, in a new epoch, and says which it is.
+    ///
+    /// # Errors
+    /// [`Error::UnknownPartition`]; [`Error::NoReplica`] if none in sync runs.
+    pub fn elect(&self, topic: &str, partition: i32) -> Result<BrokerId, Error> {
+        let running = self.shared.lock().0.running();
+        self.change(topic, partition, |found, _| {
+            let none = || Error::NoReplica { topic: topic.to_owned(), partition };
+            let leader = found.in_sync(&running).next().copied().ok_or_else(none)?;
+            found.change_leader(Some(leader));
+            Ok(leader)
+        })
+    }
+
+    /// Has a broker learn nothing more of topics, leaders and brokers: its metadata stays as it is now,
+    /// and it compares leader epochs with that (75 for one that it does not know yet). It serves the
+    /// partitions that it leads still.
+    ///
+    /// # Errors
+    /// [`Error::UnknownBroker`].
+    pub fn freeze_metadata(&self, broker: BrokerId) -> Result<(), Error> {
+        self.stop_of(broker)?;
+        self.shared.lock().0.freeze(broker);
+        Ok(())
+    }
+
+    /// Has a broker catch up with what it missed since [`freeze_metadata`](Self::freeze_metadata).
+    ///
+    /// # Errors
+    /// [`Error::UnknownBroker`].
+    pub fn thaw_metadata(&self, broker: BrokerId) -> Result<(), Error> {
+        self.stop_of(broker)?;
+        self.shared.lock().0.frozen.remove(&broker);
+        self.shared.changed.notify_waiters();
+        Ok(())
+    }
+
     fn lead(&self, topic: &str, partition: i32, to: BrokerId, end: i64) -> Result<(), Error> {
         self.stops.get(&to).ok_or(Error::UnknownBroker(to))?;
         self.change(topic, partition, |partition, _| {

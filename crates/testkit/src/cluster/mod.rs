@@ -1,6 +1,7 @@
 //! A running cluster, as a test holds it.
 
 mod appended;
+mod brokers;
 mod leaders;
 mod logs;
 mod tokens;
@@ -142,39 +143,6 @@ impl Cluster {
     #[must_use]
     pub fn now(&self) -> i64 {
         self.shared.lock().1.millis
-    }
-
-    /// Stops a broker: its connections are closed, new ones are closed at once, and others lead its
-    /// partitions. Partitions without another replica have no leader.
-    ///
-    /// # Errors
-    /// [`Error::UnknownBroker`].
-    pub fn stop_broker(&self, broker: BrokerId) -> Result<(), Error> {
-        let stop = self.stops.get(&broker).ok_or(Error::UnknownBroker(broker))?;
-        self.shared.lock().0.set_running(broker, false);
-        stop.send_replace(());
-        self.shared.changed.notify_waiters();
-        Ok(())
-    }
-
-    /// Starts a broker that was stopped. It leads what has no leader.
-    ///
-    /// # Errors
-    /// [`Error::UnknownBroker`].
-    pub fn start_broker(&self, broker: BrokerId) -> Result<(), Error> {
-        self.stops.get(&broker).ok_or(Error::UnknownBroker(broker))?;
-        self.shared.lock().0.set_running(broker, true);
-        self.shared.changed.notify_waiters();
-        Ok(())
-    }
-
-    /// Closes every connection of a broker, which goes on running.
-    ///
-    /// # Errors
-    /// [`Error::UnknownBroker`].
-    pub fn close_connections(&self, broker: BrokerId) -> Result<(), Error> {
-        self.stops.get(&broker).ok_or(Error::UnknownBroker(broker))?.send_replace(());
-        Ok(())
     }
 }
 

@@ -40,8 +40,25 @@ pub(crate) struct Settings {
 
 #[derive(Debug)]
 pub(crate) struct Node {
+    /// It takes connections.
     pub(crate) running: bool,
+    /// The controller has noticed that it does not run.
+    pub(crate) fenced: bool,
     pub(crate) addresses: BTreeMap<Protocol, (String, u16)>,
+}
+
+/// The metadata of a broker that lags behind.
+#[derive(Debug)]
+pub(crate) struct Frozen {
+    topics: Topics,
+    running: Vec<BrokerId>,
+}
+
+/// What a broker knows of the cluster. The logs of its topics may be missing.
+#[derive(Debug)]
+pub(crate) struct Seen<'a> {
+    pub(crate) topics: &'a Topics,
+    pub(crate) running: Vec<BrokerId>,
 }
 
 #[derive(Debug)]
@@ -49,6 +66,8 @@ pub(crate) struct State {
     pub(crate) settings: Settings,
     pub(crate) nodes: BTreeMap<BrokerId, Node>,
     pub(crate) topics: Topics,
+    /// Brokers that learn nothing new, with what they know.
+    pub(crate) frozen: BTreeMap<BrokerId, Frozen>,
     pub(crate) tokens: Tokens,
     pub(crate) access: Access,
     pub(crate) groups: Groups,
@@ -63,9 +82,9 @@ pub(crate) struct State {
 }
 
 impl State {
-    /// The brokers that run.
+    /// The brokers that run, as far as the controller knows.
     pub(crate) fn running(&self) -> Vec<BrokerId> {
-        self.nodes.iter().filter(|(_, node)| node.running).map(|(&id, _)| id).collect()
+        self.nodes.iter().filter(|(_, node)| !node.fenced).map(|(&id, _)| id).collect()
     }
 
     pub(crate) fn address(&self, broker: BrokerId, protocol: Protocol) -> Option<(String, u16)> {
@@ -101,20 +120,39 @@ impl State {
         true
     }
 
-    /// Takes a broker down or up, and moves leadership off it or to partitions without a leader.
+    /// Takes a broker down or up, and moves leadership off it to replicas in sync, or to partitions
+    /// without a leader.
     pub(crate) fn set_running(&mut self, broker: BrokerId, running: bool) {
         if let Some(node) = self.nodes.get_mut(&broker) {
             node.running = running;
+            node.fenced = !running;
         }
         let alive = self.running();
         for partition in self.topics.iter_mut().flat_map(|topic| &mut topic.partitions) {
+            if partition.without_leader {
+                continue;
+            }
             if partition.leader.is_none_or(|leader| !alive.contains(&leader)) {
-                let next = partition.replicas.iter().find(|id| alive.contains(id)).copied();
+                let next = partition.in_sync(&alive).next().copied();
                 if next != partition.leader {
                     partition.change_leader(next);
                 }
             }
         }
+    }
+
+    /// What a broker knows of the cluster.
+    pub(crate) fn seen_by(&self, broker: BrokerId) -> Seen<'_> {
+        match self.frozen.get(&broker) {
+            Some(frozen) => Seen { topics: &frozen.topics, running: frozen.running.clone() },
+            None => Seen { topics: &self.topics, running: self.running() },
+        }
+    }
+
+    /// Has a broker learn nothing more of the cluster.
+    pub(crate) fn freeze(&mut self, broker: BrokerId) {
+        let frozen = Frozen { topics: self.topics.without_logs(), running: self.running() };
+        self.frozen.insert(broker, frozen);
     }
 
     /// The broker that keeps a group's offsets.

@@ -24,6 +24,8 @@ pub(crate) struct Partition {
     pub(crate) leader: Option<BrokerId>,
     pub(crate) epoch: i32,
     pub(crate) replicas: Vec<BrokerId>,
+    /// It is to have no leader until a test says so.
+    pub(crate) without_leader: bool,
     /// Replicas that run and lag behind.
     pub(crate) lagging: BTreeSet<BrokerId>,
     pub(crate) log: Log,
@@ -35,11 +37,12 @@ impl Partition {
         let leader = replicas.iter().find(|id| running.contains(id)).copied();
         let mut log = Log::default();
         log.begin_epoch(0);
-        Self { leader, epoch: 0, replicas, lagging: BTreeSet::new(), log }
+        Self { leader, epoch: 0, replicas, without_leader: false, lagging: BTreeSet::new(), log }
     }
 
     pub(crate) fn change_leader(&mut self, leader: Option<BrokerId>) {
         self.leader = leader;
+        self.without_leader = false;
         self.epoch = self.epoch.saturating_add(1);
         if leader.is_some() {
             self.log.begin_epoch(self.epoch);
@@ -90,6 +93,23 @@ impl Topics {
 
     pub(crate) fn by_name_mut(&mut self, name: &str) -> Option<&mut Topic> {
         self.by_name.get_mut(name)
+    }
+
+    /// A copy of everything but the logs.
+    pub(crate) fn without_logs(&self) -> Self {
+        let bare = |partition: &Partition| Partition {
+            leader: partition.leader,
+            epoch: partition.epoch,
+            replicas: partition.replicas.clone(),
+            without_leader: partition.without_leader,
+            lagging: partition.lagging.clone(),
+            log: Log::default(),
+        };
+        let topics = self.by_name.iter().map(|(name, topic)| {
+            let partitions = topic.partitions.iter().map(bare).collect();
+            (name.clone(), Topic { partitions, ..*topic })
+        });
+        Self { by_name: topics.collect(), names: self.names.clone(), deleted: BTreeMap::new() }
     }
 
     /// Every topic that ever had this name, the oldest first.
