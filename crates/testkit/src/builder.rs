@@ -51,6 +51,7 @@ impl Default for ClusterBuilder {
                 auto_create: None,
                 max_message_bytes: 1_048_588,
                 min_in_sync: 1,
+                addresses: 1,
             },
             tokens: TokenSettings {
                 secret: Some(b"testkit".to_vec()),
@@ -128,6 +129,16 @@ impl ClusterBuilder {
     #[must_use]
     pub fn wall_clock(mut self, at_start: SystemTime) -> Self {
         self.wall_clock = Some(at_start);
+        self
+    }
+
+    /// How many addresses each broker's name has, in memory. Default 1. See [`Connector::addresses`]
+    /// and [`Cluster::set_reach`].
+    ///
+    /// [`Connector::addresses`]: crate::Connector::addresses
+    #[must_use]
+    pub fn addresses(mut self, per_broker: u8) -> Self {
+        self.settings.addresses = per_broker.max(1);
         self
     }
 
@@ -318,6 +329,7 @@ impl ClusterBuilder {
             groups: Default::default(),
             producer_ids: Default::default(),
             faults: Default::default(),
+            network: Default::default(),
             counters: Default::default(),
             asked: Default::default(),
             random,

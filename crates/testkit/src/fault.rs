@@ -149,11 +149,8 @@ impl Fault {
             self.skip -= 1;
             return false;
         }
-        if self.chance < 1.0 {
-            let [high, low, ..] = random.next().to_be_bytes();
-            if f64::from(u16::from_be_bytes([high, low])) >= self.chance * 65536.0 {
-                return false;
-            }
+        if self.chance < 1.0 && !random.chance(self.chance) {
+            return false;
         }
         self.times = self.times.saturating_sub(1);
         true

@@ -31,6 +31,12 @@ impl Random {
         self.next().checked_rem(bound).unwrap_or(0)
     }
 
+    /// True with this probability, from 0 to 1.
+    pub(crate) fn chance(&mut self, probability: f64) -> bool {
+        let [high, low, ..] = self.next().to_be_bytes();
+        f64::from(u16::from_be_bytes([high, low])) < probability * 65536.0
+    }
+
     pub(crate) fn bytes<const N: usize>(&mut self) -> [u8; N] {
         let mut out = [0; N];
         for chunk in out.chunks_mut(8) {

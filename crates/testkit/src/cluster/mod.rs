@@ -7,6 +7,7 @@ mod logs;
 mod tokens;
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
@@ -17,7 +18,7 @@ pub use appended::{Appended, Fate};
 pub use logs::{LogOffsets, LoggedRecord};
 
 use crate::serve::{Door, Shared};
-use crate::{Asked, BrokerId, ClusterBuilder, Connector, Counters, Error, Fault, Protocol};
+use crate::{Asked, BrokerId, ClusterBuilder, Connector, Counters, Error, Fault, Protocol, Reach, WireFault};
 
 /// A Kafka cluster inside this process. Dropping it ends its brokers and closes their connections.
 #[derive(Debug)]
@@ -79,6 +80,12 @@ impl Cluster {
     #[must_use]
     pub fn connector(&self) -> Connector {
         Connector { doors: Arc::clone(&self.doors) }
+    }
+
+    /// Says what becomes of connections to an address in memory from now on; see
+    /// [`Connector::addresses`].
+    pub fn set_reach(&self, address: IpAddr, reach: Reach) {
+        self.shared.lock().0.network.set_reach(address, reach);
     }
 
     /// The certificate that clients of SSL and SASL_SSL are to trust, in PEM.
@@ -158,8 +165,15 @@ impl Faults<'_> {
         self.shared.lock().0.faults.add(fault);
     }
 
-    /// Removes all of them. Requests that stall stay so.
+    /// Adds what befalls connections below TLS.
+    pub fn add_wire(&self, fault: WireFault) {
+        self.shared.lock().0.network.add(fault);
+    }
+
+    /// Removes all of them. Requests that stall stay so, and connections that came to harm.
     pub fn clear(&self) {
-        self.shared.lock().0.faults.clear();
+        let (mut state, _) = self.shared.lock();
+        state.faults.clear();
+        state.network.clear();
     }
 }

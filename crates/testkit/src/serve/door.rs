@@ -1,5 +1,6 @@
 //! A listener of one broker: lets connections in.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -8,8 +9,9 @@ use tokio::sync::watch;
 
 use super::Shared;
 use super::connection::Connection;
+use super::harmed::Harmed;
 use super::session::Session;
-use crate::{BrokerId, Principal, Protocol};
+use crate::{BrokerId, Harm, Principal, Protocol, Reach};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Door {
@@ -44,8 +46,9 @@ impl Door {
     {
         let mut stop = self.stop.clone();
         stop.mark_unchanged();
-        let Some(number) = self.open() else { return };
+        let Some((number, harm)) = self.open() else { return };
         let _open = OpenConnection { shared: Arc::clone(&self.shared) };
+        let stream = Harmed::new(stream, harm);
         tokio::select! {
             biased;
             _ = stop.changed() => {}
@@ -53,15 +56,35 @@ impl Door {
         }
     }
 
-    /// Counts the connection. None if the broker is down.
-    fn open(&mut self) -> Option<u64> {
+    /// How many addresses the broker has.
+    pub(crate) fn addresses(&self) -> u8 {
+        self.shared.lock().0.settings.addresses
+    }
+
+    /// What becomes of a connection to one of them.
+    pub(crate) fn reach(&self, address: IpAddr) -> Reach {
+        self.shared.lock().0.network.reach(address)
+    }
+
+    /// Takes a connection and never reads from it, for as long as the cluster is there.
+    pub(crate) async fn ignore<S>(self, stream: S) {
+        let mut stop = self.stop.clone();
+        drop(self);
+        while stop.changed().await.is_ok() {}
+        drop(stream);
+    }
+
+    /// Counts the connection, and chooses what befalls it. None if the broker is down.
+    fn open(&mut self) -> Option<(u64, Option<Harm>)> {
         let (mut state, _) = self.shared.lock();
+        let state = &mut *state;
         if !state.nodes.get(&self.broker)?.running {
             return None;
         }
         state.counters.connections += 1;
         state.counters.open_connections += 1;
-        Some(state.counters.connections)
+        let harm = state.network.pick(self.broker, &mut state.random);
+        Some((state.counters.connections, harm))
     }
 
     #[cfg(feature = "tls")]

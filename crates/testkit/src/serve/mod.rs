@@ -4,6 +4,7 @@ mod connection;
 mod door;
 mod fault;
 mod frame;
+mod harmed;
 mod session;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -22,6 +22,7 @@ pub(crate) use topics::{Partition, Topic, Topics, is_legal_name};
 
 use crate::counters::Counters;
 use crate::fault::FaultList;
+use crate::network::Network;
 use crate::random::Random;
 use crate::{BrokerId, KafkaVersion, Mechanism, Protocol};
 
@@ -36,6 +37,8 @@ pub(crate) struct Settings {
     pub(crate) auto_create: Option<i32>,
     pub(crate) max_message_bytes: usize,
     pub(crate) min_in_sync: usize,
+    /// Addresses of each broker's name, in memory.
+    pub(crate) addresses: u8,
 }
 
 #[derive(Debug)]
@@ -73,6 +76,7 @@ pub(crate) struct State {
     pub(crate) groups: Groups,
     pub(crate) producer_ids: ProducerIds,
     pub(crate) faults: FaultList,
+    pub(crate) network: Network,
     pub(crate) counters: Counters,
     pub(crate) asked: AskedLog,
     pub(crate) random: Random,
