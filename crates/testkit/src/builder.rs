@@ -330,6 +330,7 @@ impl ClusterBuilder {
             producer_ids: Default::default(),
             faults: Default::default(),
             network: Default::default(),
+            quotas: Default::default(),
             counters: Default::default(),
             asked: Default::default(),
             random,

@@ -92,7 +92,7 @@ pub use listener::{Mechanism, Protocol};
 pub use network::{Harm, Reach, WireFault};
 pub use principal::Principal;
 pub use record::Record;
-pub use state::{Asked, Token, TokenRight};
+pub use state::{Asked, Quota, Token, TokenRight};
 #[cfg(feature = "tls")]
 pub use tls::Identity;
 pub use version::KafkaVersion;

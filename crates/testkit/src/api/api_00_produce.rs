@@ -12,6 +12,7 @@
 //!   know may start anywhere.
 //! - Transactions are written by tests, not by clients: transactional batches get 48.
 //! - From version 10 on, 6 tells the leader (KIP-951); from 13 on topics go by id.
+//! - A client that exceeds its quota is throttled after the append.
 //! - An error after the append, as of a DelayedProduce, comes with the offsets of the append.
 
 use std::time::Duration;
@@ -30,6 +31,7 @@ use crate::BrokerId;
 use crate::fault::Action;
 use crate::log::{BadBatch, Batch, Sequence};
 use crate::shape::{BLOB, INT16, INT32, Shape, TEXT, UUID, list, shape};
+use crate::state::Quota;
 
 pub(super) struct Produce;
 
@@ -172,6 +174,8 @@ fn parse(bytes: Bytes, max_bytes: usize) -> Result<Batch, i16> {
 }
 
 fn respond(outcomes: Vec<TopicOutcome>, call: &mut Call<'_>) -> ProduceResponse {
+    let sizes = outcomes.iter().flat_map(|topic| &topic.partitions).map(|outcome| outcome.size);
+    call.charge(Quota::ProducerByteRate, sizes.sum());
     let mut response = ProduceResponse::default().with_throttle_time_ms(call.throttle());
     for topic in outcomes {
         let name = topic.name.as_deref().unwrap_or_default();

@@ -12,6 +12,8 @@
 //!   error comes without offsets: high watermark, last stable offset and log start are -1.
 //! - From version 12 on a `last_fetched_epoch` that has diverged is told so, and one newer than all
 //!   gets 1; from 16 on 6 and 74 tell the leader (KIP-951).
+//! - A client that exceeds its quota gets an empty answer without any topic, and the time for which it is
+//!   throttled (KIP-219); with a byte rate no answer is larger than ten seconds of it.
 //! - Sessions (KIP-227) are refused as by a broker whose cache is full: every answer has session 0,
 //!   and a request inside a session gets 70.
 
@@ -30,9 +32,13 @@ use crate::BrokerId;
 use crate::clock::period;
 use crate::log::Log;
 use crate::shape::{BYTE, INT32, INT32S, INT64, Shape, TEXT, UUID, list, shape};
+use crate::state::Quota;
 
 /// The broker's own limit, `fetch.max.bytes`.
 const MAX_BYTES: usize = 55 * 1024 * 1024;
+
+/// About what an answer weighs without records, for quotas.
+const OVERHEAD: usize = 100;
 
 pub(super) struct Fetch;
 
@@ -70,8 +76,9 @@ impl Api for Fetch {
         if !matches!(request.session_epoch, -1 | 0) {
             return Answer::Reply(response.with_error_code(ResponseError::FetchSessionIdNotFound.code()));
         }
+        let most = call.state.quotas.most_bytes(call.client_id).unwrap_or(usize::MAX);
         let mut reading = Reading {
-            left: bytes(request.max_bytes).min(MAX_BYTES),
+            left: bytes(request.max_bytes).min(MAX_BYTES).min(most),
             nothing_yet: true,
             committed_only: request.isolation_level == 1,
             read: 0,
@@ -86,7 +93,7 @@ impl Api for Fetch {
         let until = since.instant + period(request.max_wait_ms.into());
         let enough = reading.read >= bytes(request.min_bytes) || reading.failed || request.topics.is_empty();
         if enough || until <= call.now.instant {
-            return Answer::Reply(reading.response);
+            return Answer::Reply(reading.within_quota(call));
         }
         Answer::Later(until.max(call.now.instant + Duration::from_millis(1)))
     }
@@ -107,6 +114,17 @@ struct Reading {
 }
 
 impl Reading {
+    /// The answer, or an empty one if the client has exceeded a quota.
+    fn within_quota(self, call: &mut Call<'_>) -> FetchResponse {
+        let by_requests = call.throttled_by_requests;
+        let by_bytes = call.charge(Quota::ConsumerByteRate, self.read.saturating_add(OVERHEAD));
+        if by_bytes.max(by_requests) == Duration::ZERO {
+            return self.response;
+        }
+        call.notes.clear();
+        FetchResponse::default().with_throttle_time_ms(call.throttle())
+    }
+
     fn topic(&mut self, topic: &FetchTopic, call: &mut Call<'_>) -> FetchableTopicResponse {
         let name = call.topic_name(&topic.topic, topic.topic_id);
         let partitions = topic

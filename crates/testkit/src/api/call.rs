@@ -1,5 +1,7 @@
 //! What an API sees besides its request.
 
+use std::time::Duration;
+
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::TopicName;
 use uuid::Uuid;
@@ -8,7 +10,7 @@ use crate::BrokerId;
 use crate::clock::{Now, millis};
 use crate::fault::Action;
 use crate::serve::Session;
-use crate::state::{Note, Partition, State};
+use crate::state::{Note, Partition, Quota, State};
 
 /// A request on its way through an API.
 #[derive(Debug)]
@@ -18,6 +20,11 @@ pub(crate) struct Call<'a> {
     pub(crate) now: Now,
     pub(crate) broker: BrokerId,
     pub(crate) version: i16,
+    pub(crate) client_id: &'a str,
+    /// For how long the client is throttled: by a fault, or by a quota.
+    pub(crate) throttled: Duration,
+    /// The part of it that is due to the number of requests.
+    pub(crate) throttled_by_requests: Duration,
     pub(crate) fault: Option<&'a Action>,
     /// When the request was first answered with "later".
     pub(crate) waiting_since: Option<Now>,
@@ -28,10 +35,20 @@ pub(crate) struct Call<'a> {
 impl Call<'_> {
     /// The throttle time to report.
     pub(crate) fn throttle(&self) -> i32 {
-        match self.fault {
-            Some(Action::Throttle(time)) => i32::try_from(millis(*time)).unwrap_or(i32::MAX),
-            _ => 0,
+        i32::try_from(millis(self.throttled)).unwrap_or(i32::MAX)
+    }
+
+    /// Counts what a request brought or took, and throttles the client if that is too much. The time by
+    /// which it exceeds this quota.
+    pub(crate) fn charge(&mut self, quota: Quota, amount: usize) -> Duration {
+        #[expect(clippy::cast_precision_loss, reason = "a rate need not be exact")]
+        let counted = (amount as f64, self.now.millis);
+        let exceeds = self.state.quotas.record(quota, self.broker, self.client_id, counted);
+        if quota == Quota::ConsumerByteRate && exceeds > Duration::ZERO {
+            self.state.quotas.take_back(self.broker, self.client_id, counted);
         }
+        self.throttled = self.throttled.max(exceeds);
+        exceeds
     }
 
     /// The error code that a fault demands for the whole request, before it is carried out.

@@ -77,6 +77,7 @@ pub(crate) struct Incoming {
     pub(crate) key: ApiKey,
     pub(crate) version: i16,
     pub(crate) correlation_id: i32,
+    pub(crate) client_id: String,
     body: Bytes,
 }
 
@@ -89,8 +90,9 @@ impl Incoming {
         let key = ApiKey::try_from(key).ok()?;
         let header_version = key.request_header_version(version);
         let length = check_header(header_version, &frame).ok()?;
-        RequestHeader::decode(&mut frame.split_to(length), header_version).ok()?;
-        Some(Self { key, version, correlation_id, body: frame })
+        let header = RequestHeader::decode(&mut frame.split_to(length), header_version).ok()?;
+        let client_id = header.client_id.map(|id| id.to_string()).unwrap_or_default();
+        Some(Self { key, version, correlation_id, client_id, body: frame })
     }
 
     /// Whether a fetch that waits may have more to read after this.

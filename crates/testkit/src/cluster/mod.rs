@@ -18,7 +18,9 @@ pub use appended::{Appended, Fate};
 pub use logs::{LogOffsets, LoggedRecord};
 
 use crate::serve::{Door, Shared};
-use crate::{Asked, BrokerId, ClusterBuilder, Connector, Counters, Error, Fault, Protocol, Reach, WireFault};
+use crate::{
+    Asked, BrokerId, ClusterBuilder, Connector, Counters, Error, Fault, Protocol, Quota, Reach, WireFault,
+};
 
 /// A Kafka cluster inside this process. Dropping it ends its brokers and closes their connections.
 #[derive(Debug)]
@@ -86,6 +88,13 @@ impl Cluster {
     /// [`Connector::addresses`].
     pub fn set_reach(&self, address: IpAddr, reach: Reach) {
         self.shared.lock().0.network.set_reach(address, reach);
+    }
+
+    /// Bounds what a client id may do a second on each broker, or every client id that has no bound of
+    /// its own; none takes the bound away. A client that exceeds it is told for how long it is
+    /// throttled, and nothing that it sends on the connection is read until then (KIP-219).
+    pub fn set_quota(&self, quota: Quota, client_id: Option<&str>, per_second: Option<f64>) {
+        self.shared.lock().0.quotas.set(quota, client_id, per_second);
     }
 
     /// The certificate that clients of SSL and SASL_SSL are to trust, in PEM.

@@ -3,6 +3,7 @@
 //! As in a broker there is one request at a time, so answers come in the order of the requests.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
@@ -15,7 +16,7 @@ use super::session::{Gate, Session};
 use crate::api::{Answer, Call, Incoming, answer, answer_raw};
 use crate::clock::Now;
 use crate::fault::Action;
-use crate::{Asked, BrokerId};
+use crate::{Asked, BrokerId, Quota};
 
 pub(super) struct Connection {
     pub(super) shared: Arc<Shared>,
@@ -60,6 +61,10 @@ impl Connection {
             }
             if outcome.then_close {
                 return stream.shutdown().await.ok();
+            }
+            let muted = std::mem::take(&mut self.session.muted);
+            if muted > Duration::ZERO {
+                sleep(muted).await;
             }
         }
     }
@@ -147,18 +152,31 @@ impl Connection {
         waiting_since: Option<Now>,
     ) -> (Answer<BytesMut>, Now) {
         let (mut state, now) = self.shared.lock();
+        let by_fault = match fault {
+            Some(Action::Throttle(time)) => *time,
+            _ => Duration::ZERO,
+        };
         let mut call = Call {
             state: &mut state,
             session: &mut self.session,
             now,
             broker: self.broker,
             version: incoming.version,
+            client_id: &incoming.client_id,
+            throttled: by_fault,
+            throttled_by_requests: Duration::ZERO,
             fault,
             waiting_since,
             notes: Vec::new(),
         };
+        if waiting_since.is_none() && call.session.is_authenticated() {
+            call.session.by_requests = call.charge(Quota::RequestRate, 1);
+        }
+        call.throttled_by_requests = call.session.by_requests;
+        call.throttled = call.throttled.max(call.throttled_by_requests);
         let answer = answer(incoming, &mut call);
-        let notes = call.notes;
+        let (notes, throttled) = (call.notes, call.throttled);
+        self.session.muted = throttled;
         if !matches!(answer, Answer::Later(_)) {
             let asked = Asked {
                 at: self.shared.clock.since_start(waiting_since.unwrap_or(now)),
@@ -188,6 +206,9 @@ impl Connection {
                 now,
                 broker: self.broker,
                 version: 0,
+                client_id: "",
+                throttled: Duration::ZERO,
+                throttled_by_requests: Duration::ZERO,
                 fault: None,
                 waiting_since: None,
                 notes: Vec::new(),

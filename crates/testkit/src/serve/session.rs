@@ -63,6 +63,10 @@ pub(crate) struct Session {
     /// None until the first login is done.
     pub(crate) login: Option<Login>,
     reauthenticated: Option<Instant>,
+    /// For how long nothing more is read: the client is throttled.
+    pub(crate) muted: Duration,
+    /// By how much the request under way exceeds the quota of requests.
+    pub(crate) by_requests: Duration,
     /// A Produce that is written and waits for its followers.
     pub(crate) held: Option<Held>,
 }
@@ -91,6 +95,8 @@ impl Session {
             phase: if sasl { Phase::ExpectHandshake } else { Phase::Ready },
             login: (!sasl).then_some(login),
             reauthenticated: None,
+            muted: Duration::ZERO,
+            by_requests: Duration::ZERO,
             held: None,
         }
     }

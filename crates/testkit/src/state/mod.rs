@@ -4,6 +4,7 @@ mod access;
 mod asked;
 mod groups;
 mod image;
+mod quotas;
 mod token;
 mod tokens;
 mod topics;
@@ -16,6 +17,8 @@ pub use access::TokenRight;
 pub use asked::Asked;
 pub(crate) use asked::{AskedLog, Note};
 pub(crate) use groups::{Committed, Groups, ProducerIds};
+pub use quotas::Quota;
+pub(crate) use quotas::Quotas;
 pub use token::Token;
 pub(crate) use tokens::{TokenSettings, Tokens};
 pub(crate) use topics::{Partition, Topic, Topics, is_legal_name};
@@ -77,6 +80,7 @@ pub(crate) struct State {
     pub(crate) producer_ids: ProducerIds,
     pub(crate) faults: FaultList,
     pub(crate) network: Network,
+    pub(crate) quotas: Quotas,
     pub(crate) counters: Counters,
     pub(crate) asked: AskedLog,
     pub(crate) random: Random,
