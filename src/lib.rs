@@ -40,6 +40,7 @@ pub use partition::{Chunk, Decoder, Loss, OffsetRange, OnDataLoss, ReadOptions};
 pub use partition::{Codec, NewRecord, Receipt, TopicWriter, WriteOptions, Writer};
 pub use sasl::scram::{NotAScramMechanism, ScramMechanism};
 pub use tls::{InvalidTls, Tls, TlsBuilder, TlsProvider};
+pub use token::file::disk::note_renewal;
 pub use token::file::{InvalidTokenFile, TokenFile};
 pub use token::followed::FollowedTokenFile;
 pub use token::keeper::{AtShutdown, RunningKeeper, TokenKeeper};

@@ -1,8 +1,9 @@
 //! What can be wrong with the making of a TLS configuration.
 
 use std::fmt;
-use std::io;
 use std::path::PathBuf;
+
+use crate::secret::file::FileError;
 
 /// Tells why TLS cannot be set up. `Display` says what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,8 +57,8 @@ impl fmt::Display for Origin {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Error {
     // The caller's fault.
-    /// A file cannot be read.
-    Unreadable { origin: Origin, kind: io::ErrorKind },
+    /// A file cannot be trusted or read.
+    File { origin: Origin, error: FileError },
     /// A PEM text is longer than any sensible one.
     TooLarge { origin: Origin, max: usize },
     /// A PEM section has no end, or is not base64.
@@ -89,7 +90,7 @@ pub(crate) enum Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unreadable { origin, kind } => write!(f, "{origin} cannot be read: {kind}"),
+            Self::File { origin, error } => write!(f, "{origin}: {error}"),
             Self::TooLarge { origin, max } => write!(f, "{origin} has more than {max} bytes"),
             Self::BadPem { origin } => write!(f, "{origin} has a broken section"),
             Self::NoCertificate { origin } => write!(f, "{origin} has no CERTIFICATE section"),

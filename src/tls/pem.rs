@@ -1,7 +1,5 @@
 //! PEM texts: where they come from, and certificates and keys read from them (RFC 7468).
 
-use std::fs::File;
-use std::io::Read;
 use std::path::PathBuf;
 
 use base64ct::{Base64, Encoding};
@@ -10,6 +8,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::error::{Error, Origin, Part};
 use crate::secret::Secret;
+use crate::secret::file::{FileError, FileRules};
 
 /// A bundle of all public CAs has a quarter of this.
 const MAX_PEM: usize = 1024 * 1024;
@@ -34,14 +33,15 @@ impl Pem {
             Self::Bytes(bytes) => (bytes.clone(), Origin { part, file: None }),
             Self::File(file) => {
                 let origin = Origin { part, file: Some(file.clone()) };
-                let mut bytes = Vec::new();
-                // One byte more than allowed tells a file of just that size from a longer one.
-                let limit = MAX_PEM as u64 + 1;
-                let read = File::open(file).and_then(|open| open.take(limit).read_to_end(&mut bytes));
-                let bytes = Secret::new(bytes);
-                match read {
-                    Ok(_) => (bytes, origin),
-                    Err(error) => return Err(Error::Unreadable { origin, kind: error.kind() }),
+                // Only a key is a secret; who may write the roots is their administrator's affair.
+                let rules = match part {
+                    Part::Key => FileRules::new(),
+                    Part::Roots | Part::Chain => FileRules::without_secrets(),
+                };
+                match rules.with_max_bytes(MAX_PEM).read(file) {
+                    Ok(read) => (read.warned(file), origin),
+                    Err(FileError::TooLarge { max }) => return Err(Error::TooLarge { origin, max }),
+                    Err(error) => return Err(Error::File { origin, error }),
                 }
             }
         };

@@ -21,6 +21,7 @@ use crate::conn::token::{Token, TokenLife};
 use crate::ids::Principal;
 use crate::sasl::ScramMechanism;
 use crate::secret::Secret;
+use crate::secret::file::FileError;
 use crate::time::Timestamp;
 
 /// The largest token file. One with ten root certificates has a third of this.
@@ -85,10 +86,8 @@ pub(crate) enum Error {
     Missing { key: &'static str },
     /// The comments are about another token than the one that logs in.
     OtherToken { line: usize },
-    /// The file cannot be read.
-    Unreadable { kind: std::io::ErrorKind },
-    /// Others than its owner may write the file.
-    Writable { mode: u32 },
+    /// The file cannot be trusted, read or replaced.
+    File(FileError),
     /// None of the bootstrap servers is one of the file that was there before.
     OtherCluster,
     /// The token is older than the one that was there before.
@@ -111,10 +110,7 @@ impl fmt::Display for Error {
             Self::OtherToken { line } => {
                 write!(f, "line {line}: the comments are about another token than the one that logs in")
             }
-            Self::Unreadable { kind } => write!(f, "the token file cannot be read: {kind}"),
-            Self::Writable { mode } => {
-                write!(f, "others than its owner may write the token file, mode {mode:o}: make it 600")
-            }
+            Self::File(error) => write!(f, "the token file: {error}"),
             Self::OtherCluster => f.write_str("the token file is of another cluster than before"),
             Self::Older => f.write_str("the token in the file is older than the one in use"),
         }
@@ -122,6 +118,18 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+impl From<FileError> for Error {
+    fn from(error: FileError) -> Self {
+        Self::File(error)
+    }
+}
+
+impl From<FileError> for InvalidTokenFile {
+    fn from(error: FileError) -> Self {
+        Self(Error::File(error))
+    }
+}
 
 impl From<InvalidProperties> for Error {
     fn from(error: InvalidProperties) -> Self {
@@ -159,23 +167,7 @@ impl TokenFile {
     /// # Errors
     /// [`InvalidTokenFile`] as [`TokenFile::parse`].
     pub fn renewed(text: &[u8], expires: Timestamp) -> Result<Secret, InvalidTokenFile> {
-        let life = Self::parse(text)?.token.life();
-        let renewals = life.map_or(0, |life| life.renewals).saturating_add(1);
-        let said = [("expires", expires.as_millis().to_string()), ("renewals", renewals.to_string())];
-        // All the room at once: a secret that moved would leave a copy behind.
-        let mut renewed = Zeroizing::new(Vec::with_capacity(text.len() + 64));
-        for line in text.split_inclusive(|&byte| byte == b'\n') {
-            let is_of = |key: &str| line.starts_with(format!("# {PREFIX}{key}=").as_bytes());
-            match said.iter().find(|(key, _)| is_of(key)) {
-                Some((key, value)) => {
-                    renewed.extend_from_slice(b"# ");
-                    renewed.extend_from_slice(PREFIX.as_bytes());
-                    properties::write(&mut renewed, key, value);
-                }
-                None => renewed.extend_from_slice(line),
-            }
-        }
-        Ok(Secret::new(renewed.to_vec()))
+        Ok(renew(text, &Self::parse(text)?.token, expires))
     }
 
     /// The token; its life is known if the file was made by this library.
@@ -204,6 +196,26 @@ impl TokenFile {
         let (config, _) = self.draft.with_credentials(credentials).finish().map_err(Error::from)?;
         Ok(config)
     }
+}
+
+/// The text after `token`, which it has, was renewed.
+fn renew(text: &[u8], token: &Token, expires: Timestamp) -> Secret {
+    let renewals = token.life().map_or(0, |life| life.renewals).saturating_add(1);
+    let said = [("expires", expires.as_millis().to_string()), ("renewals", renewals.to_string())];
+    // All the room at once: a secret that moved would leave a copy behind.
+    let mut renewed = Zeroizing::new(Vec::with_capacity(text.len() + 64));
+    for line in text.split_inclusive(|&byte| byte == b'\n') {
+        let is_of = |key: &str| line.starts_with(format!("# {PREFIX}{key}=").as_bytes());
+        match said.iter().find(|(key, _)| is_of(key)) {
+            Some((key, value)) => {
+                renewed.extend_from_slice(b"# ");
+                renewed.extend_from_slice(PREFIX.as_bytes());
+                properties::write(&mut renewed, key, value);
+            }
+            None => renewed.extend_from_slice(line),
+        }
+    }
+    Secret::copied(&renewed)
 }
 
 /// Writes the token file by which others log in with `token` at `bootstrap`.
@@ -254,7 +266,7 @@ pub(crate) fn write(
     if text.len() > MAX_BYTES {
         return Err(Error::TooLarge { max: MAX_BYTES });
     }
-    Ok(Secret::new(text.to_vec()))
+    Ok(Secret::copied(&text))
 }
 
 /// The JAAS line that logs in with `token`.

@@ -1,23 +1,27 @@
 //! A token file whose tokens are followed as others replace it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::task::JoinHandle;
 
-use super::file::{self, InvalidTokenFile};
-use super::sighting::{self, Sighting, Stamp};
+use super::file::{self, InvalidTokenFile, TokenFile};
 use crate::cluster::config::{Bootstrap, Config};
 use crate::conn::credentials::{TokenSource, TokenWriter};
+use crate::conn::token::{Token, YOUNG};
 use crate::error::Error;
+use crate::secret::file::{FileRules, Stamp};
+use crate::time;
 
 /// Follows a token file: gives the token that stands in it, and each one that takes its place.
 ///
 /// The file is looked at once a second, through symbolic links, as Kubernetes and others mount
 /// secrets. What is half written, garbage, of another cluster or older than the token in use is
-/// not taken: the old token stays in use, and [`FollowedTokenFile::last_error`] says why. A file
-/// that its group or everybody may write is refused; one that everybody may read is warned of.
+/// not taken: the old token stays in use, and [`FollowedTokenFile::last_error`] says why. An older
+/// token is taken after all once brokers refuse the one in use, which has had time to become known:
+/// then the clock of the broker that made it was behind. Which files are read [`FileRules`] says; one
+/// that everybody may read is warned of.
 ///
 /// Dropping it ends the following; clients keep the last token.
 #[derive(Debug)]
@@ -49,9 +53,23 @@ impl FollowedTokenFile {
     /// # Cancel safety
     /// A dropped call leaves nothing behind.
     pub async fn open_with(path: impl Into<PathBuf>, interval: Duration) -> Result<Self, Error> {
-        let path = path.into();
-        let first = look(&path, None).await?.ok_or_else(Error::shutdown)?;
-        warn_if_public(&path, &first);
+        Self::open_by(path, interval, FileRules::new()).await
+    }
+
+    /// Reads the file and begins to follow it, by rules of your own: if another user writes it.
+    ///
+    /// # Errors
+    /// Those of [`FollowedTokenFile::open`].
+    ///
+    /// # Cancel safety
+    /// A dropped call leaves nothing behind.
+    pub async fn open_by(
+        path: impl Into<PathBuf>,
+        interval: Duration,
+        rules: FileRules,
+    ) -> Result<Self, Error> {
+        let (path, rules) = (path.into(), rules.with_max_bytes(file::MAX_BYTES));
+        let first = look(&path, &rules, None).await?.ok_or_else(Error::shutdown)?;
         let bootstrap = first.file.bootstrap().clone();
         let (writer, source) = TokenSource::watched(first.file.token().clone());
         let (file, followed) = (first.file, source.clone());
@@ -59,8 +77,16 @@ impl FollowedTokenFile {
         let config = tokio::task::spawn_blocking(move || file.into_config(followed)).await;
         let config = config.map_err(|_| Error::shutdown())??;
         let failure = Arc::default();
-        let follower =
-            Follower { path, bootstrap, writer, stamp: first.stamp, failure: Arc::clone(&failure) };
+        let follower = Follower {
+            path,
+            rules,
+            bootstrap,
+            writer,
+            stamp: first.stamp,
+            taken_at: time::now(),
+            refused: None,
+            failure: Arc::clone(&failure),
+        };
         let interval = interval.clamp(Duration::from_millis(10), Duration::from_secs(3600));
         let task = tokio::spawn(follower.run(interval));
         Ok(Self { source, config, failure, task })
@@ -91,18 +117,38 @@ impl Drop for FollowedTokenFile {
 
 struct Follower {
     path: PathBuf,
+    rules: FileRules,
     bootstrap: Bootstrap,
     writer: TokenWriter,
     /// Of the file that was taken last.
     stamp: Stamp,
+    /// When its token was taken.
+    taken_at: Instant,
+    /// A token that brokers refuse although it had time to become known.
+    refused: Option<Arc<Token>>,
     failure: Arc<Mutex<Option<InvalidTokenFile>>>,
+}
+
+/// A token file as it was found.
+struct Sighting {
+    file: TokenFile,
+    stamp: Stamp,
 }
 
 impl Follower {
     async fn run(mut self, interval: Duration) {
         loop {
-            tokio::time::sleep(interval).await;
-            let outcome = match look(&self.path, Some(self.stamp)).await {
+            tokio::select! {
+                () = tokio::time::sleep(interval) => {}
+                refused = self.writer.refused() => {
+                    if time::now() >= self.taken_at + YOUNG {
+                        self.refused = Some(refused);
+                    }
+                    // Users who are refused ask again and again: the next look is soon enough.
+                    tokio::time::sleep(interval).await;
+                }
+            }
+            let outcome = match look(&self.path, &self.rules, Some(self.stamp)).await {
                 Ok(None) => Ok(()),
                 Ok(Some(sighting)) => self.take(sighting),
                 Err(why) => Err(why),
@@ -121,27 +167,37 @@ impl Follower {
         if !sighting.file.bootstrap().endpoints().iter().any(|end| known.contains(end)) {
             return Err(file::Error::OtherCluster.into());
         }
-        let token = sighting.file.token();
-        if !self.writer.replace(token.clone()) && *token != *self.writer.current() {
-            return Err(file::Error::Older.into());
+        let (token, present) = (sighting.file.token(), self.writer.current());
+        if !self.writer.replace(token.clone()) && *token != *present {
+            let is_useless = present.is_dead(time::now()) || self.refused.as_ref() == Some(&present);
+            if !is_useless {
+                return Err(file::Error::Older.into());
+            }
+            tracing::warn!(token = token.id(), "an older token takes the place of one that is refused");
+            self.writer.supersede(token.clone());
         }
-        warn_if_public(&self.path, &sighting);
+        if *token != *present {
+            (self.taken_at, self.refused) = (time::now(), None);
+        }
         self.bootstrap = sighting.file.bootstrap().clone();
         self.stamp = sighting.stamp;
         Ok(())
     }
 }
 
-async fn look(path: &std::path::Path, before: Option<Stamp>) -> Result<Option<Sighting>, InvalidTokenFile> {
-    let path = path.to_owned();
+/// Reads the file if it is another one than before.
+async fn look(
+    path: &Path,
+    rules: &FileRules,
+    before: Option<Stamp>,
+) -> Result<Option<Sighting>, InvalidTokenFile> {
+    let (path, rules) = (path.to_owned(), rules.clone());
+    let looked = tokio::task::spawn_blocking(move || {
+        let Some(read) = rules.read_newer(&path, before)? else { return Ok(None) };
+        let stamp = read.stamp();
+        let file = TokenFile::read(read.warned(&path).secret_bytes())?;
+        Ok::<_, file::Error>(Some(Sighting { file, stamp }))
+    });
     // A runtime that ends looks no more.
-    let looked = tokio::task::spawn_blocking(move || sighting::look(&path, before)).await;
-    looked.unwrap_or(Ok(None)).map_err(InvalidTokenFile::from)
-}
-
-fn warn_if_public(path: &std::path::Path, sighting: &Sighting) {
-    if sighting.is_public {
-        let path = path.display();
-        tracing::warn!(%path, "everybody on this machine may read the token file, and act as the token's owner");
-    }
+    looked.await.unwrap_or(Ok(None)).map_err(InvalidTokenFile::from)
 }

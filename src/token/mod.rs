@@ -9,7 +9,6 @@ pub(crate) mod keeper;
 pub(crate) mod lifecycle;
 mod readiness;
 mod saved;
-mod sighting;
 pub(crate) mod state;
 pub(crate) mod target;
 mod work;

@@ -9,11 +9,12 @@ use std::time::Duration;
 use super::file::disk;
 use crate::conn::token::TokenEpoch;
 use crate::secret::Secret;
+use crate::secret::file::{FileError, FileRules};
 use crate::time::Timestamp;
 
 const HEADER: &str = "# The delegation token of an ottla keeper, without its secret.";
 /// A state has some hundred bytes.
-const MAX_BYTES: u64 = 4096;
+const MAX_BYTES: usize = 4096;
 
 /// The token that a keeper had in use.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,8 +30,8 @@ pub(super) struct Saved {
 pub(super) enum Unsaved {
     /// There is no such file.
     None,
-    /// The file cannot be read or written.
-    Io(io::ErrorKind),
+    /// The file cannot be trusted, read or written.
+    File(FileError),
     /// The file is no saved state.
     Garbage,
 }
@@ -39,7 +40,7 @@ impl fmt::Display for Unsaved {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::None => f.write_str("there is no saved state"),
-            Self::Io(kind) => write!(f, "the saved state of the keeper: {kind}"),
+            Self::File(error) => write!(f, "the saved state of the keeper: {error}"),
             Self::Garbage => f.write_str("the file is no saved state of a keeper"),
         }
     }
@@ -50,17 +51,16 @@ impl std::error::Error for Unsaved {}
 impl Saved {
     /// Reads a state. Blocks.
     pub(super) fn read(path: &Path) -> Result<Self, Unsaved> {
-        let size = std::fs::metadata(path).map_err(unreadable)?.len();
-        if size > MAX_BYTES {
-            return Err(Unsaved::Garbage);
-        }
-        let text = std::fs::read(path).map_err(unreadable)?;
-        std::str::from_utf8(&text).ok().and_then(Self::parse).ok_or(Unsaved::Garbage)
+        let read = FileRules::new().with_max_bytes(MAX_BYTES).read(path).map_err(unreadable)?;
+        std::str::from_utf8(read.secret_text().secret_bytes())
+            .ok()
+            .and_then(Self::parse)
+            .ok_or(Unsaved::Garbage)
     }
 
     /// Writes the state, in the place of an older one. Blocks.
     pub(super) fn write(&self, path: &Path) -> Result<(), Unsaved> {
-        disk::replace(path, &Secret::from(self.text())).map_err(|error| Unsaved::Io(error.kind()))
+        disk::replace(path, &Secret::from(self.text())).map_err(Unsaved::File)
     }
 
     fn text(&self) -> String {
@@ -80,10 +80,11 @@ impl Saved {
     }
 }
 
-fn unreadable(error: io::Error) -> Unsaved {
-    match error.kind() {
-        io::ErrorKind::NotFound => Unsaved::None,
-        kind => Unsaved::Io(kind),
+fn unreadable(error: FileError) -> Unsaved {
+    match error {
+        FileError::TooLarge { .. } => Unsaved::Garbage,
+        error if error.kind() == io::ErrorKind::NotFound => Unsaved::None,
+        error => Unsaved::File(error),
     }
 }
 

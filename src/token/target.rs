@@ -105,11 +105,16 @@ pub fn secret_jaas_config(token: &Token) -> Secret {
     Secret::from(file::login(token).secret_text())
 }
 
-/// Replaces the file at `path` by a secret `text`, readable by its owner alone (mode 0600).
+/// Replaces the file at `path` by a secret `text`, or makes it, readable by its owner alone (mode
+/// 0600). An old file hands its owner, its group and its mode on, but for what everybody may do.
 /// Whoever reads at any moment finds the whole old text or the whole new one. Blocks.
 ///
+/// It is for whoever makes the secret: what the old file has is not looked at. To note in a token file
+/// that its token was renewed, use [`note_renewal`](crate::note_renewal).
+///
 /// # Errors
-/// Those of the file system; the old file is then still there.
+/// Those of the file system, and `PermissionDenied` for an old file of another user than this one and
+/// root, or one whose owner cannot be kept; the old file is then still there.
 pub fn write_secret_file(path: impl AsRef<Path>, text: &Secret) -> io::Result<()> {
-    disk::replace(path.as_ref(), text)
+    Ok(disk::replace(path.as_ref(), text)?)
 }

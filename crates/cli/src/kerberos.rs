@@ -72,7 +72,7 @@ fn store(tgt: &Grant, offset: ClockOffset, path: &Path) -> Result<(), Failure> {
 
 fn password(path: &Path) -> Result<LongTermSecret, Failure> {
     let text = input::read(path)?;
-    let line = text.split(|&byte| byte == b'\n').next().unwrap_or_default();
+    let line = text.secret_bytes().split(|&byte| byte == b'\n').next().unwrap_or_default();
     let line = std::str::from_utf8(line.strip_suffix(b"\r").unwrap_or(line));
     let line = line.map_err(|_| Failure::usage(format!("{}: the password is not UTF-8", path.display())))?;
     Ok(LongTermSecret::password(line.to_owned()))

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
+use ottla::secret::Secret;
 use ottla::{Cluster, Config, FollowedTokenFile, TcpConnector, TokenFile, TokenSource};
-use zeroize::Zeroizing;
 
 use crate::arguments::Access;
 use crate::failure::{Failure, say};
@@ -12,10 +12,11 @@ use crate::input;
 const TOKENS_MAKE_NO_TOKENS: &str = "connections that logged in with a token may not make, list, renew or expire \
      tokens, by Kafka's rules: give the owner's client.properties with --config";
 
-/// A configuration, and the text that it came from, which may have more.
+/// A configuration, and the text that it came from, which may have more: whoever has taken that drops
+/// the text, which holds the first token as long as it is there.
 pub(crate) struct Opened {
     pub(crate) config: Config,
-    pub(crate) text: Zeroizing<Vec<u8>>,
+    pub(crate) text: Secret,
     /// Whoever keeps it gets the tokens that take the place of the first one.
     pub(crate) followed: Option<FollowedTokenFile>,
 }
@@ -81,7 +82,7 @@ pub(crate) fn with_access(config: Config, access: &Access) -> Config {
 
 fn from_properties(access: &Access, file: &Path) -> Result<Opened, Failure> {
     let text = input::read(file)?;
-    let (config, warnings) = Config::from_properties(&text)
+    let (config, warnings) = Config::from_properties(text.secret_bytes())
         .map_err(|error| Failure::usage(error.to_string()).while_at(file.display()))?;
     for warning in warnings {
         say(&format!("{}: {warning}", file.display()));
@@ -92,7 +93,7 @@ fn from_properties(access: &Access, file: &Path) -> Result<Opened, Failure> {
 fn from_token_file(access: &Access, file: &Path) -> Result<Opened, Failure> {
     let wrong = |error: ottla::InvalidTokenFile| Failure::usage(error.to_string()).while_at(file.display());
     let text = input::read_secret(file)?;
-    let token_file = TokenFile::parse(&text).map_err(wrong)?;
+    let token_file = TokenFile::parse(text.secret_bytes()).map_err(wrong)?;
     let source = TokenSource::fixed(token_file.token().clone());
     let config = with_access(token_file.into_config(source).map_err(wrong)?, access);
     Ok(Opened { config, text, followed: None })

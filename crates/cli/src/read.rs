@@ -59,7 +59,8 @@ async fn read(
     sink: Sink,
 ) -> Result<Vec<Loss>, Failure> {
     let login::Opened { config, text, followed: _followed } = login::open(access).await?;
-    let how = how(options, &text)?;
+    let how = how(options, text.secret_bytes())?;
+    drop(text);
     let cluster = Cluster::connect(config.clone()).await?;
     let ranges = plan::ranges(&cluster, options, how.isolation_level()).await?;
     let length = (options.to != End::Never).then(|| ranges.iter().map(length).sum());

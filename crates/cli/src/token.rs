@@ -6,14 +6,12 @@ mod show;
 
 use std::path::Path;
 
-use ottla::secret::Secret;
-use ottla::{Cluster, InvalidTokenFile, Token, TokenFile, write_secret_file};
+use ottla::{Cluster, InvalidTokenFile, Token, TokenFile, note_renewal};
 use serde_json::json;
-use zeroize::Zeroizing;
 
 use crate::arguments::Access;
 use crate::arguments::token::{DescribeOptions, ExpireOptions, RenewOptions, TokenCommand, Which};
-use crate::failure::Failure;
+use crate::failure::{Failure, say};
 use crate::{input, login, moment, output};
 
 pub(crate) async fn run(access: &Access, command: TokenCommand) -> Result<(), Failure> {
@@ -63,7 +61,7 @@ async fn expire(access: &Access, options: &ExpireOptions) -> Result<(), Failure>
 /// The token that a command names.
 enum Named<'a> {
     Id(&'a str),
-    File { path: &'a Path, text: Zeroizing<Vec<u8>>, token: Box<Token> },
+    File { path: &'a Path, token: Box<Token> },
 }
 
 impl<'a> Named<'a> {
@@ -71,8 +69,8 @@ impl<'a> Named<'a> {
         match (&which.file, &which.id) {
             (Some(path), _) => {
                 let text = input::read_secret(path)?;
-                let token = TokenFile::parse(&text).map_err(|error| wrong(path, &error))?.token().clone();
-                Ok(Self::File { path, text, token: Box::new(token) })
+                let token = TokenFile::parse(text.secret_bytes()).map_err(|error| wrong(path, &error))?;
+                Ok(Self::File { path, token: Box::new(token.token().clone()) })
             }
             (None, Some(id)) => Ok(Self::Id(id)),
             (None, None) => Err(Failure::usage("name the token by its file or by --id")),
@@ -93,13 +91,14 @@ impl<'a> Named<'a> {
 
     /// Has the file tell when the token expires now.
     fn note_expiry(&self, expires: ottla::time::Timestamp) -> Result<(), Failure> {
-        let Self::File { path, text, .. } = self else { return Ok(()) };
-        let renewed: Secret = TokenFile::renewed(text, expires).map_err(|error| wrong(path, &error))?;
+        let Self::File { path, token } = self else { return Ok(()) };
         if path.as_os_str() == "-" {
             return Ok(());
         }
-        write_secret_file(path, &renewed)
-            .map_err(|error| Failure::failed(format!("{}: cannot be written: {error}", path.display())))
+        if !note_renewal(path, token, expires).map_err(|error| wrong(path, &error))? {
+            say(&format!("{}: has a newer token by now, and is left as it is", path.display()));
+        }
+        Ok(())
     }
 }
 

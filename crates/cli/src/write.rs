@@ -31,7 +31,8 @@ pub(crate) async fn run(access: &Access, options: WriteOptions) -> Result<(), Fa
     }
     let started = crate::now();
     let login::Opened { config, text, followed: _followed } = login::open(access).await?;
-    let how = how(&options, &text)?;
+    let how = how(&options, text.secret_bytes())?;
+    drop(text);
     let cluster = Cluster::connect(config).await?;
     topic::partitions(&cluster, &options.topic).await?;
     let taken = Arc::new(Sum::default());

@@ -17,24 +17,46 @@ fn with_mode(path: &str, mode: u32) {
 }
 
 #[test]
-fn a_configuration_that_everybody_may_write_is_refused() {
+fn a_file_that_others_may_write_is_refused_whoever_reads_it() {
     let kafka = Kafka::start();
     let (config, token) = (kafka.config("alice"), kafka.token("job.token"));
-    for file in [&config, &token] {
-        with_mode(file, 0o666);
+    for mode in [0o666, 0o620, 0o602] {
+        with_mode(&config, mode);
+        with_mode(&token, mode);
+        for arguments in [["--config", &config], ["--token-file", &token]] {
+            let [option, file] = arguments;
+            let told = ottla(["topics", "list", option, file]).failed(2);
+            assert!(told.contains(file) && told.contains("may write it, mode"), "{told}");
+            let input = fs::File::open(file).unwrap();
+            let told = run(command().args(["topics", "list", option, "-"]).stdin(input), b"").failed(2);
+            assert!(told.contains("standard input") && told.contains("may write it, mode"), "{told}");
+        }
+        with_mode(&config, 0o600);
+        let told = ottla(["token", "renew", &token, "--config", &config]).failed(2);
+        assert!(told.contains(&token) && told.contains("may write it, mode"), "{told}");
     }
-    for arguments in [["--config", &config], ["--token-file", &token]] {
-        let [option, file] = arguments;
-        let told = ottla(["topics", "list", option, file]).failed(2);
-        assert!(told.contains(file) && told.contains("everybody may write it"), "{told}");
-    }
-    with_mode(&config, 0o600);
-    let told = ottla(["token", "renew", &token, "--config", &config]).failed(2);
-    assert!(told.contains(&token) && told.contains("everybody may write it"), "{told}");
     with_mode(&token, 0o644);
     let read = ottla(["topics", "list", "--token-file", &token]);
     assert_eq!(read.code, Some(0));
     assert!(read.stderr.contains("others may read this token"), "{}", read.stderr);
+}
+
+#[test]
+fn a_pipe_is_taken_from_a_shell_and_a_named_one_does_not_hang() {
+    let kafka = Kafka::start();
+    let (config, token) = (kafka.config("alice"), kafka.token("job.token"));
+    let ottla_path = env!("CARGO_BIN_EXE_ottla");
+    let script = format!("'{ottla_path}' topics list --token-file <(cat '{token}')");
+    let mut shell = Command::new("bash");
+    shell.args(["-c", &script]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    run(&mut shell, b"").succeeded();
+    let fifo = kafka.path("fifo").display().to_string();
+    assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    for arguments in [["topics", "list", "--config", &fifo], ["topics", "list", "--token-file", &fifo]] {
+        let told = ottla(arguments).failed(2);
+        assert!(told.contains(&fifo) && told.contains("no regular file"), "{told}");
+    }
+    assert!(ottla(["token", "renew", &fifo, "--config", &config]).failed(2).contains("no regular file"));
 }
 
 #[test]

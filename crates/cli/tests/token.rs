@@ -3,6 +3,7 @@
 mod support;
 
 use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 
 use support::{Kafka, command, mode, names_in, ottla, ottla_with_input, run};
 
@@ -46,6 +47,22 @@ fn a_token_is_made_used_renewed_listed_and_ended() {
     let gone = ottla(["token", "renew", &file, "--config", &config]).failed(1);
     assert!(gone.contains("DELEGATION_TOKEN_NOT_FOUND"), "{gone}");
     assert_eq!(names_in(kafka.dir.path()), ["alice.properties", "job.token"]);
+}
+
+#[test]
+fn a_renewal_keeps_the_owner_the_group_and_the_mode_of_the_file() {
+    let kafka = Kafka::start();
+    let (config, file) = (kafka.config("alice"), kafka.token("job.token"));
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
+    if rustix::process::geteuid().is_root() {
+        chown(&file, None, Some(4711)).unwrap();
+    }
+    let before = fs::metadata(&file).unwrap();
+    ottla(["token", "renew", &file, "--config", &config]).succeeded();
+    let after = fs::metadata(&file).unwrap();
+    assert!(fs::read_to_string(&file).unwrap().contains("# ottla.renewals=1\n"));
+    assert_eq!((after.mode(), after.uid(), after.gid()), (before.mode(), before.uid(), before.gid()));
+    assert_ne!(after.ino(), before.ino(), "it is replaced, and not written over");
 }
 
 #[test]

@@ -1,31 +1,50 @@
 //! Reads and replaces the small files of Kerberos, within bounds.
 
 use std::fmt;
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use zeroize::Zeroizing;
 
-/// A file could not be read or written.
+/// A file could not be read or written, or is not to be trusted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileError {
     /// The file.
     pub path: PathBuf,
     /// What the operating system said.
     pub kind: io::ErrorKind,
+    distrust: Option<Distrust>,
+}
+
+/// Why a file with keys is refused: somebody else could have put them there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Distrust {
+    /// Others than its owner may write it.
+    Writable { mode: u32 },
+    /// It belongs to another user, who is not root.
+    Owner { uid: u32 },
 }
 
 impl FileError {
     pub(crate) fn new(path: &Path, kind: io::ErrorKind) -> Self {
-        Self { path: path.to_owned(), kind }
+        Self { path: path.to_owned(), kind, distrust: None }
     }
 }
 
 impl fmt::Display for FileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.path.display(), self.kind)
+        write!(f, "{}: ", self.path.display())?;
+        match self.distrust {
+            None => self.kind.fmt(f),
+            Some(Distrust::Writable { mode }) => {
+                write!(f, "others than its owner may write it, mode {mode:o}: chmod go-w it")
+            }
+            Some(Distrust::Owner { uid }) => {
+                write!(f, "it belongs to the user number {uid}, who is neither this user nor root: chown it")
+            }
+        }
     }
 }
 
@@ -34,47 +53,119 @@ impl std::error::Error for FileError {}
 /// Reads at most `cap` + 1 bytes of a regular file, so that a parser that knows the cap can
 /// refuse what is longer. Anything that could block, such as a FIFO, is refused.
 pub(crate) fn read(path: &Path, cap: usize) -> Result<Zeroizing<Vec<u8>>, FileError> {
+    read_judged(path, cap, |_| Ok(()))
+}
+
+/// Reads a file of secrets as [`read`] does, if nobody else could have written it: its owner is this
+/// user or root, and no others may write it. Warns in the log if everybody may read it.
+pub(crate) fn read_secret(path: &Path, cap: usize) -> Result<Zeroizing<Vec<u8>>, FileError> {
+    read_judged(path, cap, |metadata| trust(path, metadata))
+}
+
+/// Opens once and judges what is open: the name may lead elsewhere a moment later.
+fn read_judged(
+    path: &Path,
+    cap: usize,
+    judge: impl FnOnce(&Metadata) -> Result<(), FileError>,
+) -> Result<Zeroizing<Vec<u8>>, FileError> {
     let fault = |error: io::Error| FileError::new(path, error.kind());
-    let metadata = std::fs::metadata(path).map_err(fault)?;
+    let file = open(path).map_err(fault)?;
+    let metadata = file.metadata().map_err(fault)?;
     if metadata.is_dir() {
         return Err(FileError::new(path, io::ErrorKind::IsADirectory));
     }
     if !metadata.is_file() {
         return Err(FileError::new(path, io::ErrorKind::InvalidInput));
     }
+    judge(&metadata)?;
     let limit = u64::try_from(cap).unwrap_or(u64::MAX).saturating_add(1);
     // With room for the whole file and the read that finds its end, no copy is left behind unwiped.
     let expected = usize::try_from(metadata.len().min(limit)).unwrap_or(0).saturating_add(32);
     let mut bytes = Zeroizing::new(Vec::with_capacity(expected));
-    File::open(path).map_err(fault)?.take(limit).read_to_end(&mut bytes).map_err(fault)?;
+    file.take(limit).read_to_end(&mut bytes).map_err(fault)?;
     Ok(bytes)
 }
 
-/// Reads a file of secrets as [`read`] does, and warns in the log if other users may read it.
-pub(crate) fn read_secret(path: &Path, cap: usize) -> Result<Zeroizing<Vec<u8>>, FileError> {
-    let bytes = read(path, cap)?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        if std::fs::metadata(path).is_ok_and(|m| m.permissions().mode() & 0o044 != 0) {
-            crate::log::warn!(path = %path.display(), "other users may read this file of secret keys");
-        }
+/// Opens a file to read; a FIFO that nobody writes to does not hold this up.
+#[cfg(unix)]
+fn open(path: &Path) -> io::Result<File> {
+    use rustix::fs::{Mode, OFlags};
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    Ok(rustix::fs::open(path, flags, Mode::empty())?.into())
+}
+
+#[cfg(not(unix))]
+fn open(path: &Path) -> io::Result<File> {
+    File::open(path)
+}
+
+#[cfg(unix)]
+fn trust(path: &Path, metadata: &Metadata) -> Result<(), FileError> {
+    use std::os::unix::fs::MetadataExt;
+    let (mode, uid) = (metadata.mode() & 0o7777, metadata.uid());
+    let refused = |distrust| {
+        Err(FileError { distrust: Some(distrust), ..FileError::new(path, io::ErrorKind::PermissionDenied) })
+    };
+    if mode & 0o022 != 0 {
+        return refused(Distrust::Writable { mode });
     }
-    Ok(bytes)
+    if uid != 0 && uid != rustix::process::geteuid().as_raw() {
+        return refused(Distrust::Owner { uid });
+    }
+    if mode & 0o004 != 0 {
+        crate::log::warn!(path = %path.display(), "other users may read this file of secret keys");
+    }
+    Ok(())
 }
 
-/// Replaces a file in one step by one that only its owner may read. If this fails, the old file
-/// stays as it was.
+#[cfg(not(unix))]
+fn trust(_: &Path, _: &Metadata) -> Result<(), FileError> {
+    Ok(())
+}
+
+/// Replaces a file in one step by one that only its owner may read, who stays the same. If this fails,
+/// the old file stays as it was, unless only making the new name durable failed.
 pub(crate) fn replace_secret(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     let fault = |error: io::Error| FileError::new(path, error.kind());
     let name = path.file_name().ok_or_else(|| FileError::new(path, io::ErrorKind::InvalidFilename))?;
     let (temporary, mut file) = create_beside(path, name).map_err(fault)?;
-    let written = file.write_all(bytes).and_then(|()| std::fs::rename(&temporary, path));
+    let written = file
+        .write_all(bytes)
+        .and_then(|()| keep_owner(&file, path))
+        .and_then(|()| file.sync_all())
+        .and_then(|()| std::fs::rename(&temporary, path));
     if written.is_err() {
         // The error that counts is the first one.
         let _ = std::fs::remove_file(&temporary);
     }
-    written.map_err(fault)
+    written.and_then(|()| sync_folder(path)).map_err(fault)
+}
+
+#[cfg(unix)]
+fn keep_owner(file: &File, path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::{MetadataExt, fchown};
+    let Ok(old) = std::fs::symlink_metadata(path) else { return Ok(()) };
+    let new = file.metadata()?;
+    match (old.uid(), old.gid()) == (new.uid(), new.gid()) || !old.is_file() {
+        true => Ok(()),
+        false => fchown(file, Some(old.uid()), Some(old.gid())),
+    }
+}
+
+#[cfg(not(unix))]
+fn keep_owner(_: &File, _: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(unix)]
+fn sync_folder(path: &Path) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+}
+
+#[cfg(not(unix))]
+fn sync_folder(_: &Path) -> io::Result<()> {
+    Ok(())
 }
 
 /// Creates a new file next to `path`. What a process of the same number has left behind is passed
@@ -121,6 +212,27 @@ mod tests {
         assert_eq!(kind(&dir.join("taken")), io::ErrorKind::IsADirectory);
         assert_eq!(std::fs::read_dir(&dir).unwrap().count(), 1);
         std::fs::remove_dir_all(&dir).unwrap();
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_file_of_keys_that_others_may_write_is_refused_and_a_fifo_does_not_hang() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = std::env::temp_dir().join(format!("ottla-keys-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).unwrap();
+        let (path, fifo) = (dir.join("keytab"), dir.join("fifo"));
+        std::fs::write(&path, "keys").unwrap();
+        let with_mode = |mode| {
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+            read_secret(&path, 10).map_err(|error| error.to_string())
+        };
+        let (shared, open, private) = (with_mode(0o620), with_mode(0o644), with_mode(0o600));
+        assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+        let piped = read_secret(&fifo, 10).unwrap_err().kind;
+        std::fs::remove_dir_all(&dir).unwrap();
+        assert!(shared.is_err_and(|error| error.contains("may write it, mode 620")));
+        assert!(open.is_ok() && private.is_ok());
+        assert_eq!(piped, io::ErrorKind::InvalidInput);
     }
 
     #[test]

@@ -13,8 +13,6 @@ mod pem_lines;
 mod stores;
 
 use std::fmt;
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 use self::error::Error;
@@ -24,6 +22,7 @@ pub(crate) use self::keys::{bytes, millis, with_keys};
 use super::{Config, Security};
 use crate::cluster::properties::{MAX_BYTES, Properties};
 use crate::conn::credentials::Credentials;
+use crate::secret::file::FileRules;
 use crate::tls::TlsBuilder;
 
 pub use self::error::InvalidProperties;
@@ -51,20 +50,16 @@ impl Config {
         Draft::parse(text)?.finish()
     }
 
-    /// Reads a Java `client.properties` from a file: see [`Config::from_properties`]. Blocks.
+    /// Reads a Java `client.properties` from a file: see [`Config::from_properties`]. The file may
+    /// hold secrets, so [`FileRules`] says which ones are read. Blocks.
     ///
     /// # Errors
     /// [`InvalidProperties`] names the file, and the line and the key, never the value.
     pub fn from_file(path: impl AsRef<Path>) -> Result<(Self, Vec<ConfigWarning>), InvalidProperties> {
         let path = path.as_ref();
-        let read = || {
-            let mut text = zeroize::Zeroizing::new(Vec::new());
-            // One byte more than allowed tells a file of just that size from a longer one.
-            let mut file = File::open(path)?.take(MAX_BYTES as u64 + 1);
-            file.read_to_end(&mut text).map(|_| text)
-        };
-        let text = read().map_err(|error| Error::Unreadable { kind: error.kind() }.in_file(path))?;
-        Self::from_properties(&text).map_err(|error| error.in_file(path))
+        let read = FileRules::new().with_max_bytes(MAX_BYTES).read(path);
+        let text = read.map_err(|error| Error::File(error).in_file(path))?.warned(path);
+        Self::from_properties(text.secret_bytes()).map_err(|error| error.in_file(path))
     }
 }
 

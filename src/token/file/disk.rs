@@ -1,104 +1,111 @@
-//! Puts secret text on disk so that nobody else reads it and nobody reads half of it.
+//! Token files on disk: written by whoever makes tokens, and noted in by whoever renews one.
 
-use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 
+use super::{Error, InvalidTokenFile, MAX_BYTES, TokenFile};
+use crate::conn::token::Token;
 use crate::entropy;
 use crate::secret::Secret;
+use crate::secret::file::{FileError, FileRules};
+use crate::time::Timestamp;
 
-/// Replaces the file at `path` by one with `text` that only its owner may read and write. Blocks.
-///
-/// Whoever reads at any moment, also after a crash, finds the whole old text or the whole new
-/// one: the text goes to a new file beside it, which then takes its name.
+/// Replaces the file at `path` by a secret `text`. Blocks.
+pub(crate) fn replace(path: &Path, text: &Secret) -> Result<(), FileError> {
+    FileRules::new().replace(path, text, noise()?)
+}
+
+/// Has the token file at `path` tell that `token` was renewed and `expires` later, and tells whether it
+/// does. It is left as it is if it has another token by now, or if somebody else who renewed the same
+/// one has noted a later end. Owner, group and mode stay. Blocks.
 ///
 /// # Errors
-/// Those of the file system. The file at `path` is then as it was, unless only making the new
-/// name durable failed.
-pub(crate) fn replace(path: &Path, text: &Secret) -> io::Result<()> {
-    let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
-    let noise = entropy::fill::<8>().map_err(|_| io::Error::other("no entropy"))?;
-    let mut beside = OsString::from(".");
-    beside.push(name);
-    beside.push(format!(".{:016x}", u64::from_ne_bytes(noise)));
-    let beside = path.with_file_name(beside);
-    let written = write_new(&beside, text).and_then(|()| fs::rename(&beside, path));
-    if written.is_err() {
-        // Nothing more can be done about a file that cannot be removed either.
-        let _ = fs::remove_file(&beside);
-    }
-    written.and_then(|()| make_name_durable(path))
+/// [`InvalidTokenFile`] if the file cannot be trusted, read or replaced; it is then as it was.
+pub fn note_renewal(
+    path: impl AsRef<Path>,
+    token: &Token,
+    expires: Timestamp,
+) -> Result<bool, InvalidTokenFile> {
+    let renewals = |token: &Token| token.life().map_or(0, |life| life.renewals);
+    let updated =
+        FileRules::new().with_max_bytes(MAX_BYTES).update::<Error>(path.as_ref(), noise()?, |text| {
+            let file = TokenFile::read(text.secret_bytes())?;
+            let there = file.token();
+            let is_later = there.life().is_some_and(|life| life.expires >= expires);
+            if there.id() != token.id() || (renewals(there) > renewals(token) && is_later) {
+                return Ok(None);
+            }
+            Ok(Some(super::renew(text.secret_bytes(), there, expires)))
+        });
+    Ok(updated?)
 }
 
-fn write_new(path: &Path, text: &Secret) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    // Never opens what somebody else laid there, not even by a symbolic link.
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path)?;
-    file.write_all(text.secret_bytes())?;
-    file.sync_all()
-}
-
-#[cfg(unix)]
-fn make_name_durable(path: &Path) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
-}
-
-#[cfg(not(unix))]
-fn make_name_durable(_: &Path) -> io::Result<()> {
-    Ok(())
+fn noise() -> Result<[u8; 8], FileError> {
+    let kind = io::ErrorKind::Other;
+    entropy::fill().map_err(|_| FileError::Unwritable { kind, os: None })
 }
 
 #[cfg(test)]
 #[cfg(unix)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::PermissionsExt;
     use std::path::PathBuf;
 
     use super::*;
+    use crate::cluster::config::Security;
+    use crate::conn::token::TokenLife;
+    use crate::sasl::ScramMechanism;
 
-    fn folder(name: &str) -> PathBuf {
-        let folder = std::env::temp_dir().join(format!("ottla-disk-{name}-{}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
-        folder
+    const HOUR: i64 = 3_600_000;
+
+    fn token(id: &str, renewals: u32) -> Token {
+        let at = |hours: i64| Timestamp::from_millis(1_700_000_000_000 + hours * HOUR);
+        let life = TokenLife { issued: at(0), expires: at(24 + i64::from(renewals)), max: at(168), renewals };
+        Token::new(id, Secret::from("sesame")).unwrap().with_life(life)
     }
 
-    fn names(folder: &Path) -> Vec<OsString> {
-        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name()).collect()
+    fn write(name: &str, token: &Token) -> PathBuf {
+        let path = std::env::temp_dir().join(format!("ottla-note-{name}-{}", std::process::id()));
+        let bootstrap = "b1:9092".parse().unwrap();
+        let text = super::super::write(token, &bootstrap, &Security::Plaintext, ScramMechanism::Sha512);
+        fs::write(&path, text.unwrap().secret_bytes()).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        path
+    }
+
+    fn there(path: &Path) -> Token {
+        TokenFile::read(&fs::read(path).unwrap()).unwrap().token().clone()
     }
 
     #[test]
-    fn replaces_the_file_by_one_that_only_its_owner_reads() {
-        let folder = folder("replace");
-        let path = folder.join("token");
-        fs::write(&path, "old").unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
-        replace(&path, &Secret::from("new")).unwrap();
-        let (text, mode) = (fs::read(&path).unwrap(), fs::metadata(&path).unwrap().permissions().mode());
-        let left = names(&folder);
-        fs::remove_dir_all(&folder).unwrap();
-        assert_eq!((text.as_slice(), mode & 0o7777), (&b"new"[..], 0o600));
-        assert_eq!(left, ["token"]);
+    fn a_renewal_is_noted_and_the_file_keeps_its_mode() {
+        let path = write("noted", &token("a", 0));
+        let expires = token("a", 1).life().unwrap().expires;
+        assert_eq!(note_renewal(&path, &token("a", 0), expires), Ok(true));
+        let (noted, mode) = (there(&path), fs::metadata(&path).unwrap().permissions().mode());
+        fs::remove_file(&path).unwrap();
+        assert_eq!((noted, mode & 0o7777), (token("a", 1), 0o640));
     }
 
     #[test]
-    fn leaves_nothing_behind_when_it_fails() {
-        let folder = folder("fail");
-        let path = folder.join("token");
-        fs::create_dir(&path).unwrap();
-        let failed = replace(&path, &Secret::from("new"));
-        let left = names(&folder);
-        fs::remove_dir_all(&folder).unwrap();
-        assert!(failed.is_err());
-        assert_eq!(left, ["token"]);
-        assert!(replace(&path, &Secret::from("new")).is_err(), "the folder is gone");
-        assert_eq!(
-            replace(Path::new("/"), &Secret::from("")).unwrap_err().kind(),
-            io::ErrorKind::InvalidInput
-        );
+    fn a_file_that_has_another_token_or_a_later_life_by_now_is_left_as_it_is() {
+        let expires = token("a", 1).life().unwrap().expires;
+        for now in [token("b", 0), token("a", 2)] {
+            let path = write("left", &now);
+            let noted = note_renewal(&path, &token("a", 0), expires);
+            let left = there(&path);
+            fs::remove_file(&path).unwrap();
+            assert_eq!((noted, left), (Ok(false), now));
+        }
+    }
+
+    #[test]
+    fn a_file_that_others_may_write_is_not_written_to() {
+        let path = write("open", &token("a", 0));
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o620)).unwrap();
+        let refused = note_renewal(&path, &token("a", 0), Timestamp::from_millis(0));
+        fs::remove_file(&path).unwrap();
+        assert!(refused.unwrap_err().to_string().contains("may write"));
     }
 }

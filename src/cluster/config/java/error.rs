@@ -1,11 +1,11 @@
 //! What can be wrong with a `client.properties`.
 
 use std::fmt;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::cluster::config::InvalidBootstrap;
 use crate::cluster::{jaas, properties};
+use crate::secret::file::FileError;
 use crate::tls::InvalidTls;
 
 /// Tells why a `client.properties` makes no configuration: the file, the line and the key, and
@@ -54,8 +54,8 @@ impl std::error::Error for InvalidProperties {}
 /// A private error of reading a `client.properties`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Error {
-    /// The file cannot be read.
-    Unreadable { kind: io::ErrorKind },
+    /// The file cannot be trusted or read.
+    File(FileError),
     /// The file is not in the syntax of properties.
     Syntax(properties::Error),
     /// A key that the others ask for is not there, or empty.
@@ -75,7 +75,7 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unreadable { kind } => write!(f, "cannot be read: {kind}"),
+            Self::File(error) => error.fmt(f),
             Self::Syntax(error) => error.fmt(f),
             Self::Missing { key } => write!(f, "{key} is missing"),
             Self::Value { key, line, fault } => write!(f, "line {line}, {key}: {fault}"),

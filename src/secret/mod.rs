@@ -1,4 +1,6 @@
-//! Bytes that never appear in a log and are wiped when they are dropped.
+//! Bytes that never appear in a log and are wiped when they are dropped, and the files that hold them.
+
+pub mod file;
 
 use std::fmt;
 
@@ -21,6 +23,11 @@ impl Secret {
         }
         let bytes = Zeroizing::new(bytes);
         Self(Zeroizing::new(Box::from(bytes.as_slice())))
+    }
+
+    /// Takes a copy of `bytes`, which somebody else wipes.
+    pub(crate) fn copied(bytes: &[u8]) -> Self {
+        Self(Zeroizing::new(Box::from(bytes)))
     }
 
     /// Shows the secret bytes. Whoever calls this answers for where they go.

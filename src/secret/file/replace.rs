@@ -1,0 +1,165 @@
+//! Puts a secret in the place of a file, so that nobody else reads it and nobody reads half of it.
+
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use super::{FileError, FileRules, Ownership, Secret, Stamp, open};
+
+/// Others who replace the file are waited for so often, and so long each time.
+const TRIES: u32 = 500;
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// The file that is there, held against others who would replace it by these rules.
+pub(super) struct Old {
+    pub(super) file: File,
+    pub(super) ownership: Option<Ownership>,
+}
+
+impl FileRules {
+    /// Replaces the file at `path`, or makes it, readable by its owner alone. An old file hands its
+    /// owner, its group and its mode on, but for what everybody may do. Blocks.
+    ///
+    /// Whoever reads at any moment, also after a crash, finds the whole old text or the whole new
+    /// one. `noise` is random, and makes a name for the new file until it takes that of the old.
+    ///
+    /// # Errors
+    /// [`FileError`]; the file at `path` is then as it was, unless only making the new name durable
+    /// failed.
+    pub(crate) fn replace(&self, path: &Path, text: &Secret, noise: [u8; 8]) -> Result<(), FileError> {
+        let place = place(path)?;
+        let old = hold(&place)?;
+        self.put(&place, old.as_ref(), text, noise)
+    }
+
+    /// Replaces the file at `path` by what is made of its text, and tells whether anything was made.
+    /// Nobody else replaces it meanwhile. Blocks.
+    ///
+    /// # Errors
+    /// Those of [`FileRules::read`] and [`FileRules::replace`], and those of `make`.
+    pub(crate) fn update<E: From<FileError>>(
+        &self,
+        path: &Path,
+        noise: [u8; 8],
+        make: impl FnOnce(&Secret) -> Result<Option<Secret>, E>,
+    ) -> Result<bool, E> {
+        let place = place(path)?;
+        let missing = FileError::unreadable(io::ErrorKind::NotFound.into());
+        let old = hold(&place)?.ok_or(missing)?;
+        let file = old.file.try_clone().map_err(FileError::unreadable)?;
+        let read = self.taken(file, None)?.ok_or(FileError::Changed)?;
+        let Some(text) = make(read.secret_text())? else { return Ok(false) };
+        self.put(&place, Some(&old), &text, noise)?;
+        Ok(true)
+    }
+
+    pub(super) fn put(
+        &self,
+        place: &Path,
+        old: Option<&Old>,
+        text: &Secret,
+        noise: [u8; 8],
+    ) -> Result<(), FileError> {
+        let ownership = old.and_then(|old| old.ownership);
+        if let Some(ownership) = ownership {
+            // Else somebody could lay a file of his own there, and be given the secret.
+            self.judge_owner(ownership.uid)?;
+        }
+        let name = place.file_name().ok_or(FileError::unwritable(io::ErrorKind::InvalidInput.into()))?;
+        let mut beside = OsString::from(".");
+        beside.push(name);
+        beside.push(format!(".{:016x}", u64::from_ne_bytes(noise)));
+        let beside = place.with_file_name(beside);
+        let written = write_new(&beside, text, ownership)
+            .and_then(|()| fs::rename(&beside, place).map_err(FileError::unwritable));
+        if written.is_err() {
+            // Nothing more can be done about a file that cannot be removed either.
+            let _ = fs::remove_file(&beside);
+        }
+        written.and_then(|()| make_name_durable(place).map_err(FileError::unwritable))
+    }
+}
+
+/// The file itself, where `path` is a link to one.
+fn place(path: &Path) -> Result<PathBuf, FileError> {
+    match fs::symlink_metadata(path) {
+        Ok(found) if found.is_symlink() => fs::canonicalize(path).map_err(FileError::unwritable),
+        _ => Ok(path.to_owned()),
+    }
+}
+
+/// Holds the file at `place`, if there is one. Whoever held it may have put another in its place.
+fn hold(place: &Path) -> Result<Option<Old>, FileError> {
+    for _ in 0..TRIES {
+        let file = match open(place) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let metadata = file.metadata().map_err(FileError::unreadable)?;
+        if !metadata.is_file() {
+            return Err(FileError::NotAFile);
+        }
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => thread::sleep(PAUSE),
+            // A file system without locks: nothing holds the others off, and the last one wins.
+            Err(TryLockError::Error(_)) | Ok(()) => {
+                let now = fs::metadata(place).map_err(FileError::unreadable)?;
+                if Stamp::of(&now).place == Stamp::of(&metadata).place {
+                    return Ok(Some(Old { file, ownership: Ownership::of(&metadata) }));
+                }
+            }
+        }
+    }
+    Err(FileError::TimedOut { limit: PAUSE.saturating_mul(TRIES) })
+}
+
+fn write_new(path: &Path, text: &Secret, like: Option<Ownership>) -> Result<(), FileError> {
+    let mut options = OpenOptions::new();
+    // Never opens what somebody else laid there, not even by a symbolic link.
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path).map_err(FileError::unwritable)?;
+    file.write_all(text.secret_bytes()).map_err(FileError::unwritable)?;
+    if let Some(like) = like {
+        hand_on(&file, like)?;
+    }
+    file.sync_all().map_err(FileError::unwritable)
+}
+
+/// Gives a new file the owner, the group and the mode of the old one; what everybody may do, and
+/// what the group may write, ends here.
+#[cfg(unix)]
+fn hand_on(file: &File, like: Ownership) -> Result<(), FileError> {
+    use std::os::unix::fs::{PermissionsExt, fchown};
+    let own = Ownership::of(&file.metadata().map_err(FileError::unwritable)?);
+    if own.is_none_or(|own| (own.uid, own.gid) != (like.uid, like.gid)) {
+        let not_kept = FileError::NotKept { uid: like.uid, gid: like.gid };
+        fchown(file, Some(like.uid), Some(like.gid)).map_err(|_| not_kept)?;
+    }
+    let mode = match like.mode & 0o750 {
+        mode if mode & 0o400 != 0 => mode,
+        _ => 0o600,
+    };
+    file.set_permissions(fs::Permissions::from_mode(mode)).map_err(FileError::unwritable)
+}
+
+#[cfg(not(unix))]
+fn hand_on(_: &File, _: Ownership) -> Result<(), FileError> {
+    Ok(())
+}
+
+#[cfg(unix)]
+fn make_name_durable(path: &Path) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+}
+
+#[cfg(not(unix))]
+fn make_name_durable(_: &Path) -> io::Result<()> {
+    Ok(())
+}
