@@ -20,6 +20,7 @@ pub(crate) mod keys;
 pub(crate) mod lifetime;
 pub(crate) mod login;
 mod lowat;
+#[cfg_attr(not(feature = "unstable-internals"), allow(unreachable_pub, reason = "tests reach it"))]
 pub(crate) mod race;
 pub(crate) mod session;
 pub(crate) mod task;
