@@ -3,6 +3,7 @@
 //! Outside semver, behind the feature `unstable-internals`.
 
 mod config;
+mod entropy;
 mod frame;
 mod java_texts;
 mod records;
@@ -13,6 +14,7 @@ mod session;
 pub use crate::conn::race::{ATTEMPT_DELAY, interleaved, race};
 pub use crate::partition::writer::gathering::Gathering;
 pub use config::{fuzz_jaas, fuzz_properties, fuzz_token_file};
+pub use entropy::seed_entropy;
 pub use frame::fuzz_frame;
 pub use java_texts::{JavaText, read_jaas, read_properties, written_jaas, written_properties};
 pub use records::{RecordWalk, fuzz_record_batch};

@@ -1,6 +1,6 @@
 //! The connections of one client: at most one for each broker and purpose.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -31,7 +31,7 @@ const REFUSED: Duration = Duration::from_millis(600);
 
 /// What a connection is for. A broker works on one request of a connection at a time, so a long
 /// poll has a connection of its own, and nothing waits behind it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Purpose {
     /// Everything that is answered at once, reads of what exists already included.
     Prompt,
@@ -51,7 +51,7 @@ pub(crate) struct Pool {
     follower: Option<JoinHandle<()>>,
 }
 
-type Slots = Mutex<HashMap<(Address, Purpose), Arc<Slot>>>;
+type Slots = Mutex<BTreeMap<(Address, Purpose), Arc<Slot>>>;
 
 /// The place of one connection.
 #[derive(Default)]

@@ -1,6 +1,6 @@
 //! What is known of a cluster: its brokers, and who leads which partition.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
@@ -40,7 +40,7 @@ pub(crate) struct Leader {
 #[derive(Debug, Default)]
 pub(crate) struct Topology {
     brokers: BTreeMap<BrokerId, Address>,
-    topics: HashMap<Arc<str>, TopicState>,
+    topics: BTreeMap<Arc<str>, TopicState>,
     /// The topics that somebody asked for, of which every refresh asks.
     wanted: BTreeSet<Arc<str>>,
     generation: u64,

@@ -1,7 +1,7 @@
 //! The task that owns one socket: it moves bytes between the socket and the [`Session`] and runs
 //! what the session asks for. It decides nothing by itself.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
@@ -55,7 +55,7 @@ pub(crate) struct Task<S> {
     writing: Option<Writing>,
     commands: mpsc::Receiver<Command>,
     draining: bool,
-    replies: HashMap<RequestId, oneshot::Sender<Result<Bytes, Failure>>>,
+    replies: BTreeMap<RequestId, oneshot::Sender<Result<Bytes, Failure>>>,
     logins: Logins,
     errand: Option<Errand>,
     opened: Option<oneshot::Sender<Result<Opened, Error>>>,
@@ -106,7 +106,7 @@ impl<S: AsyncRead + AsyncWrite + Source + Unpin> Task<S> {
             writing: None,
             commands: parts.commands,
             draining: false,
-            replies: HashMap::new(),
+            replies: BTreeMap::new(),
             logins: parts.logins,
             errand: None,
             opened: Some(parts.opened),

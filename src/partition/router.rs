@@ -1,6 +1,6 @@
 //! The task that gives ranges to the fetchers of their leaders, and again after failures.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
@@ -26,7 +26,7 @@ pub(super) struct Router {
     deliveries: mpsc::Sender<Delivery>,
     reports: mpsc::UnboundedReceiver<Report>,
     reporter: mpsc::UnboundedSender<Report>,
-    fetchers: HashMap<(BrokerId, Purpose), mpsc::UnboundedSender<Vec<Progress>>>,
+    fetchers: BTreeMap<(BrokerId, Purpose), mpsc::UnboundedSender<Vec<Progress>>>,
     tasks: JoinSet<()>,
     recoveries: JoinSet<Result<Recovered, Error>>,
     /// Ranges that are not read to their end.
@@ -50,7 +50,7 @@ impl Router {
             deliveries,
             reports,
             reporter,
-            fetchers: HashMap::new(),
+            fetchers: BTreeMap::new(),
             tasks: JoinSet::new(),
             recoveries: JoinSet::new(),
             open: 0,
@@ -79,6 +79,7 @@ impl Router {
         self.route(Purpose::Prompt, ranges);
         while self.open > 0 {
             tokio::select! {
+                biased;
                 Some(report) = self.reports.recv() => self.handle(report),
                 Some(recovered) = self.recoveries.join_next() => {
                     let recovered = recovered.map_err(|_| Error::shutdown())??;

@@ -37,11 +37,12 @@ impl Courier {
         let mut awaited = JoinSet::new();
         loop {
             tokio::select! {
+                biased;
+                Some(_) = awaited.join_next() => {}
                 order = self.orders.recv() => match order {
                     Some(order) => self.carry(order, &mut awaited).await,
                     None => break,
                 },
-                Some(_) = awaited.join_next() => {}
             }
         }
         while awaited.join_next().await.is_some() {}

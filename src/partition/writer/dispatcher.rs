@@ -114,10 +114,12 @@ impl Dispatcher {
             self.send_ready(now);
             let until = self.start_errands_and_sleep(now);
             let shared = Arc::clone(&self.shared);
+            // In a fixed order, and last what an application could keep ready for ever.
             tokio::select! {
-                () = shared.wake.notified() => {}
+                biased;
                 Some(report) = self.reports.recv() => self.handle_reports(report),
                 Some(Ok(errand)) = self.errands.join_next() => self.handle_errand(errand),
+                () = shared.wake.notified() => {}
                 () = sleep_until(until) => {}
             }
         }
