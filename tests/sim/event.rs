@@ -1,0 +1,212 @@
+//! What happens, as data: what a seed makes of each kind, and for how long it hurts.
+
+use std::time::Duration;
+
+use ottla_testkit::ApiKey;
+
+use super::dice::Dice;
+use super::kind::Kind;
+use super::schedule::{CONNECT, REQUEST, Shape};
+
+/// An answer that is to go wrong does so within this time, or not at all.
+pub(crate) const WINDOW: Duration = Duration::from_secs(10);
+
+/// Something that happens to the world.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Event {
+    pub(crate) at: Duration,
+    pub(crate) kind: Kind,
+    pub(crate) what: What,
+}
+
+/// What happens, with what a seed chose for it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum What {
+    Append {
+        partition: i32,
+        records: u64,
+        size: usize,
+    },
+    /// Records of a transaction that ends so much later.
+    Transaction {
+        partition: i32,
+        records: u64,
+        committed: bool,
+        lasts: Duration,
+    },
+    /// Of these offsets, told in thousandths of the log, one in so many stays; 0: none does.
+    Compact {
+        partition: i32,
+        from: i64,
+        until: i64,
+        keep_one_in: i64,
+    },
+    /// So many thousandths of the log go.
+    Delete {
+        partition: i32,
+        part: i64,
+    },
+    /// The last thousandths of the log go, and new records may come.
+    Cut {
+        partition: i32,
+        part: i64,
+        to: i32,
+        then: u64,
+    },
+    /// The topic is gone for so long.
+    Remade {
+        gone: Duration,
+        then: u64,
+    },
+    LeaderMoved {
+        partition: i32,
+        to: i32,
+    },
+    BrokerRestarted {
+        broker: i32,
+        away: Duration,
+    },
+    ConnectionsClosed {
+        broker: i32,
+    },
+    /// The network takes what is sent to and by a broker, and lets nothing through for so long.
+    Silence {
+        broker: i32,
+        lasts: Duration,
+    },
+    BitFlipped {
+        broker: i32,
+    },
+    /// Answers go wrong; with the leader moved meanwhile, or not.
+    Answers {
+        api: ApiKey,
+        times: u64,
+        wrong: Wrong,
+        moved: Option<(i32, i32)>,
+    },
+}
+
+/// What is wrong with an answer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Wrong {
+    Late(Duration),
+    Stalled,
+    /// The request is carried out.
+    Lost,
+    ClosedBefore,
+    ClosedAfter,
+    CutAt(usize),
+    Throttled(Duration),
+    /// One partition is refused by this code.
+    Refused(i32, i16),
+    /// All of it.
+    RefusedWhole(i16),
+    RefusedAfter(i16),
+    Held(Duration),
+}
+
+fn millis(dice: &mut Dice, of: &[u64]) -> Duration {
+    Duration::from_millis(dice.pick(of))
+}
+
+impl Event {
+    pub(crate) fn draw(kind: Kind, at: Duration, shape: &Shape, dice: &mut Dice) -> Self {
+        let partition = dice.int(shape.partitions);
+        let broker = 1 + dice.int(shape.brokers);
+        let what = match kind {
+            Kind::Append => {
+                What::Append { partition, records: dice.within(1, 12), size: dice.pick(&[0, 0, 50, 3_000]) }
+            }
+            Kind::Transaction => What::Transaction {
+                partition,
+                records: dice.within(1, 6),
+                committed: dice.one_in(2),
+                lasts: millis(dice, &[0, 500, 5_000, 40_000]),
+            },
+            Kind::Compact => {
+                let from = i64::try_from(dice.below(1000)).unwrap();
+                let until = i64::try_from(dice.within(from.unsigned_abs(), 1000)).unwrap();
+                What::Compact { partition, from, until, keep_one_in: dice.pick(&[0, 0, 2, 7]) }
+            }
+            Kind::Delete => What::Delete { partition, part: dice.pick(&[50, 300, 1000]) },
+            Kind::LogCut => What::Cut {
+                partition,
+                part: dice.pick(&[20, 100, 500, 1000]),
+                to: broker,
+                then: dice.pick(&[0, 5, 60]),
+            },
+            Kind::TopicRemade => {
+                What::Remade { gone: millis(dice, &[0, 50, 3_000, 15_000]), then: dice.pick(&[0, 5, 60]) }
+            }
+            Kind::LeaderMoved => What::LeaderMoved { partition, to: broker },
+            Kind::BrokerRestarted => {
+                What::BrokerRestarted { broker, away: millis(dice, &[100, 2_000, 15_000, 30_000]) }
+            }
+            Kind::ConnectionsClosed => What::ConnectionsClosed { broker },
+            Kind::Silence => What::Silence { broker, lasts: millis(dice, &[300, 4_000, 15_000, 30_000]) },
+            Kind::BitFlipped => What::BitFlipped { broker },
+            _ => answers(kind, partition, broker, dice),
+        };
+        Self { at, kind, what }
+    }
+
+    /// For how long the world is worse for it, from its time on: with what a client needs to see that
+    /// it is over.
+    pub(crate) fn hurts(&self) -> Duration {
+        let noticing = REQUEST + CONNECT + Duration::from_secs(3);
+        match &self.what {
+            What::Append { .. } | What::Transaction { .. } | What::Compact { .. } | What::Delete { .. } => {
+                Duration::ZERO
+            }
+            What::LeaderMoved { .. } | What::ConnectionsClosed { .. } | What::Cut { .. } => noticing,
+            What::BitFlipped { .. } => WINDOW + noticing,
+            What::BrokerRestarted { away: lasts, .. }
+            | What::Silence { lasts, .. }
+            | What::Remade { gone: lasts, .. } => *lasts + noticing,
+            What::Answers { times, wrong, .. } => {
+                let each = match wrong {
+                    Wrong::Throttled(throttle) => *throttle,
+                    _ => REQUEST,
+                };
+                // One after the other in the worst case, each with a new connection.
+                WINDOW + (each + CONNECT) * u32::try_from(*times).unwrap() + noticing
+            }
+        }
+    }
+}
+
+fn answers(kind: Kind, partition: i32, broker: i32, dice: &mut Dice) -> What {
+    let wrong = match kind {
+        Kind::Delay => Wrong::Late(millis(dice, &[20, 400, 3_000, 9_000])),
+        Kind::Stall => Wrong::Stalled,
+        Kind::AnswerLost => Wrong::Lost,
+        Kind::CloseBefore => Wrong::ClosedBefore,
+        Kind::CloseAfter => Wrong::ClosedAfter,
+        Kind::TruncatedFrame => Wrong::CutAt(usize::try_from(dice.below(120)).unwrap()),
+        Kind::Throttle => Wrong::Throttled(millis(dice, &[50, 2_000, 30_000, 120_000])),
+        Kind::RefusedAfterAppend => Wrong::RefusedAfter(dice.pick(&[3, 6, 7, 20, 56])),
+        Kind::HeldProduce => Wrong::Held(millis(dice, &[100, 2_000, 4_000, 9_000])),
+        Kind::WrongOutOfRange => Wrong::Refused(partition, 1),
+        Kind::RebootstrapRequired => Wrong::RefusedWhole(129),
+        _ => Wrong::Refused(partition, dice.pick(&[3, 5, 6])),
+    };
+    let apis: &[ApiKey] = match kind {
+        Kind::RefusedAfterAppend | Kind::HeldProduce => &[ApiKey::Produce],
+        Kind::WrongOutOfRange => &[ApiKey::Fetch],
+        Kind::RebootstrapRequired => &[ApiKey::Metadata],
+        Kind::NotLeader => &[ApiKey::Fetch, ApiKey::Produce],
+        _ => &[
+            ApiKey::Fetch,
+            ApiKey::Fetch,
+            ApiKey::Produce,
+            ApiKey::Produce,
+            ApiKey::Metadata,
+            ApiKey::ListOffsets,
+            ApiKey::InitProducerId,
+            ApiKey::ApiVersions,
+        ],
+    };
+    let (api, times) = (dice.pick(apis), dice.within(1, 2));
+    let moves = kind == Kind::HeldProduce || api == ApiKey::Produce && dice.one_in(3);
+    What::Answers { api, times, wrong, moved: moves.then_some((partition, broker)) }
+}

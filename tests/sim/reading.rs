@@ -1,0 +1,254 @@
+//! A task that reads ranges, and holds what it gets against the oracle.
+
+use std::time::Duration;
+
+use ottla::ids::TopicPartition;
+use ottla::{
+    Chunk, Cluster, Decoder, Error, ErrorKind, IsolationLevel, OffsetRange, OnDataLoss, ReadOptions, Reader,
+};
+use tokio::time::sleep;
+
+use super::follow::{Follow, Gone};
+use super::kind::Kind;
+use super::laws::{Law, now};
+use super::manners::{Patience, limited};
+use super::oracle::text;
+use super::schedule::{CONNECT, DEADLINE, REQUEST, Reading, TOPIC};
+use super::world::World;
+
+/// How a reading ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum ReadingEnd {
+    /// Every range was read to its end.
+    Whole,
+    /// An open range was read as far as the log goes, after the world healed.
+    Open,
+    Lost,
+    /// It began beyond the end of a log that was cut or made anew.
+    Beyond,
+    Excused,
+    Broken,
+}
+
+struct Task {
+    world: World,
+    reading: Reading,
+    name: String,
+    follows: Vec<Follow>,
+    losses: usize,
+    /// For how long the application asked since anything came.
+    in_vain: Duration,
+    decoder: Decoder,
+}
+
+/// Reads as the plan says, to the end.
+pub(crate) async fn read(world: World, reading: Reading, number: usize) -> ReadingEnd {
+    let follows = reading.ranges.iter();
+    let follows =
+        follows.map(|(partition, from, until)| Follow::new(*partition, *from, *until, reading.committed));
+    let task = Task {
+        follows: follows.collect(),
+        name: format!("reader {number}"),
+        losses: 0,
+        in_vain: Duration::ZERO,
+        decoder: Decoder::new(),
+        reading,
+        world,
+    };
+    task.run().await
+}
+
+impl Task {
+    async fn run(mut self) -> ReadingEnd {
+        sleep(self.reading.start).await;
+        let client = loop {
+            let began = self.world.notes.passed();
+            let limit = DEADLINE + REQUEST + CONNECT;
+            let call = Cluster::connect(self.world.config());
+            match limited(&self.world.notes, "connect", limit, call).await {
+                Ok(client) => break client,
+                Err(error) if self.world.notes.is_excused(began, DEADLINE) => {
+                    self.note(&format!("connect: {error}"));
+                }
+                Err(error) => return self.broken(Law::Reading, format!("connect: {error:?}")),
+            }
+        };
+        if self.reading.ranges.iter().any(|(.., until)| *until > self.world.plan.initial) {
+            self.world.strikes(Kind::RecordsAwaited);
+        }
+        let mut reader = client.read(self.ranges(), self.options());
+        let mut patience = Patience::new(&self.reading.manners, &self.world);
+        loop {
+            if self.world.notes.is_broken() {
+                return ReadingEnd::Broken;
+            }
+            if self.world.is_healed() && self.has_read_all_there_is() {
+                return ReadingEnd::Open;
+            }
+            if let Some(end) = self.step(&mut reader, &mut patience).await {
+                return end;
+            }
+            if !self.world.is_healed() {
+                patience.pause().await;
+            }
+        }
+    }
+
+    fn ranges(&self) -> Vec<OffsetRange> {
+        let range = |(partition, from, until): &(i32, i64, i64)| {
+            OffsetRange::new(TopicPartition::new(TOPIC, *partition), *from, *until)
+        };
+        self.reading.ranges.iter().map(range).collect()
+    }
+
+    fn options(&self) -> ReadOptions {
+        let isolation = if self.reading.committed {
+            IsolationLevel::ReadCommitted
+        } else {
+            IsolationLevel::ReadUncommitted
+        };
+        let loss = if self.reading.skip { OnDataLoss::Skip } else { OnDataLoss::Fail };
+        let options = ReadOptions::new().with_isolation_level(isolation).with_data_loss(loss);
+        if self.reading.small_budget {
+            return options.with_byte_budget(64 << 10).with_response_bytes(16 << 10);
+        }
+        options
+    }
+
+    /// Whether only open ranges are left, at the end of their logs.
+    fn has_read_all_there_is(&mut self) -> bool {
+        let mut oracle = self.world.oracle();
+        self.follows
+            .iter()
+            .all(|follow| follow.is_finished() || follow.until == i64::MAX && !follow.has_more(&mut oracle))
+    }
+
+    /// One call of `next`, and what follows from it.
+    async fn step(&mut self, reader: &mut Reader, patience: &mut Patience) -> Option<ReadingEnd> {
+        let began = now();
+        let may_wait = !self.must_return();
+        let limit = self.limit();
+        let next = async {
+            // An open range may wait for ever: then somebody has to look up.
+            tokio::time::timeout(limit, reader.next()).await
+        };
+        let outcome = patience.call(next).await;
+        self.in_vain += now() - began;
+        let outcome = match outcome {
+            None => return None,
+            Some(Err(_)) => {
+                if let Err(text) = self.losses(reader) {
+                    return Some(self.broken(Law::Reading, text));
+                }
+                if may_wait || !self.must_return() {
+                    self.in_vain = Duration::ZERO;
+                    return None;
+                }
+                let text = format!("next() takes longer than {} ms with records to read", limit.as_millis());
+                return Some(self.broken(Law::Ending, text));
+            }
+            Some(Ok(outcome)) => outcome,
+        };
+        if let Err(text) = self.losses(reader) {
+            return Some(self.broken(Law::Reading, text));
+        }
+        match outcome {
+            Ok(Some(chunk)) => {
+                self.in_vain = Duration::ZERO;
+                self.chunk(&chunk).err().map(|text| self.broken(Law::Reading, text))
+            }
+            Ok(None) => Some(self.end()),
+            Err(error) => Some(self.failed(&error)),
+        }
+    }
+
+    fn limit(&self) -> Duration {
+        DEADLINE + REQUEST + CONNECT + self.world.notes.longest_trouble()
+    }
+
+    /// Whether a call has something to give; else it may wait for as long as nobody writes.
+    fn must_return(&mut self) -> bool {
+        let mut oracle = self.world.oracle();
+        self.follows.iter().any(|follow| follow.has_more(&mut oracle))
+            || self.follows.iter().all(|follow| follow.can_end(&mut oracle))
+    }
+
+    fn losses(&mut self, reader: &Reader) -> Result<(), String> {
+        let world = self.world.clone();
+        for loss in reader.losses().iter().skip(self.losses) {
+            self.note(&format!("loss {loss:?}"));
+            if !self.reading.skip {
+                return Err(format!("{loss:?} is skipped where it is to fail"));
+            }
+            self.follow(loss.topic_partition.partition)?.loss(
+                &mut world.oracle(),
+                &loss.offsets,
+                Gone::Deleted,
+            )?;
+        }
+        self.losses = reader.losses().len();
+        Ok(())
+    }
+
+    fn follow(&mut self, partition: i32) -> Result<&mut Follow, String> {
+        let found = self.follows.iter_mut().find(|follow| follow.partition == partition);
+        found.ok_or_else(|| format!("partition {partition} was not to be read"))
+    }
+
+    fn chunk(&mut self, chunk: &Chunk) -> Result<(), String> {
+        self.world.has_progressed();
+        let mut records = Vec::new();
+        let taken = chunk.for_each_record(&mut self.decoder, |record| {
+            records.push((record.offset, text(record.value)));
+            Ok::<_, Error>(())
+        });
+        taken.map_err(|error| format!("a chunk cannot be read: {error:?}"))?;
+        let partition = chunk.topic_partition().partition;
+        self.note(&format!("partition {partition} {:?}: {} records", chunk.offsets(), records.len()));
+        let world = self.world.clone();
+        self.follow(partition)?.chunk(&mut world.oracle(), chunk.offsets(), &records)
+    }
+
+    fn end(&mut self) -> ReadingEnd {
+        self.note("end");
+        let world = self.world.clone();
+        for follow in &mut self.follows {
+            if let Err(text) = follow.end(&mut world.oracle()) {
+                return self.broken(Law::Reading, format!("the end was said too early: {text}"));
+            }
+        }
+        ReadingEnd::Whole
+    }
+
+    fn failed(&mut self, error: &Error) -> ReadingEnd {
+        self.note(&format!("failed: {error}"));
+        if error.kind() == ErrorKind::DataLoss && !self.reading.skip {
+            let mut oracle = self.world.oracle();
+            if self.follows.iter().any(|follow| follow.has_lost(&mut oracle)) {
+                return ReadingEnd::Lost;
+            }
+        } else if error.is_retriable()
+            && self.world.notes.is_excused(self.world.notes.passed().saturating_sub(self.in_vain), DEADLINE)
+        {
+            return ReadingEnd::Excused;
+        }
+        if !error.is_retriable() && self.begins_beyond() {
+            return ReadingEnd::Beyond;
+        }
+        self.broken(Law::Reading, format!("the reading fails: {error:?}"))
+    }
+
+    fn begins_beyond(&self) -> bool {
+        let mut oracle = self.world.oracle();
+        self.follows.iter().any(|follow| follow.begins_beyond(&mut oracle))
+    }
+
+    fn note(&self, what: &str) {
+        self.world.notes.trace(&format!("{}: {what}", self.name));
+    }
+
+    fn broken(&self, law: Law, text: String) -> ReadingEnd {
+        self.world.notes.broken(law, format!("{}: {text}", self.name));
+        ReadingEnd::Broken
+    }
+}

@@ -1,0 +1,231 @@
+//! What a seed decides, as data: the shape of the world, what happens to it and when, and what the
+//! application does. The shrinker takes parts away; nothing else is drawn while a world runs.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::dice::Dice;
+use super::event::Event;
+use super::kind::Kind;
+
+pub(crate) const TOPIC: &str = "world";
+
+/// The client's own times, the same in all worlds: what heals within them has to be healed unseen.
+pub(crate) const CONNECT: Duration = Duration::from_secs(3);
+pub(crate) const REQUEST: Duration = Duration::from_secs(5);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
+pub(crate) const DELIVERY: Duration = Duration::from_secs(60);
+/// Until then things go wrong; then the world heals.
+pub(crate) const TROUBLE: Duration = Duration::from_secs(150);
+
+/// How clients come in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Entrance {
+    Plaintext,
+    Password,
+    Tls,
+}
+
+/// What one task of the application reads.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Reading {
+    pub(crate) start: Duration,
+    /// Partition, first offset, end; an open range ends at `i64::MAX`.
+    pub(crate) ranges: Vec<(i32, i64, i64)>,
+    pub(crate) committed: bool,
+    pub(crate) skip: bool,
+    pub(crate) small_budget: bool,
+    pub(crate) manners: Manners,
+}
+
+/// What one task of the application writes.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Writing {
+    pub(crate) start: Duration,
+    pub(crate) records: u64,
+    pub(crate) size: usize,
+    pub(crate) batch_bytes: usize,
+    pub(crate) small_memory: bool,
+    pub(crate) flush_every: u64,
+    /// Records without a receipt, in percent.
+    pub(crate) without_receipt: u64,
+    pub(crate) ends: Ends,
+    /// The listener panics at one in so many batches; 0: there is none.
+    pub(crate) panics_one_in: u64,
+    pub(crate) manners: Manners,
+}
+
+/// How a writing task takes its leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ends {
+    Close,
+    Flush,
+    /// The writer is dropped with records under way.
+    Drop,
+}
+
+/// How patient a task is.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Manners {
+    pub(crate) seed: u64,
+    /// One in so many calls is followed by a pause of up to so long.
+    pub(crate) pause_one_in: u64,
+    pub(crate) pause: Duration,
+    /// One in so many calls is given up; 0: none is.
+    pub(crate) cancel_one_in: u64,
+}
+
+/// Everything that a seed decides.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Plan {
+    pub(crate) seed: u64,
+    pub(crate) brokers: i32,
+    pub(crate) partitions: i32,
+    pub(crate) entrance: Entrance,
+    /// How many replicas each partition has.
+    pub(crate) replicas: usize,
+    /// Records in each partition before anything happens.
+    pub(crate) initial: i64,
+    pub(crate) initial_size: usize,
+    pub(crate) events: Vec<Event>,
+    pub(crate) readings: Vec<Reading>,
+    pub(crate) writings: Vec<Writing>,
+}
+
+impl Plan {
+    pub(crate) fn of(seed: u64) -> Self {
+        let mut dice = Dice::new(seed.wrapping_mul(0x2545_f491_4f6c_dd1d) ^ 0x5eed);
+        let alone = Kind::Leaderless.is_drawn();
+        let brokers = if alone { dice.pick(&[1, 2, 3, 3]) } else { dice.pick(&[2, 3, 3]) };
+        let replicas = if alone { dice.pick(&[1, 3, 3]) } else { 3 };
+        let partitions = dice.pick(&[1, 1, 2, 3]);
+        let entrance = match dice.below(12) {
+            0 => Entrance::Tls,
+            1 => Entrance::Password,
+            _ => Entrance::Plaintext,
+        };
+        let initial = dice.pick(&[0, 20, 60, 120]);
+        let initial_size = dice.pick(&[5, 200, 2_000]);
+        let trouble = dice.pick(&[Duration::from_secs(5), Duration::from_secs(40), TROUBLE]);
+        let shape = Shape { brokers, partitions, initial, trouble, entrance };
+        let mut events: Vec<Event> = (0..dice.within(3, 14)).map(|_| shape.event(&mut dice)).collect();
+        events.sort_by_key(|event| event.at);
+        let readings = (0..dice.pick(&[1, 1, 2])).map(|_| shape.reading(&mut dice)).collect();
+        let writings = (0..dice.pick(&[0, 1, 1])).map(|_| shape.writing(&mut dice)).collect();
+        Self {
+            seed,
+            brokers,
+            replicas,
+            partitions,
+            entrance,
+            initial,
+            initial_size,
+            events,
+            readings,
+            writings,
+        }
+    }
+}
+
+/// What events and tasks are drawn for.
+pub(crate) struct Shape {
+    pub(crate) brokers: i32,
+    pub(crate) partitions: i32,
+    pub(crate) initial: i64,
+    /// When the last event comes at the latest.
+    pub(crate) trouble: Duration,
+    pub(crate) entrance: Entrance,
+}
+
+impl Shape {
+    fn event(&self, dice: &mut Dice) -> Event {
+        let at = Duration::from_millis(dice.below(u64::try_from(self.trouble.as_millis()).unwrap()));
+        let kinds: Vec<Kind> = Kind::all().filter(|kind| kind.fits(self)).collect();
+        // Half of all that happens is that somebody writes.
+        let kind = if dice.one_in(3) { Kind::Append } else { dice.pick(&kinds) };
+        Event::draw(kind, at, self, dice)
+    }
+
+    fn reading(&self, dice: &mut Dice) -> Reading {
+        let mut ranges: Vec<(i32, i64, i64)> = Vec::new();
+        for partition in 0..self.partitions {
+            if partition > 0 && dice.one_in(3) {
+                continue;
+            }
+            let from = if dice.one_in(3) { offset(dice, 0, self.initial) } else { 0 };
+            let until = match dice.below(4) {
+                0 if Kind::RecordsAwaited.is_drawn() => i64::MAX,
+                1 if Kind::RecordsAwaited.is_drawn() => offset(dice, from + 1, self.initial.max(from) + 40),
+                _ => offset(dice, from, self.initial.max(from)),
+            };
+            ranges.push((partition, from, until));
+        }
+        Reading {
+            start: self.start(dice),
+            ranges,
+            committed: dice.one_in(2),
+            skip: dice.one_in(2),
+            small_budget: dice.one_in(3),
+            manners: manners(dice),
+        }
+    }
+
+    /// When a task begins: mostly at once or amid all that happens.
+    fn start(&self, dice: &mut Dice) -> Duration {
+        let part = u32::try_from(dice.pick(&[0, 0, 1, 3, 6, 9])).unwrap();
+        self.trouble * part / 10
+    }
+
+    fn writing(&self, dice: &mut Dice) -> Writing {
+        Writing {
+            start: self.start(dice),
+            records: dice.within(5, 60),
+            size: dice.pick(&[10, 100, 1_000]),
+            batch_bytes: dice.pick(&[1_024, 4_096, 65_536]),
+            small_memory: dice.one_in(4),
+            flush_every: dice.pick(&[3, 10, 1_000]),
+            without_receipt: dice.pick(&[0, 50]),
+            ends: match dice.below(4) {
+                0 if Kind::WriterDropped.is_drawn() => Ends::Drop,
+                1 => Ends::Flush,
+                _ => Ends::Close,
+            },
+            panics_one_in: if Kind::ListenerPanicked.is_drawn() { dice.pick(&[0, 0, 0, 3]) } else { 0 },
+            manners: manners(dice),
+        }
+    }
+}
+
+fn offset(dice: &mut Dice, low: i64, high: i64) -> i64 {
+    let span = u64::try_from(high - low).unwrap_or(0);
+    low + i64::try_from(dice.below(span + 1)).unwrap()
+}
+
+fn manners(dice: &mut Dice) -> Manners {
+    Manners {
+        seed: dice.next(),
+        pause_one_in: dice.pick(&[2, 5, 20]),
+        pause: Duration::from_millis(dice.pick(&[10, 3_000, 30_000, 90_000])),
+        cancel_one_in: dice.pick(&[0, 0, 3, 8]),
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "    {} brokers, {} partitions by {} replicas of {} records of {} bytes, {:?}",
+            self.brokers, self.partitions, self.replicas, self.initial, self.initial_size, self.entrance
+        )?;
+        for event in &self.events {
+            writeln!(f, "    {:>7} ms {:?}", event.at.as_millis(), event.what)?;
+        }
+        for reading in &self.readings {
+            writeln!(f, "    {reading:?}")?;
+        }
+        for writing in &self.writings {
+            writeln!(f, "    {writing:?}")?;
+        }
+        Ok(())
+    }
+}

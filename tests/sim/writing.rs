@@ -1,0 +1,296 @@
+//! A task that writes, and holds receipts against the oracle.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use ottla::partition::Acknowledgement;
+use ottla::time::Timestamp;
+use ottla::{Cluster, Error, NewRecord, Receipt, TopicWriter, WriteOptions, Writer};
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+use super::kind::Kind;
+use super::laws::{Law, now};
+use super::manners::{Patience, limited};
+use super::schedule::{CONNECT, DEADLINE, DELIVERY, Ends, REQUEST, TOPIC, Writing};
+use super::world::World;
+
+/// What a call of a writer may take: its timeout and a request, with the dial that it needs.
+const LIMIT: Duration = Duration::from_secs(DELIVERY.as_secs() + REQUEST.as_secs() + CONNECT.as_secs() + 2);
+
+/// What listeners say when they panic.
+pub(crate) const LISTENER: &str = "a listener of the application panics";
+
+/// What is known of the outcome of one record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Told {
+    /// Nothing but that it was taken: it has no receipt.
+    Taken,
+    /// The call was given up: it has taken nothing.
+    GivenUp,
+    Written(Option<i64>, i32),
+    /// By a flush that succeeded.
+    Flushed,
+    Failed {
+        possibly: bool,
+    },
+}
+
+struct Task {
+    world: World,
+    writing: Writing,
+    name: String,
+    number: usize,
+    told: Vec<Told>,
+    receipts: JoinSet<(usize, Duration, Result<Acknowledgement, Error>)>,
+}
+
+/// Writes as the plan says. What was told of the records is to be judged when all is over.
+pub(crate) async fn write(world: World, writing: Writing, number: usize) -> Tolds {
+    let name = format!("writer {number}");
+    let mut task = Task { world, writing, name, number, told: Vec::new(), receipts: JoinSet::new() };
+    task.run().await;
+    Tolds(task)
+}
+
+/// What a writer told of its records.
+pub(crate) struct Tolds(Task);
+
+impl Tolds {
+    /// Holds it against the logs once more, for what comes late. Gives how many records were
+    /// acknowledged, and how many failed.
+    pub(crate) fn judge(&self) -> (u64, u64) {
+        (0..self.0.told.len()).for_each(|record| self.0.check(record));
+        let count = |wanted: fn(&Told) -> bool| self.0.told.iter().filter(|told| wanted(told)).count() as u64;
+        let written = count(|told| matches!(told, Told::Written(..) | Told::Flushed));
+        let failed = count(|told| matches!(told, Told::Failed { .. }));
+        self.0.note(&format!("{written} records acknowledged, {failed} failed"));
+        (written, failed)
+    }
+}
+
+impl Task {
+    async fn run(&mut self) {
+        sleep(self.writing.start).await;
+        let Some((writer, topic)) = self.open().await else { return };
+        let mut patience = Patience::new(&self.writing.manners, &self.world);
+        for record in 0..self.writing.records {
+            if self.world.notes.is_broken() {
+                return;
+            }
+            self.send(&topic, &mut patience).await;
+            self.gather(false).await;
+            if (record + 1) % self.writing.flush_every == 0 {
+                self.flush(&writer, &mut patience).await;
+            }
+            if !self.world.is_healed() {
+                patience.pause().await;
+            }
+        }
+        self.leave(writer, topic).await;
+        self.gather(true).await;
+    }
+
+    async fn open(&mut self) -> Option<(Writer, TopicWriter)> {
+        let notes = self.world.notes.clone();
+        let limit = DEADLINE + REQUEST + CONNECT;
+        loop {
+            let began = notes.passed();
+            let error = match limited(&notes, "connect", limit, Cluster::connect(self.world.config())).await {
+                Ok(client) => {
+                    let writer = client.write(self.options());
+                    match limited(&notes, "topic", limit, writer.topic(TOPIC)).await {
+                        Ok(topic) => return Some((writer, topic)),
+                        Err(error) => error,
+                    }
+                }
+                Err(error) => error,
+            };
+            self.note(&format!("open: {error}"));
+            if !notes.is_excused(began, DEADLINE) {
+                notes.broken(Law::Parts, format!("{}: it cannot begin: {error:?}", self.name));
+                return None;
+            }
+        }
+    }
+
+    fn options(&self) -> WriteOptions {
+        let options = WriteOptions::new().with_delivery_timeout(DELIVERY);
+        let options = options.with_batch_bytes(self.writing.batch_bytes);
+        let options = if self.writing.small_memory { options.with_memory(64 << 10) } else { options };
+        let one_in = self.writing.panics_one_in;
+        if one_in == 0 {
+            return options;
+        }
+        let (batches, world) = (AtomicU64::new(1), self.world.clone());
+        options.with_batch_listener(move |_| {
+            if batches.fetch_add(1, Ordering::Relaxed) % one_in == 0 {
+                world.strikes(Kind::ListenerPanicked);
+                panic!("{LISTENER}");
+            }
+        })
+    }
+
+    fn value(&self, record: usize) -> String {
+        format!("w{}.{record}", self.number)
+    }
+
+    async fn send(&mut self, topic: &TopicWriter, patience: &mut Patience) {
+        let record = self.told.len();
+        let value = format!("{} {}", self.value(record), "y".repeat(self.writing.size));
+        let partition = patience.dice().int(self.world.plan.partitions);
+        let with_receipt = patience.dice().below(100) >= self.writing.without_receipt;
+        let new = NewRecord::value(&value)
+            .with_partition(partition)
+            .with_timestamp(Timestamp::from_millis(1_800_000_000_000));
+        let notes = self.world.notes.clone();
+        let began = notes.passed();
+        let call = async {
+            if with_receipt {
+                topic.send_with_receipt(new).await.map(Some)
+            } else {
+                topic.send(new).await.map(|()| None)
+            }
+        };
+        let sent: Option<Result<Option<Receipt>, Error>> =
+            limited(&notes, "send", LIMIT, patience.call(call)).await;
+        self.told.push(match sent {
+            None => Told::GivenUp,
+            Some(Ok(None)) => Told::Taken,
+            Some(Ok(Some(receipt))) => {
+                self.receipts.spawn(async move {
+                    let outcome = receipt.await;
+                    (record, began, outcome)
+                });
+                Told::Taken
+            }
+            Some(Err(error)) => {
+                self.note(&format!("send: {error}"));
+                if self.writing.panics_one_in == 0 {
+                    let text = format!("{}: a record was not taken: {error:?}", self.name);
+                    notes.broken(Law::Receipts, text);
+                }
+                Told::Failed { possibly: error.possibly_written() }
+            }
+        });
+    }
+
+    /// Takes in receipts: those that are there, or all.
+    async fn gather(&mut self, all: bool) {
+        loop {
+            let next = if all { self.receipts.join_next().await } else { self.receipts.try_join_next() };
+            let Some(Ok((record, began, outcome))) = next else { return };
+            self.receipt(record, began, outcome);
+        }
+    }
+
+    fn receipt(&mut self, record: usize, began: Duration, outcome: Result<Acknowledgement, Error>) {
+        let notes = self.world.notes.clone();
+        let took = notes.passed() - began;
+        self.told[record] = match outcome {
+            Ok(told) => Told::Written(told.offset, told.topic_partition.partition),
+            Err(error) => {
+                self.note(&format!("record {record} failed after {} ms: {error}", took.as_millis()));
+                let dropped =
+                    self.writing.ends == Ends::Drop && self.told.len() as u64 == self.writing.records;
+                if !dropped && !self.is_excused(began) {
+                    notes.broken(Law::Receipts, format!("{}: record {record} failed: {error:?}", self.name));
+                }
+                Told::Failed { possibly: error.possibly_written() }
+            }
+        };
+        self.check(record);
+    }
+
+    async fn flush(&mut self, writer: &Writer, patience: &mut Patience) {
+        let notes = self.world.notes.clone();
+        let (began, before) = (notes.passed(), self.told.len());
+        let flushed = limited(&notes, "flush", LIMIT, patience.call(writer.flush())).await;
+        self.flushed("flush", flushed, began, before);
+    }
+
+    fn flushed(&mut self, what: &str, outcome: Option<Result<(), Error>>, began: Duration, before: usize) {
+        match outcome {
+            None => {}
+            Some(Ok(())) => {
+                for record in 0..before {
+                    if self.told[record] == Told::Taken {
+                        self.told[record] = Told::Flushed;
+                        self.check(record);
+                    }
+                }
+            }
+            Some(Err(error)) => {
+                self.note(&format!("{what}: {error}"));
+                // What was taken and not named may have failed: nothing more is known of it.
+                let taken = self.told.iter_mut().filter(|told| **told == Told::Taken);
+                taken.for_each(|told| *told = Told::Failed { possibly: true });
+                if !self.is_excused(began.saturating_sub(DELIVERY)) {
+                    let text = format!("{}: {what} failed: {error:?}", self.name);
+                    self.world.notes.broken(Law::Receipts, text);
+                }
+            }
+        }
+    }
+
+    async fn leave(&mut self, writer: Writer, topic: TopicWriter) {
+        let notes = self.world.notes.clone();
+        let (began, before) = (notes.passed(), self.told.len());
+        match self.writing.ends {
+            Ends::Close => {
+                let closed = limited(&notes, "close", LIMIT, writer.close()).await;
+                self.flushed("close", Some(closed), began, before);
+            }
+            Ends::Flush => {
+                let flushed = limited(&notes, "flush", LIMIT, writer.flush()).await;
+                self.flushed("flush", Some(flushed), began, before);
+            }
+            Ends::Drop => self.world.strikes(Kind::WriterDropped),
+        }
+        drop((writer, topic));
+        let began = now();
+        self.gather(true).await;
+        if now() - began > REQUEST {
+            notes.broken(Law::Ending, format!("{}: receipts come long after the writer has gone", self.name));
+        }
+    }
+
+    /// Holds what was told of a record against the log of now (law 4).
+    fn check(&self, record: usize) {
+        let value = self.value(record);
+        let mut oracle = self.world.oracle();
+        let mut there = 0;
+        let mut right = false;
+        for partition in oracle.partitions() {
+            let log = oracle.log(partition);
+            let now = log.now();
+            for (offset, versions) in log.places(&value) {
+                there += usize::from(versions.contains(&now));
+                right |= match &self.told[record] {
+                    Told::Written(Some(told), of) => offset == *told && partition == *of,
+                    _ => true,
+                };
+            }
+        }
+        let told = &self.told[record];
+        let wrong = match told {
+            Told::Written(..) | Told::Flushed => !right || there > 1,
+            Told::Failed { possibly: false } | Told::GivenUp => right,
+            Told::Failed { possibly: true } | Told::Taken => there > 1,
+        };
+        if wrong {
+            let text = format!("{}: record {record} ({value}) is there {there} times, {told:?}", self.name);
+            self.world.notes.broken(Law::Receipts, text);
+        }
+    }
+
+    /// Whether a call that began then may fail: there was never a time to recover, or a listener may have
+    /// ended the writer.
+    fn is_excused(&self, since: Duration) -> bool {
+        self.writing.panics_one_in > 0 || self.world.notes.is_excused(since, DELIVERY)
+    }
+
+    fn note(&self, what: &str) {
+        self.world.notes.trace(&format!("{}: {what}", self.name));
+    }
+}
