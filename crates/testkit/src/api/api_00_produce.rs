@@ -121,7 +121,7 @@ fn write(
     let topic = call.state.topics.by_name(name);
     let (compacted, min_in_sync) = topic.map_or((false, 0), |topic| (topic.compacted, topic.min_in_sync));
     let partition = call.leads(name, data.index, -1)?;
-    if acks == -1 && partition.in_sync(&running).count() < min_in_sync {
+    if acks == -1 && partition.has_too_few(&running, min_in_sync) {
         return Err(ResponseError::NotEnoughReplicas.code().into());
     }
     if compacted {

@@ -94,6 +94,6 @@ fn look_again(topic: &str, index: i32, written: Written, call: &mut Call<'_>) ->
     if partition.epoch != written.leader_epoch {
         return Some(ResponseError::NotLeaderOrFollower.code());
     }
-    let too_few = partition.in_sync(&running).count() < min_in_sync;
+    let too_few = partition.has_too_few(&running, min_in_sync);
     too_few.then(|| ResponseError::NotEnoughReplicasAfterAppend.code())
 }

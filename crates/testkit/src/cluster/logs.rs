@@ -235,6 +235,20 @@ impl Cluster {
             Ok(())
         })
     }
+
+    /// Compacts a log as Kafka's cleaner does when the last batch is the active segment, which stays as
+    /// it is: of every key the last record before it stays. Records without a key and those of aborted
+    /// transactions go, nothing at or after an open transaction is touched, and compressed batches stay.
+    /// Headers are left as by [`compact`](Self::compact).
+    ///
+    /// # Errors
+    /// [`Error::UnknownPartition`].
+    pub fn clean(&self, topic: &str, partition: i32) -> Result<(), Error> {
+        self.change(topic, partition, |partition, _| {
+            partition.log.clean();
+            Ok(())
+        })
+    }
 }
 
 pub(super) fn find<'a>(

@@ -10,7 +10,7 @@ mod producers;
 mod transactions;
 mod varint;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::{Bytes, BytesMut};
 
@@ -209,14 +209,41 @@ impl Log {
     /// of which nothing is left goes, but the last of its producer and the last of the log stay as
     /// headers without records. A compressed batch goes whole or not at all.
     pub(crate) fn compact(&mut self, keep: &mut dyn FnMut(i64) -> bool) {
+        self.compact_until(self.end, keep);
+    }
+
+    /// Does what the log cleaner does when the last batch is the active segment: of every key the last
+    /// record stays, records of aborted transactions go, and nothing at or after an open transaction is
+    /// touched. Compressed batches are not looked into.
+    pub(crate) fn clean(&mut self) {
+        let active = self.batches.last().map_or(self.end, Batch::base_offset);
+        let until = active.min(self.last_stable());
+        let round = || self.batches.iter().take_while(|batch| batch.last_offset() < until);
+        let mut last_of_key = BTreeMap::new();
+        let mut staying = BTreeSet::new();
+        for batch in round().filter(|batch| !self.transactions.is_aborted(batch)) {
+            if batch.is_compressed() {
+                staying.extend(batch.base_offset()..=batch.last_offset());
+            }
+            for record in batch.records() {
+                if let Some([Some(key), _]) = record.key_and_value() {
+                    last_of_key.insert(key.to_vec(), record.offset);
+                }
+            }
+        }
+        staying.extend(last_of_key.into_values());
+        self.compact_until(until, &mut |offset| staying.contains(&offset));
+    }
+
+    fn compact_until(&mut self, until: i64, keep: &mut dyn FnMut(i64) -> bool) {
         let mut gone = BTreeSet::new();
         let mut kept = Vec::with_capacity(self.batches.len());
         for batch in &self.batches {
-            if batch.is_control() {
+            if batch.is_control() || batch.last_offset() >= until {
                 kept.push(batch.clone());
                 continue;
             }
-            let is_last = batch.last_offset() + 1 == self.end || self.producers.is_last(batch);
+            let is_last = batch.last_offset() + 1 == until || self.producers.is_last(batch);
             let left = batch.retain(&mut |offset| {
                 let stays = keep(offset);
                 if !stays {

@@ -49,6 +49,15 @@ impl Transactions {
         self.aborted.iter().filter(move |a| a.last_offset >= offset && a.first_offset < until)
     }
 
+    /// Whether a batch belongs to an aborted transaction.
+    pub(crate) fn is_aborted(&self, batch: &Batch) -> bool {
+        let belongs = |aborted: &Aborted| {
+            aborted.producer_id == batch.producer_id()
+                && (aborted.first_offset..=aborted.last_offset).contains(&batch.base_offset())
+        };
+        batch.is_transactional() && self.aborted.iter().any(belongs)
+    }
+
     pub(crate) fn forget_before(&mut self, start: i64) {
         self.aborted.retain(|a| a.last_offset >= start);
     }

@@ -54,6 +54,12 @@ impl Partition {
         self.replicas.iter().filter(|id| running.contains(id) && !self.lagging.contains(id))
     }
 
+    /// Whether fewer replicas are in sync than `min.insync.replicas`, which counts up to the number of
+    /// replicas.
+    pub(crate) fn has_too_few(&self, running: &[BrokerId], min_in_sync: usize) -> bool {
+        self.in_sync(running).count() < min_in_sync.min(self.replicas.len())
+    }
+
     /// Puts a batch at the end of the log, and gives its first offset.
     pub(crate) fn append(&mut self, batch: &Batch, broker: Option<BrokerId>, now: Now) -> i64 {
         self.log.append(batch, Append { leader_epoch: self.epoch, broker, millis: now.millis })
