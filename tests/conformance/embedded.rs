@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use ottla_testkit::{BrokerId, Cluster, ClusterBuilder, KafkaVersion, Principal, Protocol, TokenRight};
+use ottla_testkit::{
+    BrokerId, Cluster, ClusterBuilder, KafkaVersion, Principal, Protocol, Quota, TokenRight,
+};
 use tokio::runtime::Runtime;
 
 use super::super::support::raw::Raw;
@@ -117,6 +119,14 @@ impl Place for EmbeddedPlace {
             Right::Describe(id) => TokenRight::Describe(id.to_owned()),
         };
         self.0.allow(Principal::user(user), right);
+    }
+
+    fn clean(&self, topic: &str) {
+        self.0.clean(topic, 0).unwrap();
+    }
+
+    fn bound_fetches(&self, client_id: &str, bytes_per_second: u32) {
+        self.0.set_quota(Quota::ConsumerByteRate, Some(client_id), Some(bytes_per_second.into()));
     }
 
     fn killed(&self) -> u64 {

@@ -14,6 +14,7 @@ pub(crate) mod made;
 pub(crate) mod matrix;
 pub(crate) mod runner;
 pub(crate) mod target;
+pub(crate) mod topic;
 
 /// Where the embedded broker answers otherwise than real ones.
 pub(crate) struct Difference {

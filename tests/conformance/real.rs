@@ -5,6 +5,9 @@
 use std::fs;
 use std::sync::Arc;
 
+use kafka_protocol::messages::AlterClientQuotasRequest;
+use kafka_protocol::messages::alter_client_quotas_request::{EntityData, EntryData, OpData};
+use kafka_protocol::protocol::StrBytes;
 use ottla_lab::{Listener, Profile};
 use ottla_testkit::Protocol;
 
@@ -95,6 +98,23 @@ impl Place for RealPlace {
             Right::Describe(id) => ("DESCRIBE", "DELEGATION_TOKEN", id.to_owned()),
         };
         self.0.admin(&["allow", &user, operation, kind, &name]).unwrap_or_else(|error| panic!("{error}"));
+    }
+
+    fn clean(&self, _topic: &str) {
+        // `log.cleaner.backoff.ms` is 15 s, so it will be done by then.
+    }
+
+    fn bound_fetches(&self, client_id: &str, bytes_per_second: u32) {
+        let entity = EntityData::default()
+            .with_entity_type(StrBytes::from_static_str("client-id"))
+            .with_entity_name(Some(StrBytes::from_string(client_id.to_owned())));
+        let quota = OpData::default()
+            .with_key(StrBytes::from_static_str("consumer_byte_rate"))
+            .with_value(bytes_per_second.into());
+        let entry = EntryData::default().with_entity(vec![entity]).with_ops(vec![quota]);
+        let request = AlterClientQuotasRequest::default().with_entries(vec![entry]);
+        let told = (self as &dyn Place).open(1, Protocol::Plaintext).call(1, &request).unwrap();
+        assert_eq!(told.entries[0].error_code, 0, "{:?}", told.entries[0].error_message);
     }
 
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]

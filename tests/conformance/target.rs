@@ -65,6 +65,10 @@ pub(crate) trait Place: Send + Sync {
     /// A connection of a user whom nobody else is, on SASL_PLAINTEXT of broker 1.
     fn stranger(&self, name: &str) -> Raw;
     fn allow(&self, user: &str, right: Right<'_>);
+    /// Has the log cleaner do its work on the first partition, or sees to it that it will.
+    fn clean(&self, topic: &str);
+    /// `consumer_byte_rate` of a client id.
+    fn bound_fetches(&self, client_id: &str, bytes_per_second: u32);
     /// How many connections were closed for a request after their session's end.
     fn killed(&self) -> u64;
 }

@@ -39,6 +39,7 @@ pub(crate) struct Raw {
     stream: Box<dyn Wire>,
     correlation_id: i32,
     sasl_version: i16,
+    client_id: StrBytes,
 }
 
 /// How a SCRAM login went.
@@ -89,7 +90,12 @@ impl Raw {
 
     /// A connection that is made, not logged in.
     pub(crate) fn over(stream: impl Wire + 'static) -> Self {
-        Self { stream: Box::new(stream), correlation_id: 0, sasl_version: 2 }
+        Self {
+            stream: Box::new(stream),
+            correlation_id: 0,
+            sasl_version: 2,
+            client_id: StrBytes::from_static_str("raw"),
+        }
     }
 
     /// A connection on SASL_PLAINTEXT that is logged in.
@@ -108,7 +114,7 @@ impl Raw {
             .with_request_api_key(R::KEY)
             .with_request_api_version(version)
             .with_correlation_id(self.correlation_id)
-            .with_client_id(Some(StrBytes::from_static_str("raw")));
+            .with_client_id(Some(self.client_id.clone()));
         header.encode(&mut frame, R::header_version(version)).expect("a header");
         request.encode(&mut frame, version).expect("a request");
         let length = i32::try_from(frame.len()).expect("a short frame");
@@ -157,6 +163,12 @@ impl Raw {
     /// Speaks another version of SaslAuthenticate than the newest.
     pub(crate) fn with_sasl_version(mut self, version: i16) -> Self {
         self.sasl_version = version;
+        self
+    }
+
+    /// Goes by another client id.
+    pub(crate) fn with_client_id(mut self, client_id: &str) -> Self {
+        self.client_id = StrBytes::from_string(client_id.to_owned());
         self
     }
 

@@ -33,15 +33,24 @@
 //!   end of a session closes the connection, a new login by the same owner revives it.
 //! - Logins by PLAIN, SCRAM and Kerberos ([`kdc`], [`ClusterBuilder::kerberos`]), re-authentication (KIP-368), mutual TLS.
 //! - Reading and writing: fetches cut at the byte limits as brokers cut them, idempotent producers,
-//!   aborted and open transactions, compaction, retention, lost log ends, topics made anew.
-//! - Faults ([`Fault`]) for a broker, an API, a connection, at a given time or by a seeded chance.
+//!   aborted and open transactions, retention, topics made anew under another id.
+//! - The log cleaner ([`Cluster::clean`], [`Cluster::compact`]): gaps, headers without records.
+//! - Leaders that change, are lost with the log's end ([`Cluster::unclean_leader`]) or are away
+//!   ([`Cluster::without_leader`]); leader epochs and where logs part (KIP-101, KIP-320); replicas that are
+//!   not in sync; brokers that stop, crash unnoticed, restart, and lag behind with their metadata.
+//! - Answers after the append: [`Action::RefuseAfter`], [`Action::HoldProduce`] as Kafka's DelayedProduce.
+//! - Quotas ([`Cluster::set_quota`]), measured and enforced as by Kafka (KIP-219).
+//! - Faults ([`Fault`]) for a broker, an API, a connection, at a given time or by a seeded chance; harm to the
+//!   bytes below TLS ([`WireFault`]), names with several addresses of which some are silent ([`Reach`]).
+//! - What happened: everything ever appended with its [`Fate`] ([`Cluster::appended`]), and what was asked of
+//!   which partition when ([`Cluster::asked`]).
 //!
 //! Each API is a file that opens with the versions and rules it models.
 //!
 //! # What is not
-//! Consumer groups with members, transactions from the client's side, quotas, ACLs on topics,
-//! replication as such: all replicas of a partition share one log. Nothing is written to
-//! disk. A seed decides everything random, and no secret is one.
+//! Consumer groups with members, transactions from the client's side, ACLs on topics, replication as
+//! such: all replicas of a partition share one log, and its end is the high watermark. Segments: the last
+//! batch stands for the active one. Nothing is written to disk. A seed decides everything random, and no secret is one.
 //!
 //! # Paused clock
 //! Under `tokio::time::pause()` use [`ClusterBuilder::start_in_memory`]: sockets do not wait for a

@@ -126,7 +126,7 @@ async fn a_compacted_topic_names_the_records_without_a_key() {
     cluster.set_compacted("orders", true).unwrap();
     let mut client = connect(&cluster, 1).await;
     let told = produced_in(&mut client, batch(-1, -1, 2), 8).await;
-    let reason = "Compacted topic cannot accept message without key in topic partition orders-0.";
+    let reason = "Compacted topic cannot accept message without key in topic partition orders-0";
     let named = told.record_errors.iter().map(|it| (it.batch_index, it.batch_index_error_message.as_deref()));
     assert_eq!(named.collect::<Vec<_>>(), [(0, Some(reason)), (1, Some(reason))]);
     assert_eq!((told.error_code, told.base_offset, told.error_message.is_some()), (87, -1, true));

@@ -1,9 +1,11 @@
 //! The facts. Numbers are sections of what is known of brokers' sources (2.1 who may, 2.4 logins,
-//! 2.5 live connections), letters what was measured on real ones.
+//! 2.5 live connections), letters what was measured on real ones, other names where Kafka says it.
 
 mod again;
+mod deleted;
 mod end;
 mod login;
+mod logs;
 mod refused;
 mod seen;
 mod times;
@@ -42,6 +44,8 @@ pub(crate) fn all() -> Vec<&'static Fact> {
         again::FACTS,
         end::FACTS,
         versions::FACTS,
+        logs::FACTS,
+        deleted::FACTS,
     ];
     groups.into_iter().flatten().copied().flatten().collect()
 }

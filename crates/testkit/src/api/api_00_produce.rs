@@ -141,7 +141,7 @@ fn write(
 fn without_key(batch: &Batch, topic: &str, index: i32) -> Result<(), Refusal> {
     let keyless = |record: &crate::log::StoredRecord<'_>| matches!(record.key_and_value(), Some([None, _]));
     let reason =
-        format!("Compacted topic cannot accept message without key in topic partition {topic}-{index}.");
+        format!("Compacted topic cannot accept message without key in topic partition {topic}-{index}");
     let records: Vec<(i32, String)> = (0..)
         .zip(batch.records())
         .filter(|(_, record)| keyless(record))

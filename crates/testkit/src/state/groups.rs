@@ -1,6 +1,6 @@
 //! Committed offsets of groups without members, and ids of producers.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 /// A committed offset.
 #[derive(Clone, Debug)]
@@ -21,7 +21,7 @@ pub(crate) struct Groups {
 #[derive(Debug, Default)]
 pub(crate) struct ProducerIds {
     last: i64,
-    transactional: HashMap<String, (i64, i16)>,
+    transactional: BTreeMap<String, (i64, i16)>,
 }
 
 impl ProducerIds {
