@@ -36,7 +36,7 @@ pub use conn::kerberos::{Kerberos, KerberosDiagnosis};
 pub use conn::token::{NotAToken, Token, TokenEpoch, TokenLife};
 pub use error::{BrokerError, Error, ErrorKind, explained};
 pub use partition::reader::Reader;
-pub use partition::{Chunk, Decoder, Loss, OffsetRange, OnDataLoss, ReadOptions};
+pub use partition::{Chunk, Decoder, Loss, LossReason, OffsetRange, OnDataLoss, ReadOptions};
 pub use partition::{Codec, NewRecord, Receipt, TopicWriter, WriteOptions, Writer};
 pub use sasl::scram::{NotAScramMechanism, ScramMechanism};
 pub use tls::{InvalidTls, Tls, TlsBuilder, TlsProvider};

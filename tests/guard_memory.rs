@@ -114,7 +114,7 @@ fn the_time_to_wait_is_read_where_the_client_must_obey_it() {
             1 => 8,
             2 | 19 => 3,
             0 | 3 => 6,
-            18 | 20 => 2,
+            18 | 20 | 23 => 2,
             22 | 38..=41 => 1,
             _ => i16::MAX,
         };

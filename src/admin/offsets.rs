@@ -54,6 +54,18 @@ impl Cluster {
         }
     }
 
+    /// Finds an offset of each partition, as far as they are known and have one, and does not try again.
+    pub(crate) async fn list_offsets_once(
+        &self,
+        partitions: &[TopicPartition],
+        at: OffsetAt,
+        isolation_level: IsolationLevel,
+    ) -> Result<HashMap<TopicPartition, i64>, Error> {
+        let (answers, error) = self.list_once(partitions, at, isolation_level).await;
+        let found = answers.into_iter().filter_map(|(partition, offset)| Some((partition, offset?)));
+        error.map_or_else(|| Ok(found.collect()), Err)
+    }
+
     /// Asks every leader once, side by side. Gives what was answered, and an error if that is not
     /// all.
     async fn list_once(

@@ -12,6 +12,7 @@ use super::error::Error;
 use super::inflight::Written;
 use super::task::{Command, Opened};
 use crate::time;
+use crate::wire::api::ApiKey;
 use crate::wire::codec::{self, Request};
 
 /// For how long a broker is believed to lack an API. A connection that is older gives way to a new
@@ -83,6 +84,11 @@ impl Connection {
     /// Whether requests can still be handed over, and are worth it.
     pub(crate) fn is_open(&self) -> bool {
         !self.commands.is_closed() && !self.facts.outdated.load(Ordering::Relaxed)
+    }
+
+    /// Whether the broker speaks `version` of `api`.
+    pub(crate) fn speaks(&self, api: ApiKey, version: i16) -> bool {
+        self.facts.opened.versions.supports(api, version)
     }
 
     /// When the session of the first login ends, if it does.

@@ -17,6 +17,7 @@ use crate::wire::codec::fetch::FetchRequest;
 use crate::wire::codec::init_producer_id::InitProducerIdRequest;
 use crate::wire::codec::list_offsets::ListOffsetsRequest;
 use crate::wire::codec::metadata::MetadataRequest;
+use crate::wire::codec::offset_for_leader_epoch::OffsetForLeaderEpochRequest;
 use crate::wire::codec::produce::ProduceRequest;
 use crate::wire::codec::renew_delegation_token::RenewDelegationTokenRequest;
 use crate::wire::codec::sasl_authenticate::SaslAuthenticateRequest;
@@ -45,6 +46,7 @@ impl Decoder {
             ApiKey::ApiVersions => Self::of::<ApiVersionsRequest>(),
             ApiKey::CreateTopics => Self::of::<CreateTopicsRequest>(),
             ApiKey::DeleteTopics => Self::of::<DeleteTopicsRequest>(),
+            ApiKey::OffsetForLeaderEpoch => Self::of::<OffsetForLeaderEpochRequest>(),
             ApiKey::SaslAuthenticate => Self::of::<SaslAuthenticateRequest>(),
             ApiKey::CreateDelegationToken => Self::of::<CreateDelegationTokenRequest>(),
             ApiKey::RenewDelegationToken => Self::of::<RenewDelegationTokenRequest>(),

@@ -9,10 +9,10 @@ use tokio::sync::mpsc;
 use super::budget::{Budget, Hold};
 use super::chunk::Chunk;
 use super::plan::{Asked, Plan};
-use super::progress::Progress;
-use super::range::{Loss, ReadOptions};
-use super::sorted::Sorted;
-use crate::cluster::client::Cluster;
+use super::progress::{Manner, Progress};
+use super::range::Loss;
+use super::recovery::{Failed, LOOK, Reading, names};
+use super::sorted::{NotAsked, Sorted};
 use crate::cluster::pool::Purpose;
 use crate::cluster::topology::Address;
 use crate::conn::handle::{Connection, Failure, Pending};
@@ -20,7 +20,7 @@ use crate::error::{Error, ErrorKind};
 use crate::ids::BrokerId;
 use crate::time;
 use crate::wire::codec::Request;
-use crate::wire::codec::fetch::{FetchRequest, IsolationLevel};
+use crate::wire::codec::fetch::{EpochEnd, FetchRequest, FetchResponse, IsolationLevel};
 use crate::wire::error_code::ErrorCode;
 
 /// Requests in flight on one broker: the second is answered while the first is read.
@@ -29,31 +29,39 @@ const DEPTH: usize = 2;
 /// How long brokers wait for new records.
 const MAX_WAIT: Duration = Duration::from_millis(500);
 
+/// The first version of Fetch in which a broker compares epochs by itself (KIP-595).
+const COMPARES_EPOCHS: i16 = 12;
+
 /// What reaches the reader.
 pub(super) enum Delivery {
     Chunks(Vec<Chunk>),
     Lost(Loss),
     Failed(Error),
+    /// Every range was read to its end.
+    Done,
 }
 
 /// What a fetcher tells the router.
 pub(super) enum Report {
     /// So many ranges are read to their end.
     Finished(usize),
-    /// These go on with another purpose.
+    /// These go on with a purpose, wherever they are led.
     Moved(Purpose, Vec<Progress>),
     /// These could not be read.
-    Failed { ranges: Vec<Progress>, error: Error },
+    Failed(Failed),
     /// These want offsets that their partitions do not have.
     OutOfRange(Vec<Progress>),
+    /// The leader has changed, and this one does not compare by itself what was read with its log.
+    Unproven(Vec<Progress>),
+    /// What was read of these is not in the leader's log.
+    Diverged(Vec<(Progress, EpochEnd)>),
 }
 
 /// What a fetcher is made of.
 pub(super) struct Fetcher {
-    pub(super) cluster: Cluster,
+    pub(super) reading: Reading,
     pub(super) broker: BrokerId,
     pub(super) purpose: Purpose,
-    pub(super) options: Arc<ReadOptions>,
     pub(super) budget: Budget,
     pub(super) ranges: mpsc::UnboundedReceiver<Vec<Progress>>,
     pub(super) reports: mpsc::UnboundedSender<Report>,
@@ -65,6 +73,10 @@ struct Task {
     plan: Plan,
     connection: Option<(Address, Connection)>,
     in_flight: VecDeque<InFlight>,
+    /// The broker is to be left alone until then.
+    quiet: Option<Instant>,
+    /// How many long polls in a row brought nothing and were not held.
+    idle: u32,
 }
 
 struct InFlight {
@@ -81,8 +93,9 @@ struct Gone;
 impl Fetcher {
     /// Fetches until nobody reads any more.
     pub(super) async fn run(self) {
-        let plan = Plan::new(self.options.response_bytes);
-        let mut task = Task { parts: self, plan, connection: None, in_flight: VecDeque::new() };
+        let plan = Plan::new(self.reading.options.response_bytes);
+        let (in_flight, idle) = (VecDeque::new(), 0);
+        let mut task = Task { parts: self, plan, connection: None, in_flight, quiet: None, idle };
         while task.turn().await.is_ok() {}
     }
 }
@@ -103,10 +116,14 @@ impl Task {
             let ranges = self.parts.ranges.recv().await.ok_or(Gone)?;
             self.plan.push_back(ranges);
         }
+        self.take_sent();
+        Ok(())
+    }
+
+    fn take_sent(&mut self) {
         while let Ok(ranges) = self.parts.ranges.try_recv() {
             self.plan.push_back(ranges);
         }
-        Ok(())
     }
 
     /// Sends requests. Unless it `may_wait`, only those that need neither a new connection nor
@@ -117,44 +134,106 @@ impl Task {
             Purpose::LongPoll => 1,
         };
         while self.in_flight.len() < depth && !self.plan.is_empty() {
+            if !self.may_ask(may_wait).await? {
+                break;
+            }
             let Some((address, connection)) = self.connect(may_wait).await? else { break };
-            let Some(asked) = self.ask() else { break };
+            self.give_away_unproven(&connection)?;
+            let Some(mut asked) = self.ask() else { break };
             let Ok(hold) = self.hold(&asked, may_wait).await else {
-                self.plan.push_front(asked.ranges.into());
+                self.plan.push_front(asked.rest());
                 break;
             };
-            self.send(address, connection, asked, hold).await;
+            let since = self.parts.reading.asking.time();
+            asked.iter_mut().for_each(|range| range.ask(since));
+            self.send(address, connection, asked, hold).await?;
         }
         Ok(())
+    }
+
+    /// Whether the broker may be asked now. If not, some of the time until then is waited for.
+    async fn may_ask(&mut self, may_wait: bool) -> Result<bool, Gone> {
+        let now = time::now();
+        let Some(until) = self.quiet.filter(|until| now < *until) else {
+            self.quiet = None;
+            return Ok(true);
+        };
+        if may_wait && self.in_flight.is_empty() {
+            tokio::time::sleep((until - now).min(LOOK)).await;
+            self.give_away_moved()?;
+        }
+        Ok(false)
     }
 
     fn ask(&mut self) -> Option<Asked> {
         match self.parts.purpose {
             Purpose::Prompt | Purpose::Write => {
-                self.plan.next_prompt(self.in_flight.iter().map(|f| f.asked.ranges.len()).sum())
+                self.plan.next_prompt(self.in_flight.iter().map(|f| f.asked.len()).sum())
             }
             Purpose::LongPoll => self.plan.next_long_poll(),
         }
     }
 
-    /// The connection. Where there is none, the router gets the ranges back.
+    /// The connection. Where there is none, the router gets the ranges back; those that have another
+    /// leader by then do not wait for the dial.
     async fn connect(&mut self, may_wait: bool) -> Result<Option<(Address, Connection)>, Gone> {
         match &self.connection {
             Some(open) if open.1.is_open() => return Ok(Some(open.clone())),
             _ if !may_wait || !self.in_flight.is_empty() => return Ok(None),
             _ => {}
         }
-        let began = time::now();
-        match self.parts.cluster.connection(self.parts.broker, self.parts.purpose).await {
+        let reading = self.parts.reading.clone();
+        let since = reading.asking.time();
+        let dial = reading.cluster.connection(self.parts.broker, self.parts.purpose);
+        tokio::pin!(dial);
+        let dialled = loop {
+            self.plan.iter_mut().for_each(|range| range.ask(since));
+            tokio::select! {
+                biased;
+                dialled = &mut dial => break dialled,
+                () = tokio::time::sleep(LOOK) => {}
+            }
+            self.take_sent();
+            self.give_away_moved()?;
+            if self.plan.is_empty() {
+                return Ok(None);
+            }
+            reading.warn(self.plan.iter_mut(), &format!("{} cannot be reached yet", self.parts.broker));
+        };
+        match dialled {
             Ok(open) => {
+                self.plan.iter_mut().for_each(Progress::postpone);
                 self.connection = Some(open.clone());
                 Ok(Some(open))
             }
             Err(error) => {
                 let ranges = self.plan.take_all();
-                self.fail(ranges, error, began).await?;
+                self.fail(ranges, error, 1).await?;
                 Ok(None)
             }
+        }
+    }
+
+    /// Gives the router what other brokers lead by now.
+    fn give_away_moved(&mut self) -> Result<(), Gone> {
+        let (reading, broker) = (&self.parts.reading, self.parts.broker);
+        let moved = self.plan.take_if(|range| reading.is_led_elsewhere(range, broker));
+        match moved.is_empty() {
+            true => Ok(()),
+            false => self.report(Report::Moved(self.parts.purpose, moved)),
+        }
+    }
+
+    /// Gives the router what was read under another leader, if this broker does not compare it with
+    /// its log by itself.
+    fn give_away_unproven(&mut self, connection: &Connection) -> Result<(), Gone> {
+        if connection.speaks(FetchRequest::API, COMPARES_EPOCHS) {
+            return Ok(());
+        }
+        let unproven = self.plan.take_if(Progress::is_unproven);
+        match unproven.is_empty() {
+            true => Ok(()),
+            false => self.report(Report::Unproven(unproven)),
         }
     }
 
@@ -173,37 +252,42 @@ impl Task {
         }
     }
 
-    async fn send(&mut self, address: Address, connection: Connection, asked: Asked, hold: Option<Hold>) {
+    async fn send(
+        &mut self,
+        address: Address,
+        connection: Connection,
+        asked: Asked,
+        hold: Option<Hold>,
+    ) -> Result<(), Gone> {
         let max_wait = match self.parts.purpose {
             Purpose::Prompt | Purpose::Write => Duration::ZERO,
             Purpose::LongPoll => MAX_WAIT,
         };
-        let request = asked.request(max_wait, self.parts.options.isolation_level);
-        let timeout = self.parts.cluster.config().request_timeout() + max_wait;
+        let request = asked.request(max_wait, self.parts.reading.options.isolation_level);
+        let timeout = self.parts.reading.cluster.config().request_timeout() + max_wait;
         let sent = time::now();
         match connection.start(&request, timeout).await {
             Ok(pending) => {
                 self.in_flight.push_back(InFlight { asked, address, hold, pending, sent });
+                Ok(())
             }
             Err(failure) => {
                 self.connection = None;
-                let error = self.request_error(failure, &address);
-                // The router is told by `answer` or gone; either way the ranges are in its hands.
-                let _ = self.fail(asked.ranges.into(), error, sent).await;
+                let error = request_error(failure, &address);
+                self.fail(asked.rest(), error, 2).await
             }
         }
     }
 
-    fn request_error(&self, failure: Failure, address: &Address) -> Error {
-        Error::request(failure).in_api(FetchRequest::API).at_broker(&address.to_string())
-    }
-
     /// Gives ranges back to the router, or ends the reading if nothing can help.
-    async fn fail(&self, mut ranges: Vec<Progress>, error: Error, since: Instant) -> Result<(), Gone> {
-        let took = time::now().saturating_duration_since(since);
-        ranges.iter_mut().for_each(|range| range.fail(took));
-        if self.parts.cluster.may_recover(&error) {
-            return self.report(Report::Failed { ranges, error });
+    async fn fail(&self, mut ranges: Vec<Progress>, error: Error, requests: u32) -> Result<(), Gone> {
+        if ranges.is_empty() {
+            return Ok(());
+        }
+        ranges.iter_mut().for_each(Progress::fail);
+        let failures = ranges.iter().map(Progress::failures).max().unwrap_or(0);
+        if self.parts.reading.may_recover(&error, failures) {
+            return self.report(Report::Failed(Failed { ranges, error, requests }));
         }
         self.deliver(Delivery::Failed(error)).await
     }
@@ -219,22 +303,30 @@ impl Task {
     /// Waits for an answer and passes it on, the next requests first.
     async fn answer(&mut self, front: InFlight) -> Result<(), Gone> {
         let InFlight { mut asked, address, hold, pending, sent } = front;
-        let response = match pending.response().await {
+        let Some(response) = self.response(pending, &mut asked, &address).await else {
+            self.plan.push_front(asked.rest());
+            return self.give_away_moved();
+        };
+        let response = match response {
             Ok(response) if response.error == ErrorCode::NONE => response,
             Ok(response) => {
                 let error = Error::broker(response.error).in_api(FetchRequest::API);
-                return self.fail(asked.ranges.into(), error.at_broker(&address.to_string()), sent).await;
+                return self.fail(asked.rest(), error.at_broker(&address.to_string()), 2).await;
             }
             Err(failure) => {
-                let error = self.request_error(failure, &address);
-                return self.fail(asked.ranges.into(), error, sent).await;
+                return self.fail(asked.rest(), request_error(failure, &address), 2).await;
             }
         };
         let length = response.records_len();
+        let manner = self.manner(&response, sent);
         let mut sorted = Sorted::default();
-        sorted.sort(response, &mut asked, &self.parts.options, &address.to_string());
-        sorted.no_room.extend(asked.ranges);
-        self.go_on(&mut sorted, &address, sent).await?;
+        let on_data_loss = self.parts.reading.options.on_data_loss;
+        let all = sorted.sort(response, &mut asked, manner, on_data_loss, &address.to_string());
+        match all {
+            Ok(()) => sorted.no_room.extend(asked.rest()),
+            Err(NotAsked(error)) => self.fail(asked.rest(), error, 2).await?,
+        }
+        self.go_on(&mut sorted, &address, manner).await?;
         let hold = match hold {
             Some(mut hold) => {
                 hold.resize(length);
@@ -245,51 +337,121 @@ impl Task {
         self.hand_over(sorted, hold).await
     }
 
-    /// Puts the ranges where they go on, and sends the next requests.
-    async fn go_on(&mut self, sorted: &mut Sorted, address: &Address, sent: Instant) -> Result<(), Gone> {
-        let stuck = sorted.is_stuck();
-        let no_room = std::mem::take(&mut sorted.no_room);
-        if stuck {
-            let error = Error::because(ErrorKind::Timeout, "the broker returns none of the records it has");
-            self.fail(no_room, error.at_broker(&address.to_string()), sent).await?;
-        } else {
-            self.plan.push_front(no_room);
+    /// Awaits an answer. `None`: it is not worth waiting for any more, for a range has another leader.
+    async fn response(
+        &self,
+        pending: Pending<FetchRequest>,
+        asked: &mut Asked,
+        address: &Address,
+    ) -> Option<Result<FetchResponse, Failure>> {
+        let (reading, broker) = (&self.parts.reading, self.parts.broker);
+        let response = pending.response();
+        tokio::pin!(response);
+        loop {
+            tokio::select! {
+                biased;
+                response = &mut response => return Some(response),
+                () = tokio::time::sleep(2 * LOOK) => {}
+            }
+            if asked.iter().any(|range| reading.is_led_elsewhere(range, broker)) {
+                return None;
+            }
+            reading.warn(asked.iter_mut(), &format!("{address} does not answer"));
         }
+    }
+
+    /// How an answer came. A broker that throttles is left alone, and so is one that does not hold long
+    /// polls, for ever longer.
+    fn manner(&mut self, response: &FetchResponse, sent: Instant) -> Manner {
+        let now = time::now();
+        if !response.throttle_time.is_zero() {
+            self.quiet = Some(now + response.throttle_time);
+        }
+        Manner {
+            isolation_level: self.parts.reading.options.isolation_level,
+            throttled: !response.throttle_time.is_zero(),
+            held: self.parts.purpose == Purpose::LongPoll && now >= sent + MAX_WAIT / 2,
+        }
+    }
+
+    /// Puts the ranges where they go on, and sends the next requests.
+    async fn go_on(&mut self, sorted: &mut Sorted, address: &Address, manner: Manner) -> Result<(), Gone> {
+        let mut no_room = std::mem::take(&mut sorted.no_room);
+        let mut stuck = std::mem::take(&mut sorted.stuck);
+        if !stuck.is_empty() {
+            if !sorted.brought_anything() {
+                stuck.append(&mut no_room);
+            }
+            let error = Error::because(ErrorKind::Timeout, "the broker returns none of the records it has");
+            self.fail(stuck, error.at_broker(&address.to_string()), 2).await?;
+        }
+        no_room.iter_mut().for_each(Progress::postpone);
+        self.plan.push_front(no_room);
         self.plan.push_back(std::mem::take(&mut sorted.had_turn));
         for (range, error) in std::mem::take(&mut sorted.refused) {
-            self.fail(vec![range], error, sent).await?;
+            self.fail(vec![range], error, 2).await?;
         }
-        if !sorted.out_of_range.is_empty() {
-            self.report(Report::OutOfRange(std::mem::take(&mut sorted.out_of_range)))?;
+        self.report_lost(sorted)?;
+        if self.parts.purpose == Purpose::LongPoll {
+            self.settle_polls(sorted, manner);
         }
-        self.settle_ends(std::mem::take(&mut sorted.moved))?;
-        while let Ok(ranges) = self.parts.ranges.try_recv() {
-            self.plan.push_back(ranges);
-        }
+        self.take_sent();
         self.fill(false).await
     }
 
-    /// Ranges at the end of their partition wait by long polls, and nobody waits with them.
-    fn settle_ends(&mut self, ranges: Vec<Progress>) -> Result<(), Gone> {
-        match self.parts.purpose {
-            _ if ranges.is_empty() => Ok(()),
-            Purpose::LongPoll => {
-                self.plan.push_back(ranges);
-                Ok(())
-            }
-            Purpose::Prompt | Purpose::Write => self.report(Report::Moved(Purpose::LongPoll, ranges)),
+    /// Tells the router of ranges whose log is not what it was.
+    fn report_lost(&self, sorted: &mut Sorted) -> Result<(), Gone> {
+        let (out_of_range, diverged) = (&mut sorted.out_of_range, &mut sorted.diverged);
+        let ranges = out_of_range.iter_mut().chain(diverged.iter_mut().map(|(range, _)| range));
+        ranges.for_each(Progress::fail);
+        if !out_of_range.is_empty() {
+            self.report(Report::OutOfRange(std::mem::take(out_of_range)))?;
         }
+        if !diverged.is_empty() {
+            self.report(Report::Diverged(std::mem::take(diverged)))?;
+        }
+        Ok(())
     }
 
-    async fn hand_over(&self, sorted: Sorted, hold: Hold) -> Result<(), Gone> {
+    /// Ranges at the end of their partition wait on. A broker that does not hold their polls is asked
+    /// ever more seldom.
+    fn settle_polls(&mut self, sorted: &mut Sorted, manner: Manner) {
+        self.idle = if manner.held || sorted.brought_anything() { 0 } else { self.idle.saturating_add(1) };
+        let pause = Reading::pause(self.idle, 1);
+        if !pause.is_zero() {
+            self.quiet = self.quiet.max(Some(time::now() + pause));
+        }
+        let waiting = self.note_waiting(std::mem::take(&mut sorted.moved));
+        self.plan.push_back(waiting);
+    }
+
+    /// Tells whoever reads the log of ranges that wait for records before their end.
+    fn note_waiting(&self, moved: Vec<(Progress, i64)>) -> Vec<Progress> {
+        let asked = self.parts.reading.asking.time();
+        let committed = self.parts.reading.options.isolation_level == IsolationLevel::ReadCommitted;
+        let note = |(mut range, end): (Progress, i64)| {
+            if range.warns_of_waiting(asked, end) {
+                let until = range.until().unwrap_or(i64::MAX);
+                let what = if committed { "the last stable offset" } else { "the end of the log" };
+                tracing::warn!(
+                    partition = %range.topic_partition, until, end,
+                    "the range ends beyond {what}: waiting for more records"
+                );
+            }
+            range
+        };
+        moved.into_iter().map(note).collect()
+    }
+
+    async fn hand_over(&mut self, sorted: Sorted, hold: Hold) -> Result<(), Gone> {
         let hold = Arc::new(hold);
-        let committed = self.parts.options.isolation_level == IsolationLevel::ReadCommitted;
+        let committed = self.parts.reading.options.isolation_level == IsolationLevel::ReadCommitted;
         let mut chunks = Vec::with_capacity(sorted.found.len());
         for (topic_partition, fetched, taken) in sorted.found {
             if let Some(loss) = taken.lost {
                 self.deliver(Delivery::Lost(loss)).await?;
             }
-            if taken.batches.count() == 0 {
+            if taken.batches.count() == 0 || taken.offsets.is_empty() {
                 continue;
             }
             chunks.push(Chunk {
@@ -304,17 +466,30 @@ impl Task {
             });
         }
         drop(hold);
+        if !sorted.came_back.is_empty() {
+            let partitions = names(&sorted.came_back.iter().collect::<Vec<_>>());
+            tracing::info!(partitions, "records come again");
+        }
         if !chunks.is_empty() {
             self.deliver(Delivery::Chunks(chunks)).await?;
         }
         if let Some(error) = sorted.fatal {
             self.deliver(Delivery::Failed(error)).await?;
         }
-        if sorted.finished > 0 {
-            self.report(Report::Finished(sorted.finished))?;
+        // Another task goes on with these: what was found before comes first.
+        let moved = self.note_waiting(sorted.moved);
+        if !moved.is_empty() {
+            self.report(Report::Moved(Purpose::LongPoll, moved))?;
         }
-        Ok(())
+        match sorted.finished {
+            0 => Ok(()),
+            finished => self.report(Report::Finished(finished)),
+        }
     }
+}
+
+fn request_error(failure: Failure, address: &Address) -> Error {
+    Error::request(failure).in_api(FetchRequest::API).at_broker(&address.to_string())
 }
 
 /// The budget has no room at present.

@@ -1,9 +1,11 @@
 //! What to read, and how.
 
+use std::fmt;
 use std::ops;
 
 use crate::cluster::config::InvalidProperties;
 use crate::cluster::config::java::{Fault, bytes, with_keys};
+use crate::error::{Error, ErrorKind};
 use crate::ids::TopicPartition;
 use crate::wire::codec::fetch::IsolationLevel;
 
@@ -27,8 +29,8 @@ impl OffsetRange {
     }
 }
 
-/// Says what to do when records that are to be read are no longer there: retention, a deletion or
-/// an unclean election took them.
+/// Says what to do when records that are to be read, or were read, are no longer there:
+/// [`LossReason`] says why.
 ///
 /// Offsets without records inside of what a partition still has (compaction, markers of
 /// transactions) are no data loss.
@@ -38,16 +40,59 @@ pub enum OnDataLoss {
     #[default]
     Fail,
     /// Reading goes on after what is lost, and [`Reader::losses`](crate::Reader::losses) tells of it.
+    /// After [`LossReason::Truncated`] it goes on where the logs part: then other records come with
+    /// offsets that came before.
     Skip,
 }
 
-/// Offsets that were to be read and are no longer there.
+/// Offsets that were to be read, or were read, and are no longer there.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Loss {
     /// The partition.
     pub topic_partition: TopicPartition,
     /// The offsets, as far as they lie in the range that was to be read.
     pub offsets: ops::Range<i64>,
+    /// What took them.
+    pub reason: LossReason,
+}
+
+/// What takes records away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum LossReason {
+    /// The log begins after them: by retention, or since somebody deleted records. None of them was
+    /// given.
+    Deleted,
+    /// The log was cut off, by an unclean election (KIP-320). All of them were given, and are in the
+    /// log no longer.
+    Truncated,
+    /// The topic was deleted and made again under its name (KIP-516). None of them was given: the rest
+    /// of a range that has an end; of one without an end what the old log is known to have had, which
+    /// may be nothing.
+    Recreated,
+}
+
+impl fmt::Display for LossReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Deleted => "the log begins after them",
+            Self::Truncated => "the log was cut off",
+            Self::Recreated => "the topic was deleted and made again",
+        })
+    }
+}
+
+impl Loss {
+    /// The error of a reader that must not lose anything.
+    pub(super) fn into_error(self) -> Error {
+        let Self { topic_partition, offsets: ops::Range { start, end }, reason } = self;
+        let text = match end.saturating_sub(1) {
+            last if last < start => format!("offset {start} is no longer there: {reason}"),
+            last => format!("offsets {start} to {last} are no longer there: {reason}"),
+        };
+        Error::because(ErrorKind::DataLoss, text).at_partition(&topic_partition)
+    }
 }
 
 /// Says how to read. The default suits most.

@@ -8,20 +8,17 @@ use tokio::task::JoinSet;
 
 use super::budget::Budget;
 use super::fetcher::{Delivery, Fetcher, Report};
-use super::progress::Progress;
-use super::range::{Loss, OffsetRange, OnDataLoss, ReadOptions};
-use crate::cluster::client::Cluster;
+use super::progress::{Identity, Progress};
+use super::range::{Loss, OffsetRange};
+use super::recovery::{self, Failed, Reading, Recovered};
 use crate::cluster::pool::Purpose;
 use crate::cluster::topology::Topology;
 use crate::error::{Error, ErrorKind};
-use crate::ids::{BrokerId, TopicPartition};
-use crate::time;
-use crate::wire::codec::fetch::IsolationLevel;
-use crate::wire::codec::list_offsets::OffsetAt;
+use crate::ids::BrokerId;
+use crate::wire::error_code::ErrorCode;
 
 pub(super) struct Router {
-    cluster: Cluster,
-    options: Arc<ReadOptions>,
+    reading: Reading,
     budget: Budget,
     deliveries: mpsc::Sender<Delivery>,
     reports: mpsc::UnboundedReceiver<Report>,
@@ -33,19 +30,24 @@ pub(super) struct Router {
     open: usize,
 }
 
-/// Ranges that may be tried again, and what they lost.
-struct Recovered {
-    ranges: Vec<Progress>,
-    losses: Vec<Loss>,
+/// Where ranges are to go.
+#[derive(Default)]
+struct Routes {
+    by_leader: BTreeMap<BrokerId, Vec<Progress>>,
+    leaderless: BTreeMap<ErrorCode, Vec<Progress>>,
+    /// Their topics may be others by now.
+    doubtful: Vec<Progress>,
+    /// Their topics are others by now.
+    made_anew: Vec<Progress>,
+    finished: usize,
 }
 
 impl Router {
-    pub(super) fn new(cluster: Cluster, options: ReadOptions, deliveries: mpsc::Sender<Delivery>) -> Self {
+    pub(super) fn new(reading: Reading, deliveries: mpsc::Sender<Delivery>) -> Self {
         let (reporter, reports) = mpsc::unbounded_channel();
-        let budget = Budget::new(options.byte_budget);
+        let budget = Budget::new(reading.options.byte_budget);
         Self {
-            cluster,
-            options: Arc::new(options),
+            reading,
             budget,
             deliveries,
             reports,
@@ -59,9 +61,11 @@ impl Router {
 
     /// Works until all ranges are read or one cannot be.
     pub(super) async fn run(mut self, ranges: Vec<OffsetRange>) {
-        if let Err(error) = self.work(ranges).await {
-            let _ = self.deliveries.send(Delivery::Failed(error)).await;
-        }
+        let end = match self.work(ranges).await {
+            Ok(()) => Delivery::Done,
+            Err(error) => Delivery::Failed(error),
+        };
+        let _ = self.deliveries.send(end).await;
     }
 
     async fn work(&mut self, ranges: Vec<OffsetRange>) -> Result<(), Error> {
@@ -73,8 +77,8 @@ impl Router {
             ranges.iter().map(|range| Arc::clone(&range.topic_partition.topic)).collect();
         topics.sort_unstable();
         topics.dedup();
-        self.cluster.want(&topics).await?;
-        let ranges: Vec<_> = ranges.into_iter().map(Progress::new).collect();
+        let ranges = ranges.into_iter().map(Progress::new).collect();
+        let ranges = recovery::find_topics(&self.reading, ranges, &topics).await?;
         self.open = ranges.len();
         self.route(Purpose::Prompt, ranges);
         while self.open > 0 {
@@ -83,55 +87,81 @@ impl Router {
                 Some(report) = self.reports.recv() => self.handle(report),
                 Some(recovered) = self.recoveries.join_next() => {
                     let recovered = recovered.map_err(|_| Error::shutdown())??;
-                    for loss in recovered.losses {
-                        let _ = self.deliveries.send(Delivery::Lost(loss)).await;
-                    }
-                    self.route(Purpose::Prompt, recovered.ranges);
+                    self.go_on(recovered).await;
                 }
+                // A fetcher ends before its router only if it broke, or nobody reads any more.
+                Some(_) = self.tasks.join_next() => return Err(Error::shutdown()),
             }
         }
         Ok(())
     }
 
     fn handle(&mut self, report: Report) {
+        let reading = self.reading.clone();
         match report {
             Report::Finished(count) => self.open = self.open.saturating_sub(count),
             Report::Moved(purpose, ranges) => self.route(purpose, ranges),
-            Report::Failed { ranges, error } => self.recover(ranges, error),
+            Report::Failed(failed) => self.recover(failed),
             Report::OutOfRange(ranges) => {
-                let (cluster, on_data_loss) = (self.cluster.clone(), self.options.on_data_loss);
-                self.recoveries.spawn(async move { resolve(cluster, ranges, on_data_loss).await });
+                self.recoveries.spawn(recovery::resolve(reading, ranges));
+            }
+            Report::Unproven(ranges) => {
+                self.recoveries.spawn(recovery::prove(reading, ranges));
+            }
+            Report::Diverged(ranges) => {
+                for (range, end) in ranges {
+                    let reading = reading.clone();
+                    self.recoveries.spawn(async move { recovery::diverged(&reading, range, end).await });
+                }
             }
         }
     }
 
-    fn recover(&mut self, ranges: Vec<Progress>, error: Error) {
-        let cluster = self.cluster.clone();
-        self.recoveries.spawn(async move { recover(cluster, ranges, error).await });
+    fn recover(&mut self, failed: Failed) {
+        self.recoveries.spawn(recovery::recover(self.reading.clone(), failed));
+    }
+
+    /// What was lost is told before what comes after it.
+    async fn go_on(&mut self, recovered: Recovered) {
+        for loss in recovered.losses {
+            self.tell(loss).await;
+        }
+        if let Some(failed) = recovered.failed {
+            self.recover(failed);
+        }
+        self.route(Purpose::Prompt, recovered.ranges);
+    }
+
+    async fn tell(&self, loss: Loss) {
+        let Loss { topic_partition, offsets, reason } = &loss;
+        tracing::warn!(partition = %topic_partition, ?offsets, %reason, "records are lost");
+        let _ = self.deliveries.send(Delivery::Lost(loss)).await;
     }
 
     /// Gives ranges to the fetchers of their leaders.
     fn route(&mut self, purpose: Purpose, ranges: Vec<Progress>) {
-        let mut by_leader = BTreeMap::<BrokerId, Vec<Progress>>::new();
-        let mut leaderless = Vec::new();
-        self.cluster.topology(|topology| {
-            for mut range in ranges {
-                match topology.leader(&range.topic_partition) {
-                    _ if range.is_finished() => self.open = self.open.saturating_sub(1),
-                    Some(leader) => {
-                        range.locate(leader, topology.generation());
-                        by_leader.entry(leader.broker).or_default().push(range);
-                    }
-                    None => leaderless.push((why_leaderless(topology, &range.topic_partition), range)),
-                }
-            }
+        let mut routes = Routes::default();
+        self.reading.cluster.topology(|topology| {
+            ranges.into_iter().for_each(|range| routes.add(range, topology));
         });
-        for (broker, ranges) in by_leader {
+        self.open = self.open.saturating_sub(routes.finished);
+        for (broker, ranges) in routes.by_leader {
             self.give(broker, purpose, ranges);
         }
-        for (error, mut range) in leaderless {
-            range.fail(std::time::Duration::ZERO);
-            self.recover(vec![range], error);
+        let unknown = ErrorCode::UNKNOWN_TOPIC_ID;
+        let troubled = routes.leaderless.into_iter().chain([(unknown, routes.doubtful)]);
+        let asked = self.reading.asking.time();
+        for (code, mut ranges) in troubled.filter(|(_, ranges)| !ranges.is_empty()) {
+            for range in &mut ranges {
+                range.ask(asked);
+                range.fail();
+            }
+            self.recover(Failed { ranges, error: Error::broker(code), requests: 1 });
+        }
+        for mut range in routes.made_anew {
+            range.ask(asked);
+            range.fail();
+            self.recoveries.spawn(recovery::restart(self.reading.clone(), range));
         }
     }
 
@@ -139,10 +169,9 @@ impl Router {
         let fetcher = self.fetchers.entry((broker, purpose)).or_insert_with(|| {
             let (sender, receiver) = mpsc::unbounded_channel();
             let fetcher = Fetcher {
-                cluster: self.cluster.clone(),
+                reading: self.reading.clone(),
                 broker,
                 purpose,
-                options: Arc::clone(&self.options),
                 budget: self.budget.clone(),
                 ranges: receiver,
                 reports: self.reporter.clone(),
@@ -151,61 +180,30 @@ impl Router {
             self.tasks.spawn(fetcher.run());
             sender
         });
-        // A fetcher ends before its router only if the reader is gone.
+        // A fetcher that broke is seen where its task is awaited.
         let _ = fetcher.send(ranges);
     }
 }
 
-fn why_leaderless(topology: &Topology, topic_partition: &TopicPartition) -> Error {
-    Error::broker(topology.why_leaderless(topic_partition)).at_partition(topic_partition)
-}
-
-/// Waits and looks where the ranges are led now. The first look comes at once: a leader that has
-/// moved is mostly known by then.
-async fn recover(cluster: Cluster, mut ranges: Vec<Progress>, mut error: Error) -> Result<Recovered, Error> {
-    let deadline = cluster.config().deadline();
-    loop {
-        if ranges.iter().any(|range| range.is_given_up(deadline)) || !cluster.may_recover(&error) {
-            return Err(error);
+impl Routes {
+    /// Sorts a range by what the newest picture of the cluster says of its partition.
+    fn add(&mut self, mut range: Progress, topology: &Topology) {
+        let place = range.topic_partition.clone();
+        if range.is_finished() {
+            self.finished += 1;
+            return;
         }
-        let began = time::now();
-        let failures = ranges.iter().map(Progress::failures).max().unwrap_or(0);
-        if failures > 1 {
-            tokio::time::sleep(cluster.pause(failures - 1)).await;
-        }
-        let seen = ranges.iter().map(|range| range.generation).max().unwrap_or(0);
-        tracing::debug!(%error, ranges = ranges.len(), "looking for leaders again");
-        let refreshed = cluster.refresh(seen).await;
-        let took = time::now().saturating_duration_since(began);
-        match refreshed {
-            Ok(()) => {
-                ranges.iter_mut().for_each(|range| range.spend(took));
-                return Ok(Recovered { ranges, losses: Vec::new() });
-            }
-            Err(failed) => error = failed,
-        }
-        ranges.iter_mut().for_each(|range| range.fail(took));
-    }
-}
-
-/// Asks what the partitions have, of ranges whose next offset is out of it.
-async fn resolve(
-    cluster: Cluster,
-    mut ranges: Vec<Progress>,
-    on_data_loss: OnDataLoss,
-) -> Result<Recovered, Error> {
-    let partitions: Vec<_> = ranges.iter().map(|range| range.topic_partition.clone()).collect();
-    let uncommitted = IsolationLevel::ReadUncommitted;
-    let earliest = cluster.list_offsets(&partitions, OffsetAt::Earliest, uncommitted).await?;
-    let latest = cluster.list_offsets(&partitions, OffsetAt::Latest, uncommitted).await?;
-    let mut losses = Vec::new();
-    for range in &mut ranges {
-        let bounds = earliest.get(&range.topic_partition).zip(latest.get(&range.topic_partition));
-        match bounds.and_then(|(earliest, latest)| range.resolve(*earliest, *latest)) {
-            Some(loss) if on_data_loss == OnDataLoss::Fail => return Err(loss.into_error()),
-            Some(loss) => losses.push(loss),
-            None => range.fail(std::time::Duration::ZERO),
+        let Some(leader) = topology.leader(&place) else {
+            range.generation = topology.generation();
+            self.leaderless.entry(topology.why_leaderless(&place)).or_default().push(range);
+            return;
+        };
+        let identity = range.identify(topology.topic_id(&place.topic), topology.generation());
+        range.locate(leader, topology.generation());
+        match identity {
+            Identity::Same => self.by_leader.entry(leader.broker).or_default().push(range),
+            Identity::Doubtful => self.doubtful.push(range),
+            Identity::Other => self.made_anew.push(range),
         }
     }
-    Ok(Recovered { ranges, losses })
 }

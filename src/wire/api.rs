@@ -15,6 +15,7 @@ pub(crate) enum ApiKey {
     CreateTopics = 19,
     DeleteTopics = 20,
     InitProducerId = 22,
+    OffsetForLeaderEpoch = 23,
     SaslAuthenticate = 36,
     CreateDelegationToken = 38,
     RenewDelegationToken = 39,
@@ -24,7 +25,7 @@ pub(crate) enum ApiKey {
 
 impl ApiKey {
     /// Every API that this client calls.
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::Fetch,
         Self::ListOffsets,
         Self::Metadata,
@@ -39,6 +40,7 @@ impl ApiKey {
         Self::DescribeDelegationToken,
         Self::Produce,
         Self::InitProducerId,
+        Self::OffsetForLeaderEpoch,
     ];
 
     /// Kafka's name.
@@ -53,6 +55,7 @@ impl ApiKey {
             Self::CreateTopics => "CreateTopics",
             Self::DeleteTopics => "DeleteTopics",
             Self::InitProducerId => "InitProducerId",
+            Self::OffsetForLeaderEpoch => "OffsetForLeaderEpoch",
             Self::SaslAuthenticate => "SaslAuthenticate",
             Self::CreateDelegationToken => "CreateDelegationToken",
             Self::RenewDelegationToken => "RenewDelegationToken",

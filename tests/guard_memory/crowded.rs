@@ -7,20 +7,25 @@ use kafka_protocol::messages::delete_topics_response::DeletableTopicResult;
 use kafka_protocol::messages::describe_delegation_token_response::{
     DescribedDelegationToken, DescribedDelegationTokenRenewer,
 };
-use kafka_protocol::messages::fetch_response::{AbortedTransaction, FetchableTopicResponse, PartitionData};
+use kafka_protocol::messages::fetch_response::{
+    AbortedTransaction, FetchableTopicResponse, NodeEndpoint as FetchNode, PartitionData,
+};
 use kafka_protocol::messages::list_offsets_response::{
     ListOffsetsPartitionResponse, ListOffsetsTopicResponse,
 };
 use kafka_protocol::messages::metadata_response::{
     MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
 };
+use kafka_protocol::messages::offset_for_leader_epoch_response::{
+    EpochEndOffset, OffsetForLeaderTopicResult,
+};
 use kafka_protocol::messages::produce_response::{
     BatchIndexAndErrorMessage, NodeEndpoint, PartitionProduceResponse, TopicProduceResponse,
 };
 use kafka_protocol::messages::{
     ApiKey, ApiVersionsResponse, BrokerId, CreateTopicsResponse, DeleteTopicsResponse,
-    DescribeDelegationTokenResponse, FetchResponse, ListOffsetsResponse, MetadataResponse, ProduceResponse,
-    SaslHandshakeResponse, TopicName,
+    DescribeDelegationTokenResponse, FetchResponse, ListOffsetsResponse, MetadataResponse,
+    OffsetForLeaderEpochResponse, ProduceResponse, SaslHandshakeResponse, TopicName,
 };
 use kafka_protocol::protocol::StrBytes;
 
@@ -34,6 +39,7 @@ pub(crate) fn frames(api_code: i16, version: i16) -> Vec<Bytes> {
         ApiKey::Produce => produce(version),
         ApiKey::Fetch => fetch(version),
         ApiKey::ListOffsets => list_offsets(version),
+        ApiKey::OffsetForLeaderEpoch => epoch_ends(version),
         ApiKey::Metadata => metadata(version),
         ApiKey::SaslHandshake => {
             let response = SaslHandshakeResponse::default().with_mechanisms(vec![StrBytes::new(); CROWD]);
@@ -86,7 +92,23 @@ fn fetch(version: i16) -> Vec<Bytes> {
         crowds.push(vec![topic.with_unknown_tagged_field(9, Bytes::new()); CROWD]);
     }
     let response = |topics| FetchResponse::default().with_responses(topics);
-    crowds.into_iter().map(|topics| framed(ApiKey::Fetch, version, &response(topics))).collect()
+    let mut responses: Vec<_> = crowds.into_iter().map(response).collect();
+    if version >= 16 {
+        let nodes = vec![FetchNode::default().with_rack(None); CROWD];
+        responses.push(FetchResponse::default().with_node_endpoints(nodes));
+    }
+    responses.iter().map(|response| framed(ApiKey::Fetch, version, response)).collect()
+}
+
+fn epoch_ends(version: i16) -> Vec<Bytes> {
+    let topic = OffsetForLeaderTopicResult::default();
+    let partition = EpochEndOffset::default();
+    let crowds = [vec![topic.clone(); CROWD], vec![topic.with_partitions(vec![partition; CROWD])]];
+    let response = |topics| OffsetForLeaderEpochResponse::default().with_topics(topics);
+    crowds
+        .into_iter()
+        .map(|topics| framed(ApiKey::OffsetForLeaderEpoch, version, &response(topics)))
+        .collect()
 }
 
 fn list_offsets(version: i16) -> Vec<Bytes> {

@@ -8,13 +8,17 @@ use kafka_protocol::messages::describe_delegation_token_response::{
     DescribedDelegationToken, DescribedDelegationTokenRenewer,
 };
 use kafka_protocol::messages::fetch_response::{
-    AbortedTransaction, EpochEndOffset, FetchableTopicResponse, LeaderIdAndEpoch, PartitionData, SnapshotId,
+    AbortedTransaction, EpochEndOffset, FetchableTopicResponse, LeaderIdAndEpoch, NodeEndpoint as FetchNode,
+    PartitionData, SnapshotId,
 };
 use kafka_protocol::messages::list_offsets_response::{
     ListOffsetsPartitionResponse, ListOffsetsTopicResponse,
 };
 use kafka_protocol::messages::metadata_response::{
     MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
+};
+use kafka_protocol::messages::offset_for_leader_epoch_response::{
+    EpochEndOffset as EpochEnd, OffsetForLeaderTopicResult,
 };
 use kafka_protocol::messages::produce_response::{
     BatchIndexAndErrorMessage, LeaderIdAndEpoch as NewLeader, NodeEndpoint, PartitionProduceResponse,
@@ -23,10 +27,12 @@ use kafka_protocol::messages::produce_response::{
 use kafka_protocol::messages::{
     ApiKey, ApiVersionsResponse, BrokerId, CreateDelegationTokenResponse, CreateTopicsResponse,
     DeleteTopicsResponse, DescribeDelegationTokenResponse, ExpireDelegationTokenResponse, FetchResponse,
-    InitProducerIdResponse, ListOffsetsResponse, MetadataResponse, ProduceResponse, ProducerId,
-    RenewDelegationTokenResponse, ResponseHeader, SaslAuthenticateResponse, SaslHandshakeResponse, TopicName,
+    InitProducerIdResponse, ListOffsetsResponse, MetadataResponse, OffsetForLeaderEpochResponse,
+    ProduceResponse, ProducerId, RenewDelegationTokenResponse, ResponseHeader, SaslAuthenticateResponse,
+    SaslHandshakeResponse, TopicName,
 };
 use kafka_protocol::protocol::{Encodable, StrBytes};
+use uuid::Uuid;
 
 /// The time to wait that every response asks for, where it has the field.
 pub(crate) const THROTTLE_MILLIS: i32 = 1234;
@@ -39,6 +45,7 @@ pub(crate) fn frame(api_code: i16, version: i16) -> Bytes {
         ApiKey::InitProducerId => framed(api, version, &init_producer_id()),
         ApiKey::Fetch => framed(api, version, &fetch(version)),
         ApiKey::ListOffsets => framed(api, version, &list_offsets()),
+        ApiKey::OffsetForLeaderEpoch => framed(api, version, &epoch_ends()),
         ApiKey::Metadata => framed(api, version, &metadata(version)),
         ApiKey::SaslHandshake => framed(api, version, &sasl_handshake()),
         ApiKey::ApiVersions => framed(api, version, &api_versions(version)),
@@ -180,16 +187,31 @@ fn fetch(version: i16) -> FetchResponse {
         }
         partition
     };
-    let topics = ["orders", "payments"].map(|name| {
-        FetchableTopicResponse::default().with_topic(topic(name)).with_partitions(vec![
-            partition(0),
-            partition(1),
-            partition(2).with_records(None),
-        ])
+    let topics = [("orders", 1), ("payments", 2)].map(|(name, id)| {
+        let named = match version {
+            13.. => FetchableTopicResponse::default().with_topic_id(Uuid::from_u128(id)),
+            _ => FetchableTopicResponse::default().with_topic(topic(name)),
+        };
+        named.with_partitions(vec![partition(0), partition(1), partition(2).with_records(None)])
     });
-    let response =
+    let mut response =
         FetchResponse::default().with_throttle_time_ms(THROTTLE_MILLIS).with_responses(topics.into());
+    if version >= 16 {
+        let node = FetchNode::default()
+            .with_node_id(BrokerId(2))
+            .with_host(text("broker.example"))
+            .with_port(9093)
+            .with_rack(Some(text("rack-a")));
+        response = response.with_node_endpoints(vec![node.clone(), node.with_rack(None)]);
+    }
     if version >= 7 { response.with_error_code(0).with_session_id(0) } else { response }
+}
+
+fn epoch_ends() -> OffsetForLeaderEpochResponse {
+    let partition = EpochEnd::default().with_partition(1).with_leader_epoch(3).with_end_offset(42);
+    let told =
+        OffsetForLeaderTopicResult::default().with_topic(topic("orders")).with_partitions(vec![partition; 3]);
+    OffsetForLeaderEpochResponse::default().with_throttle_time_ms(THROTTLE_MILLIS).with_topics(vec![told; 2])
 }
 
 fn list_offsets() -> ListOffsetsResponse {

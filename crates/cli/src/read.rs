@@ -126,12 +126,9 @@ fn how(options: &ReadOptions, text: &[u8]) -> Result<ottla::ReadOptions, Failure
 
 /// Tells of every loss; one is enough for an exit code of its own.
 fn told(losses: &[Loss]) -> Result<(), Failure> {
-    for Loss { topic_partition, offsets } in losses {
-        say(&format!(
-            "lost: {topic_partition}, offsets {} to {}",
-            offsets.start,
-            offsets.end.saturating_sub(1)
-        ));
+    for Loss { topic_partition, offsets, reason, .. } in losses {
+        let last = offsets.end.saturating_sub(1).max(offsets.start);
+        say(&format!("lost: {topic_partition}, offsets {} to {last}: {reason}", offsets.start));
     }
     match losses.len() {
         0 => Ok(()),

@@ -1,6 +1,7 @@
 use bytes::Bytes;
 
 use super::*;
+use crate::ids::BrokerId;
 
 /// A batch of one record-less span of offsets: heads and CRCs are all that is looked at here.
 fn batch(base: i64, offsets: i32) -> Vec<u8> {
@@ -29,12 +30,32 @@ fn fetched(batches: &[Vec<u8>], high_watermark: i64, log_start_offset: i64) -> F
         last_stable_offset: high_watermark,
         log_start_offset,
         aborted_transactions: Vec::new(),
+        diverging: None,
         records: Bytes::from(batches.concat()),
     }
 }
 
 fn take(progress: &mut Progress, mut fetched: FetchedPartition) -> Result<Taken, Fault> {
-    progress.take(&mut fetched, IsolationLevel::ReadUncommitted)
+    progress.take(&mut fetched, Manner::default())
+}
+
+/// A batch that a leader appended in an epoch.
+fn batch_of(epoch: u8, base: i64, offsets: i32) -> Vec<u8> {
+    let mut bytes = batch(base, offsets);
+    bytes[15] = epoch;
+    bytes
+}
+
+fn leader(epoch: i32) -> Leader {
+    Leader { broker: BrokerId(1), epoch: Some(LeaderEpoch(epoch)) }
+}
+
+fn told(epoch: i32, end_offset: i64) -> EpochEnd {
+    EpochEnd { epoch: LeaderEpoch(epoch), end_offset }
+}
+
+fn lost(offsets: ops::Range<i64>, reason: LossReason) -> Loss {
+    Loss { topic_partition: TopicPartition::new("t", 0), offsets, reason }
 }
 
 #[test]
@@ -54,7 +75,19 @@ fn nothing_more_at_present_is_not_the_end_of_the_range() {
     assert!(taken.at_end && !progress.is_finished());
     let mut stable = fetched(&[batch(5, 5)], 20, 0);
     stable.last_stable_offset = 10;
-    assert!(progress.take(&mut stable, IsolationLevel::ReadCommitted).unwrap().at_end);
+    let manner = Manner { isolation_level: IsolationLevel::ReadCommitted, ..Manner::default() };
+    assert!(progress.take(&mut stable, manner).unwrap().at_end);
+}
+
+#[test]
+fn a_batch_beyond_the_range_settles_a_hole_at_its_end() {
+    let mut beyond = progress(5, 28);
+    let taken = take(&mut beyond, fetched(&[batch(0, 10), batch(40, 10)], 100, 0)).unwrap();
+    assert_eq!((taken.offsets, taken.batches.count(), taken.lost), (5..28, 1, None));
+    assert!(beyond.is_finished());
+    let mut deleted = progress(5, 28);
+    let taken = take(&mut deleted, fetched(&[batch(40, 10)], 100, 40)).unwrap();
+    assert_eq!((taken.offsets, taken.lost), (28..28, Some(lost(5..28, LossReason::Deleted))));
 }
 
 #[test]
@@ -72,15 +105,100 @@ fn a_gap_is_a_loss_only_as_far_as_the_log_begins_after_it() {
 
 #[test]
 fn an_offset_out_of_range_is_judged_by_what_the_partition_has() {
-    let resolved = |earliest, latest| {
-        let mut progress = progress(5, 40);
-        let lost = progress.resolve(earliest, latest);
-        (lost.map(|loss| loss.offsets), progress.next())
+    let resolved = |until, begun, earliest, latest| {
+        let mut progress = progress(5, until);
+        if begun {
+            take(&mut progress, fetched(&[batch(0, 10)], 100, 0)).unwrap();
+        }
+        (progress.resolve(earliest, latest), progress.next())
     };
-    assert_eq!(resolved(0, 100), (None, 5));
-    assert_eq!(resolved(30, 100), (Some(5..30), 30));
-    assert_eq!(resolved(50, 100), (Some(5..40), 40));
-    assert_eq!(resolved(0, 4), (Some(5..40), 40));
+    let deleted = |offsets| Bounds::Lost(lost(offsets, LossReason::Deleted));
+    assert_eq!(resolved(40, false, 0, 100), (Bounds::Within, 5));
+    assert_eq!(resolved(40, false, 30, 100), (deleted(5..30), 30));
+    assert_eq!(resolved(40, false, 50, 100), (deleted(5..40), 40));
+    assert_eq!(resolved(40, false, 0, 4), (Bounds::Beyond, 5), "it never was there");
+    let truncated = |offsets| Bounds::Lost(lost(offsets, LossReason::Truncated));
+    for until in [40, i64::MAX] {
+        assert_eq!(resolved(until, true, 0, 7), (truncated(7..10), 7), "the range goes on to {until}");
+    }
+    // Nothing before the range is given again, but a log that was cut off there is followed.
+    assert_eq!(resolved(40, true, 0, 3), (truncated(5..10), 3));
+}
+
+#[test]
+fn records_before_a_range_are_passed_over_where_its_log_was_cut_off() {
+    let mut progress = progress(5, 40);
+    take(&mut progress, fetched(&[batch(0, 10)], 100, 0)).unwrap();
+    progress.resolve(0, 2);
+    let taken = take(&mut progress, fetched(&[batch(2, 2)], 4, 0)).unwrap();
+    assert_eq!((taken.offsets, taken.moved, progress.next()), (5..5, true, 4));
+    let taken = take(&mut progress, fetched(&[batch(4, 6)], 10, 0)).unwrap();
+    assert_eq!(taken.offsets, 5..10);
+}
+
+#[test]
+fn a_log_parts_where_the_leader_says_that_the_epoch_ends() {
+    let read = || {
+        let mut progress = progress(0, i64::MAX);
+        progress.locate(leader(2), 1);
+        let batches = [batch_of(0, 0, 10), batch_of(1, 10, 10), batch_of(9, 20, 10)];
+        take(&mut progress, fetched(&batches, 100, 0)).unwrap();
+        progress
+    };
+    assert_eq!(read().last_epoch(), Some(LeaderEpoch(1)), "no record is newer than its leader");
+    let parted = |end| {
+        let mut progress = read();
+        (progress.part(end), progress.next(), progress.last_epoch().map(|epoch| epoch.0))
+    };
+    let truncated = |offsets| Parting::Lost(lost(offsets, LossReason::Truncated));
+    assert_eq!(parted(told(1, 15)), (truncated(15..30), 15, Some(1)));
+    assert_eq!(parted(told(0, 15)), (truncated(10..30), 10, Some(0)));
+    assert_eq!(parted(told(0, 0)), (truncated(0..30), 0, None));
+    assert_eq!(parted(told(1, 30)), (Parting::Nowhere, 30, Some(1)));
+    assert_eq!(parted(told(-1, -1)), (Parting::Unknown, 30, Some(1)));
+}
+
+#[test]
+fn a_range_is_unproven_from_a_change_of_its_leader_to_the_next_answer() {
+    let mut progress = progress(0, 40);
+    progress.locate(leader(1), 1);
+    assert!(!progress.is_unproven(), "nothing was read");
+    take(&mut progress, fetched(&[batch(0, 10)], 100, 0)).unwrap();
+    progress.locate(leader(2), 2);
+    assert!(progress.is_unproven());
+    take(&mut progress, fetched(&[], 100, 0)).unwrap();
+    assert!(!progress.is_unproven());
+}
+
+#[test]
+fn another_id_is_believed_when_three_pictures_tell_it() {
+    let (own, other) = (TopicId::new(1), TopicId::new(2));
+    let mut progress = progress(0, 40);
+    let mut identify = |id, generation| {
+        let identity = progress.identify(id, generation);
+        progress.locate(leader(1), generation);
+        identity
+    };
+    let pictures =
+        [(None, 1), (own, 2), (other, 3), (own, 4), (other, 5), (other, 5), (other, 6), (other, 7)];
+    let told = pictures.map(|(id, generation)| identify(id, generation));
+    use Identity::{Doubtful, Other, Same};
+    assert_eq!(told, [Same, Same, Doubtful, Same, Doubtful, Doubtful, Doubtful, Other]);
+}
+
+#[test]
+fn a_topic_made_anew_ends_a_range_and_begins_one_without_an_end_again() {
+    let read = |until| {
+        let mut progress = progress(5, until);
+        take(&mut progress, fetched(&[batch(0, 10)], 30, 0)).unwrap();
+        progress
+    };
+    let mut bounded = read(40);
+    assert_eq!(bounded.begin_anew(TopicId::new(2), 0), lost(10..40, LossReason::Recreated));
+    assert!(bounded.is_finished());
+    let mut open = read(i64::MAX);
+    assert_eq!(open.begin_anew(TopicId::new(2), 3), lost(10..30, LossReason::Recreated));
+    assert_eq!((open.next(), open.topic_id, open.last_epoch()), (3, TopicId::new(2), None));
 }
 
 #[test]
@@ -116,15 +234,46 @@ fn refusals_are_told_apart() {
 }
 
 #[test]
-fn an_answer_ends_a_row_of_failures() {
-    let second = Duration::from_secs(1);
+fn an_answer_that_moves_nothing_forward_ends_no_row_of_failures() {
+    let failed = || {
+        let mut progress = progress(0, 10);
+        progress.ask(Duration::ZERO);
+        progress.fail();
+        progress.fail();
+        progress
+    };
+    let after = |answer: FetchedPartition, manner| {
+        let mut progress = failed();
+        let _ = progress.take(&mut answer.clone(), manner);
+        (progress.failures(), progress.is_given_up(Duration::from_secs(9), Duration::from_secs(9)))
+    };
+    let plain = Manner::default();
+    assert_eq!(after(fetched(&[batch(0, 5)], 5, 0), plain), (0, false));
+    assert_eq!(after(fetched(&[], 5, 0), plain), (2, true), "none of the records that there are");
+    assert_eq!(after(fetched(&[], 0, 0), plain), (2, false), "nothing is there");
+    assert_eq!(after(fetched(&[], 0, 0), Manner { held: true, ..plain }), (0, false));
+    assert_eq!(after(fetched(&[], 5, 0), Manner { throttled: true, ..plain }), (2, false));
+    let refused = FetchedPartition { error: ErrorCode::NOT_LEADER_OR_FOLLOWER, ..fetched(&[], -1, -1) };
+    assert_eq!(after(refused, plain), (2, true));
+}
+
+#[test]
+fn a_range_that_waits_for_its_turn_is_not_in_trouble() {
     let mut progress = progress(0, 10);
-    progress.fail(second);
-    progress.spend(second);
-    progress.fail(Duration::ZERO);
-    assert_eq!(progress.failures(), 2);
-    assert!(progress.is_given_up(2 * second) && !progress.is_given_up(3 * second));
-    take(&mut progress, fetched(&[], 5, 0)).unwrap();
-    assert_eq!(progress.failures(), 0);
-    assert!(!progress.is_given_up(second));
+    progress.ask(Duration::ZERO);
+    progress.postpone();
+    assert!(!progress.is_given_up(Duration::from_secs(99), Duration::from_secs(1)));
+    progress.fail();
+    progress.ask(Duration::from_secs(99));
+    progress.postpone();
+    assert!(progress.is_given_up(Duration::from_secs(100), Duration::from_secs(1)));
+}
+
+#[test]
+fn a_range_that_ends_beyond_what_there_is_says_so_after_a_while() {
+    let mut range = progress(0, 10);
+    let seconds = Duration::from_secs;
+    assert_eq!([0, 4, 5, 6].map(|at| range.warns_of_waiting(seconds(at), 7)), [false, false, true, false]);
+    let mut open = progress(0, i64::MAX);
+    assert!(![0, 99].map(|at| open.warns_of_waiting(seconds(at), 7)).contains(&true));
 }

@@ -1,7 +1,7 @@
 //! Fetch: record batches of the partitions that a broker leads.
 //!
-//! Topics go by name, so the versions end at 12; every request is whole, without a fetch session
-//! (KIP-227).
+//! Topics go by id from version 13 on (KIP-516), else by name. Every request is whole, without a fetch
+//! session (KIP-227).
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -9,12 +9,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use kafka_protocol::messages::{TopicName, fetch_request as request, fetch_response as response};
+use uuid::Uuid;
 
 use super::{Request, duration, millis, read, text, write};
-use crate::ids::LeaderEpoch;
+use crate::ids::{LeaderEpoch, TopicId};
 use crate::wire::Error;
 use crate::wire::api::ApiKey;
 use crate::wire::error_code::ErrorCode;
+
+/// The first version that names topics by their ids.
+const FIRST_BY_ID: i16 = 13;
 
 /// Which records a reader may see.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,6 +47,8 @@ pub(crate) struct FetchRequest {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FetchTopic {
     pub(crate) topic: Arc<str>,
+    /// Without the id of every topic all of them are asked for by name.
+    pub(crate) id: Option<TopicId>,
     pub(crate) partitions: Vec<FetchPartition>,
 }
 
@@ -53,12 +59,15 @@ pub(crate) struct FetchPartition {
     pub(crate) offset: i64,
     /// What the broker compares with its own epoch (KIP-320), from version 9 on.
     pub(crate) current_leader_epoch: Option<LeaderEpoch>,
+    /// That of the record before, which the broker looks for in its log, from version 12 on (KIP-595).
+    pub(crate) last_fetched_epoch: Option<LeaderEpoch>,
     pub(crate) max_bytes: i32,
 }
 
 /// What the broker read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FetchResponse {
+    /// From version 8 on: before that, the broker itself has held the answer back (KIP-219).
     pub(crate) throttle_time: Duration,
     pub(crate) error: ErrorCode,
     pub(crate) topics: Vec<FetchedTopic>,
@@ -75,7 +84,9 @@ impl FetchResponse {
 /// The partitions of one topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FetchedTopic {
+    /// Empty where topics go by id.
     pub(crate) topic: Arc<str>,
+    pub(crate) id: Option<TopicId>,
     pub(crate) partitions: Vec<FetchedPartition>,
 }
 
@@ -89,9 +100,19 @@ pub(crate) struct FetchedPartition {
     /// From version 5 on.
     pub(crate) log_start_offset: i64,
     pub(crate) aborted_transactions: Vec<AbortedTransaction>,
+    /// The broker's log has not the record that was fetched before.
+    pub(crate) diverging: Option<EpochEnd>,
     /// A slice of the frame, not a copy. The last batch may be cut off anywhere, and the first may
     /// begin before the offset that was asked for.
     pub(crate) records: Bytes,
+}
+
+/// Where a log ends in the greatest leader epoch that it has up to the one that was asked for. -1 and
+/// -1 if it has none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct EpochEnd {
+    pub(crate) epoch: LeaderEpoch,
+    pub(crate) end_offset: i64,
 }
 
 /// A transaction whose records are to be left out.
@@ -105,14 +126,21 @@ impl Request for FetchRequest {
     type Response = FetchResponse;
 
     const API: ApiKey = ApiKey::Fetch;
-    const VERSIONS: RangeInclusive<i16> = 4..=12;
+    const VERSIONS: RangeInclusive<i16> = 4..=17;
+
+    fn highest_version(&self) -> i16 {
+        let by_id = self.topics.iter().all(|topic| topic.id.is_some());
+        if by_id { *Self::VERSIONS.end() } else { FIRST_BY_ID - 1 }
+    }
 
     fn encode(&self, version: i16, body: &mut Vec<u8>) -> Result<(), Error> {
         let topic = |asked: &FetchTopic| {
             let partitions = asked.partitions.iter().map(|partition| asked_partition(version, partition));
-            request::FetchTopic::default()
-                .with_topic(TopicName(text(&asked.topic)))
-                .with_partitions(partitions.collect())
+            let topic = request::FetchTopic::default().with_partitions(partitions.collect());
+            match asked.id.filter(|_| version >= FIRST_BY_ID) {
+                Some(id) => topic.with_topic_id(Uuid::from_u128(id.as_u128())),
+                None => topic.with_topic(TopicName(text(&asked.topic))),
+            }
         };
         let message = request::FetchRequest::default()
             .with_max_wait_ms(millis(self.max_wait))
@@ -128,7 +156,7 @@ impl Request for FetchRequest {
     fn decode(version: i16, body: Bytes) -> Result<FetchResponse, Error> {
         let message: response::FetchResponse = read(Self::API, version, body)?;
         Ok(FetchResponse {
-            throttle_time: duration(message.throttle_time_ms.into()),
+            throttle_time: duration(if version < 8 { 0 } else { message.throttle_time_ms.into() }),
             error: ErrorCode(message.error_code),
             topics: message.responses.into_iter().map(fetched_topic).collect(),
         })
@@ -137,16 +165,19 @@ impl Request for FetchRequest {
 
 fn asked_partition(version: i16, asked: &FetchPartition) -> request::FetchPartition {
     let epoch = asked.current_leader_epoch.filter(|_| version >= 9);
+    let last_epoch = asked.last_fetched_epoch.filter(|_| version >= 12);
     request::FetchPartition::default()
         .with_partition(asked.partition)
         .with_fetch_offset(asked.offset)
         .with_current_leader_epoch(epoch.map_or(-1, |epoch| epoch.0))
+        .with_last_fetched_epoch(last_epoch.map_or(-1, |epoch| epoch.0))
         .with_partition_max_bytes(asked.max_bytes)
 }
 
 fn fetched_topic(topic: response::FetchableTopicResponse) -> FetchedTopic {
     FetchedTopic {
         topic: Arc::from(topic.topic.as_str()),
+        id: TopicId::new(topic.topic_id.as_u128()),
         partitions: topic.partitions.into_iter().map(fetched_partition).collect(),
     }
 }
@@ -156,7 +187,11 @@ fn fetched_partition(partition: response::PartitionData) -> FetchedPartition {
         producer_id: transaction.producer_id.0,
         first_offset: transaction.first_offset,
     };
+    let diverging = Some(partition.diverging_epoch)
+        .filter(|diverging| *diverging != response::EpochEndOffset::default())
+        .map(|end| EpochEnd { epoch: LeaderEpoch(end.epoch), end_offset: end.end_offset });
     FetchedPartition {
+        diverging,
         partition: partition.partition_index,
         error: ErrorCode(partition.error_code),
         high_watermark: partition.high_watermark,

@@ -19,6 +19,7 @@ pub(crate) mod fetch;
 pub(crate) mod init_producer_id;
 pub(crate) mod list_offsets;
 pub(crate) mod metadata;
+pub(crate) mod offset_for_leader_epoch;
 pub(crate) mod produce;
 pub(crate) mod renew_delegation_token;
 pub(crate) mod sasl_authenticate;

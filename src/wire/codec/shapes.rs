@@ -1,13 +1,17 @@
 //! The shapes of the responses that this client reads, after the schemas in Kafka's
 //! `clients/src/main/resources/common/message`.
 //!
-//! Stricter than those where this client never asks for what may be null: topics go by name.
+//! Stricter than those where this client never asks for what may be null: topics go by name in all
+//! but Fetch.
 
 use std::mem::size_of;
 
 use kafka_protocol::messages as kafka;
 
-use super::{api_versions, create_topics, describe_delegation_token, fetch, list_offsets, metadata, produce};
+use super::{
+    api_versions, create_topics, describe_delegation_token, fetch, list_offsets, metadata,
+    offset_for_leader_epoch, produce,
+};
 use crate::ids::Principal;
 use crate::wire::api::ApiKey;
 use crate::wire::guard::{
@@ -26,6 +30,7 @@ pub(super) fn of(api: ApiKey) -> &'static Shape {
         ApiKey::CreateTopics => &Shape { flexible_from: 5, fields: CREATE_TOPICS },
         ApiKey::DeleteTopics => &Shape { flexible_from: 4, fields: DELETE_TOPICS },
         ApiKey::InitProducerId => &Shape { flexible_from: 2, fields: INIT_PRODUCER_ID },
+        ApiKey::OffsetForLeaderEpoch => &Shape { flexible_from: 4, fields: OFFSET_FOR_LEADER_EPOCH },
         ApiKey::SaslAuthenticate => &Shape { flexible_from: 2, fields: SASL_AUTHENTICATE },
         ApiKey::CreateDelegationToken => &Shape { flexible_from: 2, fields: CREATE_DELEGATION_TOKEN },
         ApiKey::RenewDelegationToken | ApiKey::ExpireDelegationToken => {
@@ -61,19 +66,14 @@ const PRODUCE: &[Field] = &[
         both::<kafka::produce_response::TopicProduceResponse, produce::ProducedTopic>(),
     ),
     field("throttle_time_ms", INT32).since(1),
-    list(
-        "node_endpoints",
-        &Kind::Struct(&[
-            field("node_id", INT32),
-            text("host"),
-            field("port", INT32),
-            text("rack").nullable_from(10),
-        ]),
-        dropped::<kafka::produce_response::NodeEndpoint>(),
-    )
-    .since(10)
-    .tagged(0),
+    list("node_endpoints", &Kind::Struct(NODE_ENDPOINT), dropped::<kafka::produce_response::NodeEndpoint>())
+        .since(10)
+        .tagged(0),
 ];
+
+/// A leader's address (KIP-951).
+const NODE_ENDPOINT: &[Field] =
+    &[field("node_id", INT32), text("host"), field("port", INT32), text("rack").nullable_from(0)];
 
 const PRODUCE_PARTITION: &[Field] = &[
     field("index", INT32),
@@ -107,7 +107,8 @@ const FETCH: &[Field] = &[
     list(
         "responses",
         &Kind::Struct(&[
-            text("topic"),
+            text("topic").until(12),
+            field("topic_id", UUID).since(13),
             list(
                 "partitions",
                 &Kind::Struct(FETCH_PARTITION),
@@ -116,6 +117,9 @@ const FETCH: &[Field] = &[
         ]),
         both::<kafka::fetch_response::FetchableTopicResponse, fetch::FetchedTopic>(),
     ),
+    list("node_endpoints", &Kind::Struct(NODE_ENDPOINT), dropped::<kafka::fetch_response::NodeEndpoint>())
+        .since(16)
+        .tagged(0),
 ];
 
 const FETCH_PARTITION: &[Field] = &[
@@ -142,6 +146,33 @@ const FETCH_PARTITION: &[Field] = &[
     field("snapshot_id", Kind::Struct(&[field("end_offset", INT64), field("epoch", INT32)]))
         .since(12)
         .tagged(2),
+];
+
+const OFFSET_FOR_LEADER_EPOCH: &[Field] = &[
+    field("throttle_time_ms", INT32),
+    list(
+        "topics",
+        &Kind::Struct(&[
+            text("topic"),
+            list(
+                "partitions",
+                &Kind::Struct(&[
+                    field("error_code", INT16),
+                    field("partition", INT32),
+                    field("leader_epoch", INT32),
+                    field("end_offset", INT64),
+                ]),
+                both::<
+                    kafka::offset_for_leader_epoch_response::EpochEndOffset,
+                    offset_for_leader_epoch::PartitionEnd,
+                >(),
+            ),
+        ]),
+        both::<
+            kafka::offset_for_leader_epoch_response::OffsetForLeaderTopicResult,
+            offset_for_leader_epoch::EpochEnds,
+        >(),
+    ),
 ];
 
 const LIST_OFFSETS: &[Field] = &[

@@ -7,6 +7,7 @@ use super::expire_delegation_token::{ExpireDelegationTokenRequest, Expiry};
 use super::fetch::{FetchPartition, FetchRequest, FetchTopic, IsolationLevel};
 use super::list_offsets::{ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic, OffsetAt};
 use super::metadata::MetadataRequest;
+use super::offset_for_leader_epoch::{EpochPartition, EpochTopic, OffsetForLeaderEpochRequest};
 use super::renew_delegation_token::RenewDelegationTokenRequest;
 use super::sasl_authenticate::SaslAuthenticateRequest;
 use super::sasl_handshake::SaslHandshakeRequest;

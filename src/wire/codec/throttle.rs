@@ -36,7 +36,7 @@ fn obeyed_from(api: ApiKey) -> Option<i16> {
         ApiKey::Fetch => Some(8),
         ApiKey::ListOffsets | ApiKey::CreateTopics => Some(3),
         ApiKey::Metadata | ApiKey::Produce => Some(6),
-        ApiKey::ApiVersions | ApiKey::DeleteTopics => Some(2),
+        ApiKey::ApiVersions | ApiKey::DeleteTopics | ApiKey::OffsetForLeaderEpoch => Some(2),
         ApiKey::CreateDelegationToken
         | ApiKey::RenewDelegationToken
         | ApiKey::ExpireDelegationToken

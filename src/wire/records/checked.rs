@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::batch::{Batch, Batches, CheckedBatch};
 use super::error::Error;
+use crate::ids::LeaderEpoch;
 
 /// Whole batches of one partition whose CRCs are right: a slice of the frame, not a copy.
 #[derive(Clone, Debug)]
@@ -12,14 +13,16 @@ pub(crate) struct CheckedBatches {
     first_offset: Option<i64>,
     next_offset: i64,
     batches: usize,
+    last_epoch: Option<LeaderEpoch>,
 }
 
 impl CheckedBatches {
     /// Checks what a fetch from offset `from` returned, up to the first batch that begins at or
-    /// after `until`. If a batch is wrong, those before it are given with its error.
+    /// after `until`: where there is one, nothing that is missing before it will ever come, and the
+    /// range is settled. If a batch is wrong, those before it are given with its error.
     pub(crate) fn check(mut bytes: Bytes, from: i64, until: i64) -> (Self, Option<Error>) {
         let (mut first_offset, mut next_offset, mut batches, mut length) = (None, from, 0, 0);
-        let mut error = None;
+        let (mut last_epoch, mut error) = (None, None);
         for batch in Batches::new(&bytes) {
             let checked = batch.and_then(|batch| batch.verify_crc().map(|checked| (batch, checked)));
             let (batch, checked) = match checked {
@@ -30,10 +33,12 @@ impl CheckedBatches {
                 }
             };
             let header = checked.header();
+            first_offset = first_offset.or(Some(header.base_offset));
             if header.base_offset >= until {
+                next_offset = next_offset.max(until);
                 break;
             }
-            first_offset = first_offset.or(Some(header.base_offset));
+            last_epoch = header.leader_epoch();
             next_offset = header.last_offset().saturating_add(1);
             batches += 1;
             length += batch.as_bytes().len();
@@ -43,10 +48,10 @@ impl CheckedBatches {
             (batches, length) = (0, 0);
         }
         bytes.truncate(length);
-        (Self { bytes, first_offset, next_offset: next_offset.max(from), batches }, error)
+        (Self { bytes, first_offset, next_offset: next_offset.max(from), batches, last_epoch }, error)
     }
 
-    /// The base offset of the first batch.
+    /// The base offset of the first batch that came, be it one after the range.
     pub(crate) fn first_offset(&self) -> Option<i64> {
         self.first_offset
     }
@@ -54,6 +59,11 @@ impl CheckedBatches {
     /// The next offset to fetch.
     pub(crate) fn next_offset(&self) -> i64 {
         self.next_offset
+    }
+
+    /// In which leader's epoch the last batch was written, if it says so.
+    pub(crate) fn last_epoch(&self) -> Option<LeaderEpoch> {
+        self.last_epoch
     }
 
     /// How many batches these are.

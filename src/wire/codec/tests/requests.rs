@@ -39,6 +39,7 @@ fn fetch() -> FetchRequest {
         partition: 3,
         offset: 100,
         current_leader_epoch: Some(LeaderEpoch(5)),
+        last_fetched_epoch: Some(LeaderEpoch(4)),
         max_bytes: 1 << 20,
     };
     FetchRequest {
@@ -46,7 +47,7 @@ fn fetch() -> FetchRequest {
         min_bytes: 1,
         max_bytes: 1 << 21,
         isolation_level: IsolationLevel::ReadCommitted,
-        topics: vec![FetchTopic { topic: "t".into(), partitions: vec![partition] }],
+        topics: vec![FetchTopic { topic: "t".into(), id: None, partitions: vec![partition] }],
     }
 }
 
@@ -58,9 +59,45 @@ fn a_fetch_has_no_session_and_no_epoch_where_there_is_no_field() {
     assert_eq!(body, *hex(&format!("{fields} | 00000001 0001 74 00000001 {partition}")));
 
     let body = sent_body(&fetch(), 12, "0001 000c 00000000 0002 6d65 00");
-    let partition = "00000003 00000005 0000000000000064 ffffffff ffffffffffffffff 00100000 00";
+    let partition = "00000003 00000005 0000000000000064 00000004 ffffffffffffffff 00100000 00";
     let session = "00000000 ffffffff";
     assert_eq!(body, *hex(&format!("{fields} {session} | 02 02 74 02 {partition} 00 | 01 | 01 | 00")));
+}
+
+#[test]
+fn a_fetch_names_topics_by_their_ids_if_it_has_them_all() {
+    let mut request = fetch();
+    assert_eq!(request.highest_version(), 12);
+    request.topics[0].id = TopicId::new(42);
+    assert_eq!(request.highest_version(), 17);
+    let partition = "00000003 00000005 0000000000000064 00000004 ffffffffffffffff 00100000 00";
+    let topics = format!("02 0000000000000000000000000000002a 02 {partition} 00 | 01 | 01 | 00");
+    let body = sent_body(&request, 13, "0001 000d 00000000 0002 6d65 00");
+    let fields = "ffffffff 000001f4 00000001 00200000 01 00000000 ffffffff";
+    assert_eq!(body, *hex(&format!("{fields} | {topics}")));
+    let body = sent_body(&request, 17, "0001 0011 00000000 0002 6d65 00");
+    let fields = "000001f4 00000001 00200000 01 00000000 ffffffff";
+    assert_eq!(body, *hex(&format!("{fields} | {topics}")));
+}
+
+#[test]
+fn the_end_of_an_epoch_is_asked_for_as_a_consumer() {
+    let asked = |partition| EpochTopic {
+        topic: "t".into(),
+        partitions: vec![EpochPartition {
+            partition,
+            current_leader_epoch: Some(LeaderEpoch(5)),
+            epoch: LeaderEpoch(4),
+        }],
+    };
+    let mut request = OffsetForLeaderEpochRequest { topics: vec![asked(3)] };
+    request.add(asked(4));
+    let body = sent_body(&request, 2, "0017 0002 00000000 0002 6d65");
+    let partitions = "00000002 00000003 00000005 00000004 00000004 00000005 00000004";
+    assert_eq!(body, *hex(&format!("00000001 0001 74 {partitions}")));
+    let body = sent_body(&request, 4, "0017 0004 00000000 0002 6d65 00");
+    let partitions = "03 00000003 00000005 00000004 00 00000004 00000005 00000004 00";
+    assert_eq!(body, *hex(&format!("ffffffff 02 02 74 {partitions} 00 00")));
 }
 
 #[test]

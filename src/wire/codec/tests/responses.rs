@@ -99,7 +99,8 @@ fn fetched_records_are_a_slice_of_the_frame() {
                      0000000000000009 0000000000000050 00000003 aabbcc";
     let frame = hex(&format!("00000001 00000010 00000001 0001 74 00000001 {partition}"));
     let response = decode::<FetchRequest>(4, frame.clone()).unwrap();
-    assert_eq!((response.throttle_time, response.error), (Duration::from_millis(16), ErrorCode::NONE));
+    let held_back = "the broker has waited by itself";
+    assert_eq!((response.throttle_time, response.error), (Duration::ZERO, ErrorCode::NONE), "{held_back}");
     let fetched = &response.topics[0].partitions[0];
     assert_eq!((fetched.partition, fetched.high_watermark, fetched.last_stable_offset), (3, 100, 99));
     assert_eq!((fetched.log_start_offset, fetched.error), (-1, ErrorCode::NONE));
@@ -107,6 +108,32 @@ fn fetched_records_are_a_slice_of_the_frame() {
     assert_eq!((aborted.producer_id, aborted.first_offset), (9, 80));
     assert_eq!(fetched.records, hex("aabbcc"));
     assert!(frame.as_ptr_range().contains(&fetched.records.as_ptr()));
+}
+
+#[test]
+fn reads_where_a_log_parts_from_the_one_that_was_fetched() {
+    let fetched = |tagged: &str| {
+        let partition = "00000003 0000 0000000000000064 0000000000000063 0000000000000000 00 ffffffff 01";
+        let topic = format!("0000000000000000000000000000002a 02 {partition} {tagged} 00");
+        let frame = hex(&format!("00000001 00 00000010 0000 00000000 02 {topic} 00"));
+        let response = decode::<FetchRequest>(13, frame).unwrap();
+        assert_eq!(response.throttle_time, Duration::from_millis(16));
+        let topic = &response.topics[0];
+        assert_eq!((&*topic.topic, topic.id), ("", TopicId::new(42)));
+        topic.partitions[0].diverging.map(|end| (end.epoch.0, end.end_offset))
+    };
+    assert_eq!(fetched("00"), None);
+    assert_eq!(fetched("01 00 0d 00000005 0000000000000032 00"), Some((5, 50)));
+}
+
+#[test]
+fn reads_the_end_of_an_epoch() {
+    let partition = "0000 00000003 00000005 0000000000000032";
+    let frame = hex(&format!("00000001 00000000 00000001 0001 74 00000001 {partition}"));
+    let response = decode::<OffsetForLeaderEpochRequest>(2, frame).unwrap();
+    let told = response.topics[0].partitions[0];
+    assert_eq!((told.partition, told.error), (3, ErrorCode::NONE));
+    assert_eq!((told.end.epoch, told.end.end_offset), (LeaderEpoch(5), 50));
 }
 
 #[test]

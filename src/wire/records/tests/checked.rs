@@ -18,6 +18,8 @@ fn gives_whole_batches_up_to_the_end_of_the_range() {
     let mut bytes = [batch(10, 3), batch(13, 2), batch(15, 1)].concat();
     let (all, error) = check(&bytes, 12, 100);
     assert_eq!((bases(&all), all.next_offset(), error), (vec![10, 13, 15], 16, None));
+    let (hole, _) = check(&bytes, 5, 8);
+    assert_eq!((bases(&hole), hole.next_offset(), hole.first_offset()), (vec![], 8, Some(10)));
     let (some, _) = check(&bytes, 12, 14);
     assert_eq!((bases(&some), some.next_offset(), some.count()), (vec![10, 13], 15, 2));
     bytes.truncate(bytes.len() - 1);
@@ -39,4 +41,14 @@ fn refuses_batches_that_all_lie_before_the_offset_asked_for() {
     let (none, error) = check(&batch(10, 3), 13, 100);
     assert_eq!((none.count(), none.len(), none.next_offset()), (0, 0, 13));
     assert_eq!(error, Some(Error::OffsetsGoBack { got: 13, min: 14 }));
+}
+
+#[test]
+fn a_batch_beyond_the_range_settles_what_is_missing_before_it() {
+    let (some, error) = check(&[batch(10, 3), batch(20, 2)].concat(), 11, 18);
+    assert_eq!((bases(&some), some.next_offset(), error), (vec![10], 18, None));
+    let mut hurt = batch(20, 2);
+    *hurt.last_mut().unwrap() ^= 1;
+    let (some, error) = check(&[batch(10, 3), hurt].concat(), 11, 18);
+    assert_eq!((some.next_offset(), error.is_some()), (13, true), "a batch that is wrong settles nothing");
 }

@@ -1,0 +1,121 @@
+//! Partitions whose leader is away, moves, or is not there yet.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use ottla::{Connect, Connecting, ErrorKind, ReadOptions};
+use ottla_testkit::BrokerId;
+
+use super::support::embedded::{Pipes, pipes};
+use super::{Seen, TOPIC, asked_in, brokers, client, config, is_quiet, now, range, read, write};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[tokio::test(start_paused = true)]
+async fn a_broker_that_restarts_is_read_on() {
+    for away in [1, 20, 50] {
+        let brokers = brokers(1);
+        write(&brokers, 0, 10);
+        let client = client(&brokers).await;
+        let mut reader = client.read(vec![range(0, 0, i64::MAX)], ReadOptions::new());
+        let mut seen = Seen::default();
+        seen.until(&mut reader, 10).await.unwrap();
+        brokers.stop_broker(BrokerId(1)).unwrap();
+        assert!(is_quiet(&mut reader, away * SECOND).await);
+        brokers.start_broker(BrokerId(1)).unwrap();
+        write(&brokers, 0, 10);
+        let began = now();
+        seen.until(&mut reader, 20).await.unwrap();
+        assert_eq!(seen.offsets[&0], (0..20).collect::<Vec<_>>());
+        assert!(began.elapsed() < 8 * SECOND, "{:?} after {away} s", began.elapsed());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_partition_that_is_without_a_leader_for_a_while_is_read_on() {
+    let brokers = brokers(2);
+    brokers.create_topic("other", 2, 1).unwrap();
+    write(&brokers, 0, 10);
+    let client = client(&brokers).await;
+    let mut reader = client.read(vec![range(0, 0, 30)], ReadOptions::new());
+    let mut seen = Seen::default();
+    seen.until(&mut reader, 10).await.unwrap();
+    // Another broker is left to tell that there is no leader.
+    let leader = client.describe_topics(&[TOPIC.into()]).await.unwrap()[0].partitions[0].leader.unwrap();
+    brokers.stop_broker(BrokerId(leader.0)).unwrap();
+    assert!(is_quiet(&mut reader, 50 * SECOND).await);
+    brokers.start_broker(BrokerId(leader.0)).unwrap();
+    write(&brokers, 0, 20);
+    seen.to_the_end(&mut reader).await.unwrap();
+    assert_eq!(seen.offsets[&0], (0..30).collect::<Vec<_>>());
+    assert!(asked_in(&brokers, 5 * SECOND..60 * SECOND) <= 40, "{:#?}", brokers.asked());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_topic_that_is_made_after_the_reading_began_is_read() {
+    let brokers = brokers(1);
+    brokers.delete_topic(TOPIC).unwrap();
+    let client = client(&brokers).await;
+    let mut reader = client.read(vec![range(0, 0, 10)], ReadOptions::new());
+    assert!(is_quiet(&mut reader, 40 * SECOND).await);
+    brokers.create_topic(TOPIC, 1, 1).unwrap();
+    write(&brokers, 0, 10);
+    let mut seen = Seen::default();
+    seen.to_the_end(&mut reader).await.unwrap();
+    assert_eq!(seen.offsets[&0], (0..10).collect::<Vec<_>>());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_partition_that_brings_nothing_for_the_whole_deadline_is_an_error() {
+    let brokers = brokers(1);
+    brokers.delete_topic(TOPIC).unwrap();
+    let client = client(&brokers).await;
+    let began = now();
+    let error = read(&client, vec![range(0, 0, 10)], ReadOptions::new()).await.unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Broker(code) if code.code() == 3), "{error}");
+    assert_eq!(error.topic_partition().unwrap().partition, 0);
+    assert!((60 * SECOND..63 * SECOND).contains(&began.elapsed()), "{:?}", began.elapsed());
+    assert!(asked_in(&brokers, Duration::ZERO..60 * SECOND) <= 40, "{:#?}", brokers.asked());
+}
+
+/// Pipes of which one broker's can hang.
+struct Hanging {
+    pipes: Pipes,
+    hangs: Arc<AtomicBool>,
+}
+
+impl Connect for Hanging {
+    fn connect<'a>(&'a self, host: &'a str, port: u16) -> Connecting<'a> {
+        match host == "broker-1" && self.hangs.load(Ordering::Relaxed) {
+            true => Box::pin(std::future::pending()),
+            false => self.pipes.connect(host, port),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dial_to_the_old_leader_does_not_hold_up_what_another_broker_leads_by_now() {
+    let brokers = brokers(3);
+    brokers.delete_topic(TOPIC).unwrap();
+    brokers.create_topic(TOPIC, 2, 3).unwrap();
+    brokers.move_leader(TOPIC, 0, BrokerId(1)).unwrap();
+    brokers.move_leader(TOPIC, 1, BrokerId(3)).unwrap();
+    let hangs = Arc::new(AtomicBool::new(false));
+    let hanging = Hanging { pipes: pipes(&brokers), hangs: Arc::clone(&hangs) };
+    let client = ottla::Cluster::connect(config(&brokers).with_connector(hanging)).await.unwrap();
+    let ranges = vec![range(0, 0, i64::MAX), range(1, 0, i64::MAX)];
+    let mut reader = client.read(ranges, ReadOptions::new());
+    assert!(is_quiet(&mut reader, 5 * SECOND).await);
+    hangs.store(true, Ordering::Relaxed);
+    brokers.close_connections(BrokerId(1)).unwrap();
+    assert!(is_quiet(&mut reader, 3 * SECOND).await, "it is dialled");
+    for partition in [0, 1] {
+        brokers.move_leader(TOPIC, partition, BrokerId(2)).unwrap();
+        write(&brokers, partition, 10);
+    }
+    let began = now();
+    let mut seen = Seen::default();
+    seen.until(&mut reader, 20).await.unwrap();
+    assert!(began.elapsed() < 2 * SECOND, "{:?}", began.elapsed());
+}
