@@ -125,6 +125,10 @@ impl Place for EmbeddedPlace {
         self.0.clean(topic, 0).unwrap();
     }
 
+    fn move_leader(&self, topic: &str, to: u16) {
+        self.0.move_leader(topic, 0, BrokerId(to.into())).unwrap();
+    }
+
     fn bound_fetches(&self, client_id: &str, bytes_per_second: u32) {
         self.0.set_quota(Quota::ConsumerByteRate, Some(client_id), Some(bytes_per_second.into()));
     }

@@ -67,6 +67,8 @@ pub(crate) trait Place: Send + Sync {
     fn allow(&self, user: &str, right: Right<'_>);
     /// Has the log cleaner do its work on the first partition, or sees to it that it will.
     fn clean(&self, topic: &str);
+    /// Has another broker lead the first partition, and the first one lead it no more. It may take a while.
+    fn move_leader(&self, topic: &str, to: u16);
     /// `consumer_byte_rate` of a client id.
     fn bound_fetches(&self, client_id: &str, bytes_per_second: u32);
     /// How many connections were closed for a request after their session's end.

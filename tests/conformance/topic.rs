@@ -51,7 +51,7 @@ type Pair<'a> = (Option<&'a str>, &'a str);
 impl Writer {
     /// An uncompressed batch.
     pub(crate) fn batch(self, records: &[Pair<'_>]) -> Bytes {
-        let timestamp = i64::try_from(SystemClock.now().as_millis()).unwrap();
+        let timestamp = SystemClock.now().as_millis();
         let record = |(offset, (key, value)): (i32, &Pair<'_>)| Record {
             transactional: false,
             control: false,
@@ -121,6 +121,11 @@ impl Topic {
     pub(crate) fn of(other: &Self) -> Self {
         let (place, raw) = (Arc::clone(&other.place), other.another_connection());
         Self { place, raw, name: other.name.clone(), created: other.created.clone() }
+    }
+
+    /// The same topic, asked of another broker.
+    pub(crate) fn on_broker(&self, broker: u16) -> Self {
+        Self { raw: self.place.open(broker, Protocol::Plaintext), ..Self::of(self) }
     }
 
     pub(crate) fn another_connection(&self) -> Raw {
@@ -199,6 +204,12 @@ impl Topic {
         let topic = FetchTopic::default().with_topic_id(self.created.topic_id);
         let request = fetch(topic, 0, -1, -1).with_min_bytes(1).with_max_wait_ms(wait);
         self.raw.call(16, &request).unwrap().responses.remove(0).partitions.remove(0)
+    }
+
+    /// A whole answer by id, which names leaders (KIP-951).
+    pub(crate) fn fetch_whole_by_id(&mut self) -> FetchResponse {
+        let topic = FetchTopic::default().with_topic_id(self.created.topic_id);
+        self.raw.call(16, &fetch(topic, 0, -1, -1)).unwrap()
     }
 
     /// A whole answer by name, over another connection.

@@ -145,6 +145,34 @@ const READ: &[Fact] = &[
         },
     ),
     Fact::new(
+        "KIP-951",
+        "after an election the old leader says 6 and names the new one, which knows where the old epoch ended",
+        |_| "6 leader 2 named true, old epoch 74, ends 0@2, parts -1@-1, beyond 0@2",
+        |s| {
+            let mut topic = Topic::made(s, "moves", &[]);
+            topic.produced(PLAIN, &[(None, "1"), (None, "2")]);
+            topic.place.move_leader(&topic.name, 2);
+            until(|| topic.fetch(0, -1, -1).error_code == 6);
+            let told = topic.fetch_whole_by_id();
+            let (partition, nodes) = (&told.responses[0].partitions[0], &told.node_endpoints);
+            let (leader, epoch) =
+                (partition.current_leader.leader_id.0, partition.current_leader.leader_epoch);
+            let named = nodes.iter().any(|node| node.node_id.0 == leader);
+            let mut moved = topic.on_broker(2);
+            until(|| moved.fetch(0, epoch, -1).error_code == 0);
+            let old = moved.fetch(0, 0, -1).error_code;
+            let (_, ended, at) = moved.end_of_epoch(0, epoch);
+            let [end, beyond] = [2, 5].map(|offset| {
+                let told = moved.fetch(offset, epoch, 0).diverging_epoch;
+                format!("{}@{}", told.epoch, told.end_offset)
+            });
+            let code = partition.error_code;
+            format!(
+                "{code} leader {leader} named {named}, old epoch {old}, ends {ended}@{at}, parts {end}, beyond {beyond}"
+            )
+        },
+    ),
+    Fact::new(
         "KIP-101",
         "the current epoch ends at the log's end, and a newer one nowhere",
         |_| "0 0@2 0 -1@-1",
