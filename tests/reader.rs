@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use cluster::{Brokers, Log, TOPIC};
 use ottla::ids::TopicPartition;
-use ottla::{Decoder, Error, ErrorKind, OffsetRange, OnDataLoss, ReadOptions, Reader};
+use ottla::{Decoder, Error, ErrorKind, LossReason, OffsetRange, OnDataLoss, ReadOptions, Reader};
 use support::within;
 
 const LIMIT: Duration = Duration::from_secs(300);
@@ -201,6 +201,48 @@ async fn offsets_without_records_inside_the_log_are_no_loss() {
     brokers.state().logs.get_mut(&0).unwrap().batches.drain(1..3);
     let seen = drain(brokers.client().await.read(ranges, ReadOptions::new())).await.unwrap();
     assert_eq!(seen[&0], (0..10).chain(30..50).collect::<Vec<_>>());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broker_that_does_not_compare_epochs_is_asked_where_they_ended() {
+    for (on_data_loss, moved) in
+        [(OnDataLoss::Fail, true), (OnDataLoss::Skip, true), (OnDataLoss::Fail, false)]
+    {
+        let brokers = Brokers::new([Log::new(1, 10, 10, 100)]);
+        let client = brokers.client().await;
+        let range = OffsetRange::new(TopicPartition::new(TOPIC, 0), 0, 150);
+        let mut reader = client.read(vec![range], ReadOptions::new().with_data_loss(on_data_loss));
+        let mut seen = Seen::new();
+        step(&mut reader, &mut seen).await.unwrap();
+        assert_eq!(seen, all(1, 100));
+        let cut = if moved { 50 } else { 100 };
+        {
+            let mut state = brokers.state();
+            let log = state.logs.get_mut(&0).unwrap();
+            log.cut(2, cut);
+            (0..10).for_each(|_| log.append(10, 100));
+        }
+        let outcome = async {
+            while step(&mut reader, &mut seen).await? {}
+            Ok::<_, Error>(())
+        }
+        .await;
+        let requests = client.statistics().requests_of("OffsetForLeaderEpoch");
+        assert_eq!(requests, 1);
+        match (on_data_loss, moved) {
+            (OnDataLoss::Fail, true) => {
+                let error = outcome.unwrap_err();
+                assert!(error.to_string().contains("offsets 50 to 99"), "{error}");
+            }
+            _ => {
+                outcome.unwrap();
+                assert_eq!(seen[&0], (0..100).chain(cut..150).collect::<Vec<_>>());
+                let lost = reader.losses().iter().map(|loss| (loss.offsets.clone(), loss.reason));
+                let expected = moved.then_some((50..100, LossReason::Truncated));
+                assert_eq!(lost.collect::<Vec<_>>(), Vec::from_iter(expected));
+            }
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -10,6 +10,8 @@ mod leaders;
 mod losses;
 #[path = "reading/pauses.rs"]
 mod pauses;
+#[path = "reading/silence.rs"]
+mod silence;
 mod support;
 
 use std::collections::BTreeMap;

@@ -75,6 +75,8 @@ struct Task {
     in_flight: VecDeque<InFlight>,
     /// The broker is to be left alone until then.
     quiet: Option<Instant>,
+    /// The last answer was throttled: behind the next nothing is to wait that the broker does not read.
+    throttled: bool,
     /// How many long polls in a row brought nothing and were not held.
     idle: u32,
 }
@@ -94,8 +96,8 @@ impl Fetcher {
     /// Fetches until nobody reads any more.
     pub(super) async fn run(self) {
         let plan = Plan::new(self.reading.options.response_bytes);
-        let (in_flight, idle) = (VecDeque::new(), 0);
-        let mut task = Task { parts: self, plan, connection: None, in_flight, quiet: None, idle };
+        let (in_flight, throttled, idle) = (VecDeque::new(), false, 0);
+        let mut task = Task { parts: self, plan, connection: None, in_flight, quiet: None, throttled, idle };
         while task.turn().await.is_ok() {}
     }
 }
@@ -130,8 +132,8 @@ impl Task {
     /// bytes of the budget that others hold.
     async fn fill(&mut self, may_wait: bool) -> Result<(), Gone> {
         let depth = match self.parts.purpose {
-            Purpose::Prompt | Purpose::Write => DEPTH,
-            Purpose::LongPoll => 1,
+            Purpose::Prompt | Purpose::Write if !self.throttled => DEPTH,
+            _ => 1,
         };
         while self.in_flight.len() < depth && !self.plan.is_empty() {
             if !self.may_ask(may_wait).await? {
@@ -159,6 +161,7 @@ impl Task {
             return Ok(true);
         };
         if may_wait && self.in_flight.is_empty() {
+            self.plan.iter_mut().for_each(Progress::excuse);
             tokio::time::sleep((until - now).min(LOOK)).await;
             self.give_away_moved()?;
         }
@@ -364,12 +367,13 @@ impl Task {
     /// polls, for ever longer.
     fn manner(&mut self, response: &FetchResponse, sent: Instant) -> Manner {
         let now = time::now();
-        if !response.throttle_time.is_zero() {
+        self.throttled = !response.throttle_time.is_zero();
+        if self.throttled {
             self.quiet = Some(now + response.throttle_time);
         }
         Manner {
             isolation_level: self.parts.reading.options.isolation_level,
-            throttled: !response.throttle_time.is_zero(),
+            throttled: self.throttled,
             held: self.parts.purpose == Purpose::LongPoll && now >= sent + MAX_WAIT / 2,
         }
     }

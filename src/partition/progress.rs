@@ -305,10 +305,11 @@ impl Progress {
         if told.epoch < LeaderEpoch(0) || told.end_offset < 0 {
             return Parting::Unknown;
         }
+        self.prove();
         self.cut(self.epochs.parting(told)).map_or(Parting::Nowhere, Parting::Lost)
     }
 
-    /// The log ends at an offset that was read before: what was read from there on is gone.
+    /// The log ends at an offset that was read before: what was given from there on is gone.
     fn cut(&mut self, offset: i64) -> Option<Loss> {
         if offset >= self.next {
             return None;
@@ -317,7 +318,7 @@ impl Progress {
         self.next = offset;
         self.epochs.cut(offset);
         self.damaged_at = None;
-        Some(self.loss(offsets, LossReason::Truncated))
+        (!offsets.is_empty()).then(|| self.loss(offsets, LossReason::Truncated))
     }
 
     /// What was read was found in the leader's log.
@@ -359,6 +360,11 @@ impl Progress {
         if self.failures == 0 {
             self.trouble.end();
         }
+    }
+
+    /// Its broker wants to be left alone: nothing is amiss as long as that lasts.
+    pub(super) fn excuse(&mut self) {
+        self.trouble.end();
     }
 
     /// Notes a failure.

@@ -316,7 +316,7 @@ pub(super) async fn diverged(
     let mut recovered = Recovered::default();
     match range.part(end) {
         Parting::Lost(loss) => recovered.lose(loss, reading.options.on_data_loss)?,
-        Parting::Nowhere => range.prove(),
+        Parting::Nowhere => {}
         // The id shows that the log is the same, so that its leader has forgotten its epochs.
         Parting::Unknown if range.topic_id.is_some() => range.forget_epochs(),
         Parting::Unknown => return restart(reading.clone(), range).await,

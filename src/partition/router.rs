@@ -134,7 +134,7 @@ impl Router {
 
     async fn tell(&self, loss: Loss) {
         let Loss { topic_partition, offsets, reason } = &loss;
-        tracing::warn!(partition = %topic_partition, ?offsets, %reason, "records are lost");
+        tracing::debug!(partition = %topic_partition, ?offsets, %reason, "records are lost");
         let _ = self.deliveries.send(Delivery::Lost(loss)).await;
     }
 

@@ -13,9 +13,13 @@ use kafka_protocol::messages::list_offsets_response::{
 use kafka_protocol::messages::metadata_response::{
     MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
 };
+use kafka_protocol::messages::offset_for_leader_epoch_request::OffsetForLeaderPartition;
+use kafka_protocol::messages::offset_for_leader_epoch_response::{
+    EpochEndOffset, OffsetForLeaderTopicResult,
+};
 use kafka_protocol::messages::{
     ApiKey, BrokerId, FetchRequest, FetchResponse, ListOffsetsRequest, ListOffsetsResponse, MetadataResponse,
-    TopicName,
+    OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse, TopicName,
 };
 use kafka_protocol::protocol::{Decodable, StrBytes};
 use ottla::ids::TopicPartition;
@@ -24,11 +28,13 @@ use ottla::{Cluster, Config, Connect, Connecting, Credentials, OffsetRange, Secu
 use crate::support::peer::{Asked, Broker, Peer};
 
 pub(crate) const TOPIC: &str = "t";
-const VERSIONS: [(ApiKey, i16, i16); 4] = [
+const VERSIONS: [(ApiKey, i16, i16); 5] = [
     (ApiKey::ApiVersions, 0, 4),
     (ApiKey::Metadata, 4, 9),
     (ApiKey::ListOffsets, 2, 5),
-    (ApiKey::Fetch, 4, 12),
+    (ApiKey::OffsetForLeaderEpoch, 2, 3),
+    // Without the comparison of epochs, which came with version 12.
+    (ApiKey::Fetch, 4, 11),
 ];
 
 /// What the brokers share.
@@ -51,6 +57,9 @@ pub(crate) struct State {
 /// One partition.
 pub(crate) struct Log {
     pub(crate) leader: i32,
+    /// The leader's epoch, and where each one before it ended.
+    pub(crate) epoch: i32,
+    pub(crate) ended: Vec<i64>,
     pub(crate) start: i64,
     /// Base offset, next offset, bytes.
     pub(crate) batches: Vec<(i64, i64, Vec<u8>)>,
@@ -58,14 +67,23 @@ pub(crate) struct Log {
 
 impl Log {
     pub(crate) fn new(leader: i32, batches: i64, records: i64, value_bytes: usize) -> Self {
-        let mut log = Self { leader, start: 0, batches: Vec::new() };
+        let mut log = Self { leader, epoch: 0, ended: Vec::new(), start: 0, batches: Vec::new() };
         (0..batches).for_each(|_| log.append(records, value_bytes));
         log
     }
 
     pub(crate) fn append(&mut self, records: i64, value_bytes: usize) {
         let base = self.end();
-        self.batches.push((base, base + records, batch(base, records, value_bytes)));
+        let mut bytes = batch(base, records, value_bytes);
+        bytes[12..16].copy_from_slice(&self.epoch.to_be_bytes());
+        self.batches.push((base, base + records, bytes));
+    }
+
+    /// Another broker leads from now on, and lacks what is from `offset` on.
+    pub(crate) fn cut(&mut self, leader: i32, offset: i64) {
+        self.batches.retain(|batch| batch.1 <= offset);
+        self.ended.push(self.end());
+        (self.leader, self.epoch) = (leader, self.epoch + 1);
     }
 
     pub(crate) fn end(&self) -> i64 {
@@ -187,6 +205,7 @@ impl Brokers {
             }
             match asked.api {
                 ApiKey::Metadata => it.answer(&asked, &self.metadata()).await?,
+                ApiKey::OffsetForLeaderEpoch => it.answer(&asked, &self.epoch_ends(&asked)).await?,
                 ApiKey::ListOffsets => it.answer(&asked, &self.offsets(&asked)).await?,
                 ApiKey::Fetch => {
                     let (response, wait) = self.fetch(id, &asked);
@@ -207,7 +226,7 @@ impl Brokers {
         };
         let partition = |(index, log): (&i32, &Log)| {
             let partition = MetadataResponsePartition::default().with_partition_index(*index);
-            partition.with_leader_id(BrokerId(log.leader)).with_leader_epoch(-1)
+            partition.with_leader_id(BrokerId(log.leader)).with_leader_epoch(log.epoch)
         };
         let topic = MetadataResponseTopic::default()
             .with_name(Some(TopicName(StrBytes::from_static_str(TOPIC))))
@@ -229,6 +248,24 @@ impl Brokers {
             .with_name(TopicName(StrBytes::from_static_str(TOPIC)))
             .with_partitions(request.topics[0].partitions.iter().map(partition).collect());
         ListOffsetsResponse::default().with_topics(vec![topic])
+    }
+
+    fn epoch_ends(&self, asked: &Asked) -> OffsetForLeaderEpochResponse {
+        let request = OffsetForLeaderEpochRequest::decode(&mut asked.body.clone(), asked.version).unwrap();
+        let state = self.state();
+        let partition = |wanted: &OffsetForLeaderPartition| {
+            let log = &state.logs[&wanted.partition];
+            assert_eq!(wanted.current_leader_epoch, log.epoch, "as it was told");
+            let ended = log.ended.get(usize::try_from(wanted.leader_epoch).unwrap());
+            EpochEndOffset::default()
+                .with_partition(wanted.partition)
+                .with_leader_epoch(wanted.leader_epoch)
+                .with_end_offset(ended.copied().unwrap_or(log.end()))
+        };
+        let topic = OffsetForLeaderTopicResult::default()
+            .with_topic(TopicName(StrBytes::from_static_str(TOPIC)))
+            .with_partitions(request.topics[0].partitions.iter().map(partition).collect());
+        OffsetForLeaderEpochResponse::default().with_topics(vec![topic])
     }
 
     /// The answer, and for how many milliseconds it waits for records.

@@ -129,7 +129,8 @@ fn an_offset_out_of_range_is_judged_by_what_the_partition_has() {
 fn records_before_a_range_are_passed_over_where_its_log_was_cut_off() {
     let mut progress = progress(5, 40);
     take(&mut progress, fetched(&[batch(0, 10)], 100, 0)).unwrap();
-    progress.resolve(0, 2);
+    assert_eq!(progress.resolve(0, 4), Bounds::Lost(lost(5..10, LossReason::Truncated)));
+    assert_eq!((progress.resolve(0, 2), progress.next()), (Bounds::Within, 2), "none of it was given");
     let taken = take(&mut progress, fetched(&[batch(2, 2)], 4, 0)).unwrap();
     assert_eq!((taken.offsets, taken.moved, progress.next()), (5..5, true, 4));
     let taken = take(&mut progress, fetched(&[batch(4, 6)], 10, 0)).unwrap();

@@ -1,0 +1,143 @@
+//! Brokers that give nothing for a while: by a quota, by mistake, by silence; and what is said of it.
+
+use std::fmt::{Debug, Write};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use ottla::{ErrorKind, ReadOptions};
+use ottla_testkit::{Action, ApiKey, Fault, Quota};
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Level, Metadata, Subscriber};
+
+use super::{Seen, TOPIC, asked_in, brokers, client, now, range, read, write};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[tokio::test(start_paused = true)]
+async fn a_quota_slows_a_reading_and_does_not_end_it() {
+    let brokers = brokers(1);
+    let value = ottla_testkit::Record::value(vec![b'v'; 10_000]);
+    (0..200).for_each(|_| drop(brokers.write(TOPIC, 0, std::slice::from_ref(&value)).unwrap()));
+    brokers.set_quota(Quota::ConsumerByteRate, None, Some(10_000.0));
+    let client = client(&brokers).await;
+    let began = now();
+    let seen = read(&client, vec![range(0, 0, 200)], ReadOptions::new()).await.unwrap();
+    assert_eq!(seen.offsets[&0], (0..200).collect::<Vec<_>>());
+    assert!(began.elapsed() > 60 * SECOND, "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broker_that_throttles_for_longer_than_the_deadline_is_waited_for() {
+    let brokers = brokers(1);
+    (0..100).for_each(|_| write(&brokers, 0, 100));
+    let client = client(&brokers).await;
+    let throttle = Action::Throttle(120 * SECOND);
+    brokers.faults().add(Fault::new(throttle).on_api(ApiKey::Fetch).times(4));
+    let options = ReadOptions::new().with_response_bytes(16 << 10).with_byte_budget(64 << 10);
+    let seen = read(&client, vec![range(0, 0, 10_000)], options).await.unwrap();
+    assert_eq!(seen.offsets[&0], (0..10_000).collect::<Vec<_>>());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_offset_that_is_wrongly_called_out_of_range_is_asked_for_ever_more_seldom() {
+    let brokers = brokers(1);
+    (0..2).for_each(|_| write(&brokers, 0, 10));
+    let client = client(&brokers).await;
+    let refused = Action::RefusePartition { topic: TOPIC.to_owned(), partition: 0, code: 1 };
+    let wrong = Fault::new(refused).on_api(ApiKey::Fetch);
+    let mut reader = client.read(vec![range(0, 0, 20)], ReadOptions::new());
+    brokers.faults().add(wrong.clone());
+    assert!(super::is_quiet(&mut reader, 50 * SECOND).await);
+    assert!(asked_in(&brokers, Duration::ZERO..60 * SECOND) <= 40, "{:#?}", brokers.asked());
+    brokers.faults().clear();
+    let mut seen = Seen::default();
+    seen.to_the_end(&mut reader).await.unwrap();
+    assert_eq!(seen.offsets[&0], (0..20).collect::<Vec<_>>());
+
+    brokers.faults().add(wrong);
+    let began = now();
+    let error = read(&client, vec![range(0, 0, 20)], ReadOptions::new()).await.unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Broker(code) if code.code() == 1), "{error}");
+    assert!((60 * SECOND..65 * SECOND).contains(&began.elapsed()), "{:?}", began.elapsed());
+}
+
+/// What is logged at info and above, one line each.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<String>>>);
+
+impl Log {
+    fn lines(&self, word: &str) -> Vec<String> {
+        self.0.lock().unwrap().iter().filter(|line| line.contains(word)).cloned().collect()
+    }
+}
+
+impl Subscriber for Log {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.is_event() && *metadata.level() <= Level::INFO
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        let mut line = Line(event.metadata().level().to_string());
+        event.record(&mut line);
+        self.0.lock().unwrap().push(line.0);
+    }
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}
+
+struct Line(String);
+
+impl Visit for Line {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        write!(self.0, " {}={value:?}", field.name()).unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_broker_is_warned_of_ever_more_seldom_and_its_return_is_told() {
+    let log = Log::default();
+    let _logging = tracing::subscriber::set_default(log.clone());
+    let brokers = brokers(1);
+    write(&brokers, 0, 10);
+    let client = client(&brokers).await;
+    brokers.faults().add(Fault::new(Action::Stall).on_api(ApiKey::Fetch));
+    let mut reader = client.read(vec![range(0, 0, 10)], ReadOptions::new());
+    assert!(super::is_quiet(&mut reader, 25 * SECOND).await);
+    let warned = log.lines("WARN message=no records come");
+    assert_eq!(warned.len(), 3, "after 5, 10 and 20 s: {warned:#?}");
+    assert!(warned[0].contains("t-0") && warned[0].contains("broker-1:9092 does not answer"), "{warned:#?}");
+    assert_eq!(log.lines("records come again").len(), 0);
+    brokers.faults().clear();
+    Seen::default().to_the_end(&mut reader).await.unwrap();
+    let told = log.lines("INFO message=records come again");
+    assert!(told.len() == 1 && told[0].contains("t-0"), "{told:#?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_range_that_ends_beyond_the_last_stable_offset_is_warned_of() {
+    let log = Log::default();
+    let _logging = tracing::subscriber::set_default(log.clone());
+    let brokers = brokers(1);
+    write(&brokers, 0, 10);
+    brokers.write_in_transaction(TOPIC, 0, None, &[ottla_testkit::Record::value("x")]).unwrap();
+    let client = client(&brokers).await;
+    let committed = ReadOptions::new().with_isolation_level(ottla::IsolationLevel::ReadCommitted);
+    let mut reader = client.read(vec![range(0, 0, 11)], committed);
+    let mut seen = Seen::default();
+    seen.until(&mut reader, 10).await.unwrap();
+    assert!(super::is_quiet(&mut reader, 30 * SECOND).await);
+    let warned = log.lines("the range ends beyond the last stable offset");
+    assert_eq!(warned.len(), 3, "after 5, 10 and 20 s: {warned:#?}");
+    assert!(warned[0].contains("t-0") && warned[0].contains("until=11 end=10"), "{warned:#?}");
+}
