@@ -9,8 +9,12 @@ mod doubts;
 mod ends;
 #[path = "writer/faults.rs"]
 mod faults;
+#[path = "writer/leaders.rs"]
+mod leaders;
 #[path = "writer/limits.rs"]
 mod limits;
+#[path = "writer/records.rs"]
+mod records;
 #[path = "writer/sequences.rs"]
 mod sequences;
 mod support;

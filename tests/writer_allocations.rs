@@ -52,3 +52,35 @@ fn zstd_in_rust_adds_the_tables_of_its_encoder() {
     let (each, most) = (allocations(Codec::Zstd), if cfg!(feature = "zstd-c") { 4.0 } else { 32.0 });
     assert!(each <= most, "{each} a batch");
 }
+
+/// What is asked of the allocator at most while records are taken until there is no memory for more.
+fn most_bytes(partitions: usize, size: usize, takes: usize) -> u64 {
+    let value = vec![b'v'; size];
+    let taken = allocation_counter::measure(|| {
+        let mut gathering = Gathering::new(partitions, Codec::Uncompressed);
+        for _ in 0..=takes {
+            let mut partitions = (0..i32::try_from(partitions).unwrap()).cycle();
+            while gathering.push(&NewRecord::value(&value).with_partition(partitions.next().unwrap())) {}
+            if takes > 0 {
+                gathering.send();
+            }
+        }
+    });
+    taken.bytes_max
+}
+
+/// 32 MiB is the default of `buffer.memory`.
+#[test]
+fn memory_is_bounded_by_what_buffers_hold_however_small_their_batches_are() {
+    const MOST: u64 = (32 << 20) / 10 * 11;
+    for (partitions, size) in
+        [(1, 20), (512, 20), (512, 300), (5_000, 100), (5_000, 3_000), (12, 40_000), (40, 500_000)]
+    {
+        for takes in [0, 5] {
+            let most = most_bytes(partitions, size, takes);
+            println!("{partitions} partitions, values of {size} bytes: {most} bytes");
+            assert!(most <= MOST, "{partitions} partitions, values of {size} bytes: {most} bytes");
+            assert!(most >= 12 << 20, "{partitions} partitions, values of {size} bytes: {most} bytes");
+        }
+    }
+}

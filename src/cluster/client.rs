@@ -174,6 +174,17 @@ impl Cluster {
         Ok((address, connection))
     }
 
+    /// The connection to a broker, if there is one that can be used at once.
+    pub(crate) fn open_connection(
+        &self,
+        broker: BrokerId,
+        purpose: Purpose,
+    ) -> Option<(Address, Connection)> {
+        let address = self.topology(|topology| topology.address(broker).cloned())?;
+        let connection = self.0.pool.open(&address, purpose)?;
+        Some((address, connection))
+    }
+
     /// A connection to any broker: one that is open, else a known broker's, else, when none of
     /// those can be reached, one from the bootstrap list (KIP-899).
     async fn any_connection(&self) -> Result<(Address, Connection), Error> {

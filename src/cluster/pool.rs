@@ -138,6 +138,12 @@ impl Pool {
         }
     }
 
+    /// The connection to a broker, if there is one that can be used at once.
+    pub(crate) fn open(&self, address: &Address, purpose: Purpose) -> Option<Connection> {
+        self.refuse_dead_token(address).ok()?;
+        self.slot(address, purpose).open()
+    }
+
     /// What a broker would make of a dead token is known: a session that is over at once.
     fn refuse_dead_token(&self, address: &Address) -> Result<(), Error> {
         let token = self.dialler.credentials.token();

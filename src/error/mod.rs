@@ -102,6 +102,11 @@ impl Error {
         self.with(|inner| inner.detail = Some(detail.into()))
     }
 
+    /// Says more than its kind does, in words that a peer may have chosen.
+    pub(crate) fn with_peer_detail(self, detail: &str) -> Self {
+        self.with_detail(conn::error::PeerText::new(detail).to_string())
+    }
+
     /// Says that the broker may have done what the failed request asked, if that is so.
     pub(crate) fn possibly_written_if(self, possibly: bool) -> Self {
         if possibly { self.with(|inner| inner.written = Written::Possibly) } else { self }

@@ -16,7 +16,10 @@ pub(crate) mod gathering;
 mod options;
 mod outbox;
 mod partitioner;
+mod refusal;
 mod request;
+mod sender;
+mod stall;
 mod verdict;
 
 use std::collections::HashMap;
@@ -32,6 +35,7 @@ use self::accumulator::{Accumulator, Arrival, Pushed};
 pub use self::completion::{Acknowledgement, Receipt};
 use self::dispatcher::Dispatcher;
 pub use self::options::{BatchOutcome, WriteOptions};
+use self::sender::{Handle, Sender};
 use crate::cluster::client::Cluster;
 use crate::entropy;
 use crate::error::{Error, ErrorKind};
@@ -66,12 +70,14 @@ impl Cluster {
             options,
         };
         let (topics, task) = (Mutex::default(), Mutex::default());
-        Writer(Arc::new(Inner { cluster: self.clone(), shared: Arc::new(shared), topics, task }))
+        let inner = Inner { cluster: self.clone(), shared: Arc::new(shared), topics, task };
+        Writer { inner: Arc::new(inner), handle: Arc::new(Handle(Sender::first())) }
     }
 }
 
 /// Writes records to topics: idempotent, in order within each partition, acknowledged by all
-/// in-sync replicas. Made by [`Cluster::write`]. Clones share one writer.
+/// in-sync replicas. Made by [`Cluster::write`]. Clones share one writer, and each is told of its own records: give
+/// each task a clone.
 ///
 /// When a leader moves, a connection breaks or authenticates again, batches are sent again where
 /// that is needed: nothing is lost and nothing comes twice. A batch that is larger than its topic takes
@@ -82,8 +88,17 @@ impl Cluster {
 /// Call [`close`](Self::close) or [`flush`](Self::flush) at the end. When the last clone is dropped, topics'
 /// handles included, what is not acknowledged is given up without a word to anybody but the holders of
 /// [receipts](Receipt), who are told so; batches that were sent may be written all the same.
-#[derive(Clone)]
-pub struct Writer(Arc<Inner>);
+pub struct Writer {
+    inner: Arc<Inner>,
+    handle: Arc<Handle>,
+}
+
+impl Clone for Writer {
+    fn clone(&self) -> Self {
+        let sender = &self.handle.0;
+        Self { inner: Arc::clone(&self.inner), handle: Arc::new(Handle(Sender::another(sender))) }
+    }
+}
 
 struct Inner {
     cluster: Cluster,
@@ -127,18 +142,19 @@ impl Writer {
             Some(known) => known,
             None => self.add(name).await?,
         };
-        Ok(TopicWriter { inner: Arc::clone(&self.0), name, index })
+        let (inner, handle) = (Arc::clone(&self.inner), Arc::clone(&self.handle));
+        Ok(TopicWriter { inner, handle, name, index })
     }
 
     async fn add(&self, name: &str) -> Result<(Arc<str>, usize), Error> {
-        if let Some(error) = self.0.shared.lock().fatal.clone() {
+        if let Some(error) = self.inner.shared.lock().fatal.clone() {
             return Err(error);
         }
-        let partitions = self.0.cluster.partitions(name).await?;
+        let partitions = self.inner.cluster.partitions(name).await?;
         self.start();
         let seed = entropy::fill().map_or(1, u32::from_be_bytes);
         let name: Arc<str> = Arc::from(name);
-        let index = self.0.shared.lock().topic(&name, partitions.len(), seed);
+        let index = self.inner.shared.lock().topic(&name, partitions.len(), seed);
         self.topics().insert(Arc::clone(&name), index);
         Ok((name, index))
     }
@@ -155,18 +171,24 @@ impl Writer {
     }
 
     /// Sends all records that were taken so far, without lingering, and waits until it is known
-    /// what became of them.
+    /// what became of them. It takes at most the delivery timeout and a request.
+    ///
+    /// It tells of the records that were sent through this clone of the writer and the topics' handles that it gave:
+    /// tasks with a clone each hear of their own records and nobody else's. What a clone was not told when it is
+    /// dropped, the first writer is told, the one that [`Cluster::write`] gave.
     ///
     /// # Errors
     /// The first failure of a batch since the last call that failed, or since the beginning; other records may
     /// have been written all the same. [`possibly_written`](Error::possibly_written) says
-    /// whether those that failed may be in their partition.
+    /// whether those that failed may be in their partition. `Shutdown` if the runtime on which the first topic was
+    /// asked for is gone, and the writer's task with it.
     ///
     /// # Cancel safety
     /// A dropped call loses nothing: records are sent all the same.
     pub async fn flush(&self) -> Result<(), Error> {
-        let (serial, wake) = self.0.shared.lock().flush();
-        self.resolved(serial, wake).await
+        let (serial, wake) = self.inner.shared.lock().flush();
+        self.resolved(serial, wake).await?;
+        self.handle.0.take_failure().map_or(Ok(()), Err)
     }
 
     /// Ends the writer: takes no more records from any clone, sends those that were taken as
@@ -176,25 +198,26 @@ impl Writer {
     /// [`tokio::time::timeout`] and drop the writer. A second call waits for what is left.
     ///
     /// # Errors
-    /// Those of [`flush`](Self::flush). The writer is ended all the same. Records sent afterwards are
-    /// `Shutdown`.
+    /// Those of [`flush`](Self::flush), and those of clones that are gone. The writer is ended all the same.
+    /// Records sent afterwards are `Shutdown`.
     ///
     /// # Cancel safety
     /// A dropped call has ended the taking of records; those that were taken are sent all the same, as long as the
     /// writer or a topic's handle lives.
     pub async fn close(&self) -> Result<(), Error> {
         let ended = Error::because(ErrorKind::Shutdown, "the writer was closed");
-        let (serial, wake) = self.0.shared.lock().end(ended);
+        let (serial, wake) = self.inner.shared.lock().end(ended);
         // Who waits for memory waits no longer.
-        self.0.shared.changed.notify_waiters();
+        self.inner.shared.changed.notify_waiters();
         let resolved = self.resolved(serial, wake).await;
-        drop(self.0.task.lock().unwrap_or_else(PoisonError::into_inner).take());
-        resolved
+        drop(self.inner.task.lock().unwrap_or_else(PoisonError::into_inner).take());
+        resolved?;
+        self.handle.0.last_failure().map_or(Ok(()), Err)
     }
 
     /// Waits until it is known what became of all batches before `serial`.
     async fn resolved(&self, serial: u64, wake: bool) -> Result<(), Error> {
-        let shared = &self.0.shared;
+        let shared = &self.inner.shared;
         if wake {
             shared.wake.notify_one();
         }
@@ -203,9 +226,9 @@ impl Writer {
             // Heard from now on, so that no change falls between the look and the wait.
             changed.as_mut().enable();
             {
-                let mut accumulator = shared.lock();
+                let accumulator = shared.lock();
                 if accumulator.is_resolved(serial) {
-                    return accumulator.failed.take().map_or(Ok(()), Err);
+                    return Ok(());
                 }
                 if let Some(error) = accumulator.fatal.clone().filter(|_| accumulator.is_abandoned) {
                     return Err(error.possibly_written_if(true));
@@ -216,14 +239,14 @@ impl Writer {
     }
 
     fn topics(&self) -> MutexGuard<'_, HashMap<Arc<str>, usize>> {
-        self.0.topics.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.topics.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn start(&self) {
-        let mut task = self.0.task.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut task = self.inner.task.lock().unwrap_or_else(PoisonError::into_inner);
         task.get_or_insert_with(|| {
             let mut set = JoinSet::new();
-            set.spawn(Dispatcher::new(self.0.cluster.clone(), Arc::clone(&self.0.shared)).run());
+            set.spawn(Dispatcher::new(self.inner.cluster.clone(), Arc::clone(&self.inner.shared)).run());
             set
         });
     }
@@ -231,14 +254,16 @@ impl Writer {
 
 impl fmt::Debug for Writer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Writer").field("options", &self.0.shared.options).finish_non_exhaustive()
+        f.debug_struct("Writer").field("options", &self.inner.shared.options).finish_non_exhaustive()
     }
 }
 
-/// Writes records to one topic. Made by [`Writer::topic`]. Clones share the writer.
+/// Writes records to one topic. Made by [`Writer::topic`]. Clones share the writer; what they send is told to the
+/// clone of the writer that they come from.
 #[derive(Clone)]
 pub struct TopicWriter {
     inner: Arc<Inner>,
+    handle: Arc<Handle>,
     name: Arc<str>,
     index: usize,
 }
@@ -300,8 +325,8 @@ impl TopicWriter {
     #[inline]
     fn push(&self, record: &NewRecord<'_>, wants_receipt: bool) -> Result<Option<Option<Receipt>>, Error> {
         let timestamp = record.timestamp.unwrap_or_else(|| SystemClock.now());
-        let arrival =
-            Arrival { topic: self.index, timestamp: timestamp.as_millis(), now: time::now, wants_receipt };
+        let (topic, timestamp, sender) = (self.index, timestamp.as_millis(), &self.handle.0);
+        let arrival = Arrival { topic, timestamp, now: time::now, wants_receipt, sender };
         let pushed = self.inner.shared.lock().push(record, arrival)?;
         let (taken, wake) = match pushed {
             Pushed::Taken { receipt, wake } => (Some(receipt), wake),

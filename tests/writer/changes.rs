@@ -134,3 +134,34 @@ async fn who_waits_for_memory_hears_that_the_writer_was_closed() {
     assert_eq!(error.kind(), ErrorKind::Shutdown);
     assert_eq!(setup.brokers.read(TOPIC, 0).unwrap().len(), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_a_topic_that_is_made_anew_goes_there_once_and_by_its_new_id() {
+    for version in [ottla_testkit::KafkaVersion::V3_9, ottla_testkit::KafkaVersion::V4_3] {
+        let setup = Setup::of(crate::builder().kafka(version), 1).await;
+        let writer = setup.client.write(WriteOptions::new());
+        write_numbers(&writer, 100..200, 1).await;
+        flush(&writer).await.unwrap();
+        // One batch may be in the old log, and others wait.
+        let lost = ottla_testkit::Action::StallAfter;
+        let fault = ottla_testkit::Fault::new(lost).on_api(ottla_testkit::ApiKey::Produce).times(1);
+        setup.brokers.faults().add(fault);
+        write_numbers(&writer, 0..1, 1).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        setup.brokers.delete_topic(TOPIC).unwrap();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        setup.brokers.create_topic(TOPIC, 1, 3).unwrap();
+        setup.brokers.clear_asked();
+        write_numbers(&writer, 1..50, 1).await;
+        flush(&writer).await.unwrap();
+        setup.assert_each_once(1, 50);
+        let produced = setup.brokers.asked();
+        let produced: Vec<_> =
+            produced.iter().filter(|one| one.api == ottla_testkit::ApiKey::Produce).collect();
+        let by_id = version == ottla_testkit::KafkaVersion::V4_3;
+        assert!(
+            !produced.is_empty() && produced.iter().all(|one| (one.version >= 13) == by_id),
+            "{produced:?}"
+        );
+    }
+}

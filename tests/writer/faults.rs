@@ -184,9 +184,9 @@ async fn an_answer_that_is_no_answer_is_asked_for_again_until_the_time_is_over()
     let writer = setup.client.write(options().with_delivery_timeout(Duration::from_secs(10)));
     write_numbers(&writer, 0..1, 1).await;
     flush(&writer).await.unwrap();
-    // Where the number of the partition stands in an answer about topic `t` in version 9 and later:
-    // length, correlation id, tags, count of topics, name, count of partitions.
-    let other = Action::Overwrite { at: 4 + 4 + 1 + 1 + 2 + 1, bytes: vec![0, 0, 0, 9] };
+    // Where the number of the partition stands in an answer of version 13: length, correlation id, tags, count of
+    // topics, id, count of partitions.
+    let other = Action::Overwrite { at: 4 + 4 + 1 + 1 + 16 + 1, bytes: vec![0, 0, 0, 9] };
     setup.brokers.faults().add(produce(other.clone()).times(1));
     write_numbers(&writer, 1..2, 1).await;
     flush(&writer).await.unwrap();

@@ -1,18 +1,28 @@
 //! Records that wait to be sent, batch by batch, within a bound on memory.
 //!
 //! ```text
-//! push ──► open batch ──full, lingered, flushed, memory short──► closed ──► take_ready
-//!                                                                             finish ◄── resolved
+//! push ──► open batch ──full──► closed ──────────────────────────┬──► take_ready
+//!              └──lingered, flushed, memory short──► due ────────┘    finish ◄── resolved
 //! ```
+//! A batch that is due and cannot go, because its leader is away or has enough to do, takes records
+//! until it is full. What counts is the capacity of buffers: they begin small, and those of busy partitions are
+//! used again.
+
+mod memory;
+mod queue;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use self::memory::Memory;
+use self::queue::Queue;
+pub(super) use self::queue::Topic;
 use super::batch::{Batch, Place};
 use super::completion::Receipt;
 use super::options::WriteOptions;
-use super::partitioner::{Sticky, of_key};
+use super::partitioner::Sticky;
+use super::sender::Sender;
 use crate::error::{Error, ErrorKind};
 use crate::wire::records::{BatchBuilder, NewRecord};
 
@@ -20,16 +30,12 @@ use crate::wire::records::{BatchBuilder, NewRecord};
 #[derive(Debug)]
 pub(super) struct Accumulator {
     batch_bytes: usize,
-    memory: usize,
+    memory: Memory,
     linger: Duration,
     topics: Vec<Topic>,
-    /// What batches hold of the memory.
-    used: usize,
-    /// Buffers of `batch_bytes` to be used again.
-    spare: Vec<Vec<u8>>,
-    /// Open batches, the oldest first; some were closed since.
+    /// Open batches that are not due, the oldest first; some were closed since.
     opened: VecDeque<(Instant, Place, u64)>,
-    /// Partitions with closed batches, each once.
+    /// Partitions with closed batches or a due one, each once.
     ready: VecDeque<Place>,
     /// The batches that are not resolved.
     live: BTreeSet<u64>,
@@ -38,8 +44,6 @@ pub(super) struct Accumulator {
     flushed: u64,
     /// How many callers wait for memory.
     pub(super) starving: usize,
-    /// The first failure that no flush has told.
-    pub(super) failed: Option<Error>,
     /// Why no record is taken any more.
     pub(super) fatal: Option<Error>,
     /// The task that sends is gone: nothing is resolved any more.
@@ -56,20 +60,6 @@ pub(super) enum Sleep {
     Until { then: Option<Instant>, full: bool },
 }
 
-#[derive(Debug)]
-pub(super) struct Topic {
-    pub(super) name: Arc<str>,
-    partitions: Vec<Queue>,
-    sticky: Sticky,
-    led: Vec<usize>,
-}
-
-#[derive(Debug, Default)]
-struct Queue {
-    open: Option<Batch>,
-    closed: VecDeque<Batch>,
-}
-
 /// A record was taken, or there is no memory for it.
 #[derive(Debug)]
 pub(super) enum Pushed {
@@ -77,32 +67,40 @@ pub(super) enum Pushed {
     Full { wake: bool },
 }
 
+impl Pushed {
+    fn and_wake(self, and: bool) -> Self {
+        match self {
+            Self::Taken { receipt, wake } => Self::Taken { receipt, wake: wake || and },
+            Self::Full { wake } => Self::Full { wake: wake || and },
+        }
+    }
+}
+
 /// How a record comes in.
 #[derive(Clone, Copy)]
-pub(super) struct Arrival {
+pub(super) struct Arrival<'a> {
     pub(super) topic: usize,
     pub(super) timestamp: i64,
     pub(super) now: fn() -> Instant,
     pub(super) wants_receipt: bool,
+    pub(super) sender: &'a Arc<Sender>,
 }
 
 impl Accumulator {
     pub(super) fn new(options: &WriteOptions) -> Self {
+        let batch_bytes = options.batch_bytes.min(options.memory);
         Self {
-            batch_bytes: options.batch_bytes.min(options.memory),
-            memory: options.memory,
+            batch_bytes,
+            memory: Memory::new(options.memory, batch_bytes),
             // What lingers is to be tried as well.
             linger: options.linger.min(options.delivery_timeout / 2),
             topics: Vec::new(),
-            used: 0,
-            spare: Vec::new(),
             opened: VecDeque::new(),
             ready: VecDeque::new(),
             live: BTreeSet::new(),
             next_serial: 0,
             flushed: 0,
             starving: 0,
-            failed: None,
             fatal: None,
             is_abandoned: false,
             sleep: Sleep::Awake,
@@ -141,7 +139,7 @@ impl Accumulator {
     /// # Errors
     /// `Misuse` for a record that can never be sent; what ended the writer.
     #[inline]
-    pub(super) fn push(&mut self, record: &NewRecord<'_>, arrival: Arrival) -> Result<Pushed, Error> {
+    pub(super) fn push(&mut self, record: &NewRecord<'_>, arrival: Arrival<'_>) -> Result<Pushed, Error> {
         if let Some(error) = &self.fatal {
             return Err(error.clone());
         }
@@ -151,12 +149,41 @@ impl Accumulator {
         let place = Place { topic: arrival.topic, partition };
         let queue = topic.partitions.get_mut(partition).ok_or_else(Error::shutdown)?;
         match &mut queue.open {
-            Some(batch) if batch.len() + need <= self.batch_bytes => {
-                let receipt = batch.push(record, arrival.timestamp, arrival.wants_receipt);
+            Some(batch) if batch.has_room(need, self.batch_bytes) => {
+                let receipt = batch.push(record, arrival.timestamp, arrival.wants_receipt, arrival.sender);
                 Ok(Pushed::Taken { receipt, wake: false })
+            }
+            Some(batch) if batch.len() + need <= self.batch_bytes => {
+                self.push_and_grow(record, place, arrival)
             }
             _ => self.push_first(record, place, arrival),
         }
+    }
+
+    /// Takes a record into an open batch that is to hold more.
+    #[inline(never)]
+    fn push_and_grow(
+        &mut self,
+        record: &NewRecord<'_>,
+        place: Place,
+        arrival: Arrival<'_>,
+    ) -> Result<Pushed, Error> {
+        let shutdown = Error::shutdown;
+        let (length, capacity) = self
+            .queue(place)
+            .and_then(|queue| queue.open.as_ref())
+            .map_or((0, 0), |batch| (batch.len(), batch.capacity()));
+        let wanted = (2 * capacity).min(self.batch_bytes).max(length + record.most_bytes());
+        if !self.memory.reserve(wanted - capacity.min(wanted)) {
+            return Ok(Pushed::Full { wake: self.wake() });
+        }
+        let batch = self.queue(place).and_then(|queue| queue.open.as_mut()).ok_or_else(shutdown)?;
+        let before = batch.charge;
+        batch.grow(wanted);
+        let after = batch.charge;
+        let receipt = batch.push(record, arrival.timestamp, arrival.wants_receipt, arrival.sender);
+        self.memory.recharge(before, after);
+        Ok(Pushed::Taken { receipt, wake: false })
     }
 
     /// Takes a record that does not fit into an open batch.
@@ -165,7 +192,7 @@ impl Accumulator {
         &mut self,
         record: &NewRecord<'_>,
         place: Place,
-        arrival: Arrival,
+        arrival: Arrival<'_>,
     ) -> Result<Pushed, Error> {
         let closed = self.close(place);
         let mut wake = closed && matches!(self.sleep, Sleep::Until { full: true, .. });
@@ -173,27 +200,33 @@ impl Accumulator {
         if closed && record.key.is_none() && record.partition.is_none() {
             let topic = self.topics.get(place.topic).ok_or_else(Error::shutdown)?;
             place.partition = topic.sticky.partition();
-            if self.queue(place).is_some_and(|queue| queue.open.is_some()) {
-                self.close(place);
+            let need = record.most_bytes();
+            match self.queue(place).and_then(|queue| queue.open.as_ref()).map(Batch::len) {
+                Some(length) if length + need <= self.batch_bytes => {
+                    return self.push_and_grow(record, place, arrival).map(|pushed| pushed.and_wake(wake));
+                }
+                Some(_) => wake |= self.close(place) && matches!(self.sleep, Sleep::Until { full: true, .. }),
+                None => {}
             }
         }
-        let charge = self.batch_bytes.max(BatchBuilder::OVERHEAD + record.most_bytes());
-        if charge > self.memory {
-            let text = format!("a record of {charge} bytes, where the writer has memory for {}", self.memory);
+        let least = BatchBuilder::OVERHEAD + record.most_bytes();
+        let most = self.memory.most();
+        if Batch::COST + least > most {
+            let text = format!("a record of {least} bytes, where the writer has memory for {most}");
             return Err(Error::because(ErrorKind::Misuse, text));
         }
-        if self.used + charge > self.memory {
-            return Ok(Pushed::Full { wake: !std::mem::replace(&mut self.sleep, Sleep::Awake).is_awake() });
-        }
+        let usual = self.queue(place).map_or(0, |queue| queue.usual);
+        let Some(buffer) = self.memory.buffer(usual, least) else {
+            return Ok(Pushed::Full { wake: self.wake() });
+        };
         let now = (arrival.now)();
-        let buffer = self.buffer(charge);
-        self.used += charge;
         let serial = self.next_serial;
         self.next_serial += Batch::SERIALS;
         self.live.insert(serial);
         self.opened.push_back((now, place, serial));
-        let mut batch = Batch::open(place, serial, now, buffer, charge);
-        let receipt = batch.push(record, arrival.timestamp, arrival.wants_receipt);
+        let mut batch = Batch::open(place, serial, now, buffer);
+        self.memory.recharge(0, batch.charge);
+        let receipt = batch.push(record, arrival.timestamp, arrival.wants_receipt, arrival.sender);
         if let Some(queue) = self.queue(place) {
             queue.open = Some(batch);
         }
@@ -207,18 +240,26 @@ impl Accumulator {
         Ok(Pushed::Taken { receipt, wake })
     }
 
-    fn buffer(&mut self, charge: usize) -> Vec<u8> {
-        if charge > self.batch_bytes {
-            // What is spare counts too.
-            self.spare.clear();
-            return Vec::with_capacity(charge);
-        }
-        self.spare.pop().unwrap_or_else(|| Vec::with_capacity(charge))
+    /// Wakes the task that sends, and says whether it slept.
+    fn wake(&mut self) -> bool {
+        !std::mem::replace(&mut self.sleep, Sleep::Awake).is_awake()
     }
 
     /// A buffer to pack a batch into.
     pub(super) fn spare(&mut self) -> Vec<u8> {
-        self.spare.pop().unwrap_or_default()
+        self.memory.spare()
+    }
+
+    /// Keeps a buffer for another batch, if it is of the usual size.
+    pub(super) fn give_back(&mut self, buffer: Vec<u8>) {
+        self.memory.give_back(buffer);
+    }
+
+    /// Takes note that a batch lies in another buffer since it was packed.
+    pub(super) fn recharge(&mut self, batch: &mut Batch) {
+        let before = batch.charge;
+        batch.charge = Batch::COST + batch.capacity();
+        self.memory.recharge(before, batch.charge);
     }
 
     fn queue(&mut self, place: Place) -> Option<&mut Queue> {
@@ -227,46 +268,48 @@ impl Accumulator {
 
     /// Closes the open batch of a partition, if there is one.
     fn close(&mut self, place: Place) -> bool {
-        let Some(topic) = self.topics.get_mut(place.topic) else { return false };
-        let count = topic.partitions.len();
-        let Some(queue) = topic.partitions.get_mut(place.partition) else { return false };
-        let Some(batch) = queue.open.take() else { return false };
+        let Some(queue) = self.queue(place) else { return false };
+        let Some(batch) = queue.take_open() else { return false };
         queue.closed.push_back(batch);
-        if queue.closed.len() == 1 {
-            self.ready.push_back(place);
-        }
-        if topic.sticky.partition() == place.partition {
-            topic.sticky.turn(count, &topic.led);
-        }
+        self.make_ready(place);
         true
     }
 
-    /// Closes the batches that have lingered, or must not.
-    pub(super) fn close_due(&mut self, now: Instant) {
+    /// Puts a partition among those with something to send; records without a key go elsewhere from now on.
+    fn make_ready(&mut self, place: Place) {
+        let Some(queue) = self.queue(place) else { return };
+        if !std::mem::replace(&mut queue.is_ready, true) {
+            self.ready.push_back(place);
+        }
+        self.turn_from(place);
+    }
+
+    /// Takes note of the batches that have lingered, or must not.
+    pub(super) fn mark_due(&mut self, now: Instant) {
         while let Some((opened, place, serial)) = self.opened.front().copied() {
-            let is_open =
-                self.queue(place).and_then(|queue| queue.open.as_ref()).is_some_and(|b| b.serial == serial);
             let is_due = self.starving > 0 || serial < self.flushed || opened + self.linger <= now;
-            if is_open && !is_due {
-                return;
-            }
-            if is_open {
-                self.close(place);
+            let Some(queue) = self.queue(place) else { return };
+            if queue.open.as_ref().is_some_and(|batch| batch.serial == serial) {
+                if !is_due {
+                    return;
+                }
+                queue.is_due = true;
+                self.make_ready(place);
             }
             self.opened.pop_front();
         }
     }
 
-    /// When [`close_due`](Self::close_due) has work.
+    /// When [`mark_due`](Self::mark_due) has work.
     pub(super) fn next_due(&self) -> Option<Instant> {
         self.opened.front().map(|(opened, ..)| *opened + self.linger)
     }
 
-    /// The partitions with closed batches, and the first batch of each.
+    /// The partitions with something to send, and the first batch of each.
     pub(super) fn ready(&self) -> impl Iterator<Item = (Place, &Batch)> {
         self.ready.iter().filter_map(|place| {
             let queue = self.topics.get(place.topic)?.partitions.get(place.partition)?;
-            Some((*place, queue.closed.front()?))
+            Some((*place, queue.front()?))
         })
     }
 
@@ -275,24 +318,40 @@ impl Accumulator {
         for _ in 0..self.ready.len() {
             let Some(place) = self.ready.pop_front() else { return };
             let Some(queue) = self.queue(place) else { continue };
-            if queue.closed.front().is_some_and(&mut wants) {
-                taken.extend(queue.closed.pop_front());
-            }
-            if !queue.closed.is_empty() {
+            queue.is_ready = false;
+            let batch = if queue.front().is_some_and(&mut wants) { queue.take_front() } else { None };
+            let is_taken = batch.is_some();
+            taken.extend(batch);
+            if queue.front().is_some() {
+                queue.is_ready = true;
                 self.ready.push_back(place);
+            }
+            if is_taken {
+                self.turn_from(place);
             }
         }
     }
 
-    /// Takes all batches that were opened before `oldest`, open ones too.
-    pub(super) fn take_late(&mut self, oldest: Instant) -> Vec<Batch> {
-        while let Some((_, place, serial)) = self.opened.front().copied().filter(|(then, ..)| *then < oldest)
-        {
-            if self.queue(place).and_then(|queue| queue.open.as_ref()).is_some_and(|b| b.serial == serial) {
+    /// Records without a key go elsewhere from now on.
+    fn turn_from(&mut self, place: Place) {
+        let Some(topic) = self.topics.get_mut(place.topic) else { return };
+        if topic.sticky.partition() == place.partition {
+            topic.sticky.turn(topic.partitions.len(), &topic.led);
+        }
+    }
+
+    /// Has batches that were opened before `then` take no more records: what comes now is to have its own time.
+    pub(super) fn close_before(&mut self, then: Instant) {
+        for place in self.ready.clone() {
+            let open = self.queue(place).and_then(|queue| queue.open.as_ref());
+            if open.is_some_and(|batch| batch.opened < then) {
                 self.close(place);
             }
-            self.opened.pop_front();
         }
+    }
+
+    /// Takes all batches that were opened before `oldest`.
+    pub(super) fn take_late(&mut self, oldest: Instant) -> Vec<Batch> {
         let (mut late, mut before) = (Vec::new(), usize::MAX);
         while before != late.len() {
             before = late.len();
@@ -315,7 +374,7 @@ impl Accumulator {
     /// to be resolved, and whether to wake the task that sends.
     pub(super) fn flush(&mut self) -> (u64, bool) {
         self.flushed = self.next_serial;
-        (self.flushed, !std::mem::replace(&mut self.sleep, Sleep::Awake).is_awake())
+        (self.flushed, self.wake())
     }
 
     /// Whether all batches before `serial` are resolved.
@@ -343,17 +402,9 @@ impl Accumulator {
     /// Takes back what a resolved batch held.
     pub(super) fn finish(&mut self, serial: u64, charge: usize, buffer: Option<Vec<u8>>) {
         self.live.remove(&serial);
-        self.used = self.used.saturating_sub(charge);
+        self.memory.recharge(charge, 0);
         if let Some(buffer) = buffer {
             self.give_back(buffer);
-        }
-    }
-
-    /// Keeps a buffer of the usual size for another batch.
-    pub(super) fn give_back(&mut self, buffer: Vec<u8>) {
-        let fits = buffer.capacity() >= self.batch_bytes && buffer.capacity() <= 2 * self.batch_bytes;
-        if fits && self.used + (self.spare.len() + 1) * self.batch_bytes <= self.memory {
-            self.spare.push(buffer);
         }
     }
 
@@ -374,24 +425,6 @@ impl Accumulator {
 impl Sleep {
     pub(super) fn is_awake(self) -> bool {
         self == Self::Awake
-    }
-}
-
-impl Topic {
-    #[inline]
-    fn choose(&self, record: &NewRecord<'_>) -> Result<usize, Error> {
-        let count = self.partitions.len();
-        match (record.partition, record.key) {
-            (Some(partition), _) => {
-                let chosen = usize::try_from(partition).ok().filter(|chosen| *chosen < count);
-                chosen.ok_or_else(|| {
-                    let text = format!("partition {partition}, of which the topic has {count}");
-                    Error::because(ErrorKind::Misuse, text).about_topic(&self.name)
-                })
-            }
-            (None, Some(key)) => Ok(of_key(key, count)),
-            (None, None) => Ok(self.sticky.partition()),
-        }
     }
 }
 

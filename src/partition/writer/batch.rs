@@ -7,6 +7,8 @@ use std::time::Instant;
 use bytes::{Bytes, BytesMut};
 
 use super::completion::{Completion, Outcome, Receipt};
+use super::refusal::Refusal;
+use super::sender::{Sender, Senders};
 use crate::error::{Error, ErrorKind};
 use crate::wire::records::{self, BatchBuilder, Codec, Compressor, NewRecord, Stamp};
 
@@ -30,6 +32,8 @@ pub(super) struct Batch {
     pub(super) charge: usize,
     /// Whether a broker may have appended it.
     pub(super) possibly_written: bool,
+    /// Whether a log may have had it once, though it is known not to be there now.
+    was_possibly_written: bool,
     /// Whether a batch before it, of its epoch, is missing for good.
     pub(super) is_behind_gap: bool,
     body: Body,
@@ -38,6 +42,9 @@ pub(super) struct Batch {
     first: i32,
     stamp: Option<Stamp>,
     completion: Option<Arc<Completion>>,
+    senders: Senders,
+    /// Why some of its records are refused, if that is known of each.
+    pub(super) refusal: Option<Box<Refusal>>,
 }
 
 #[derive(Debug)]
@@ -48,10 +55,14 @@ enum Body {
 }
 
 impl Batch {
+    /// What a batch takes of the memory beside its buffer.
+    pub(super) const COST: usize = 512;
+
     /// The distance between the serials of batches: more than the largest has records.
     pub(super) const SERIALS: u64 = 1 << 22;
 
-    pub(super) fn open(place: Place, serial: u64, opened: Instant, buffer: Vec<u8>, charge: usize) -> Self {
+    pub(super) fn open(place: Place, serial: u64, opened: Instant, buffer: Vec<u8>) -> Self {
+        let charge = Self::COST + buffer.capacity();
         Self {
             place,
             serial,
@@ -59,12 +70,15 @@ impl Batch {
             opened,
             charge,
             possibly_written: false,
+            was_possibly_written: false,
             is_behind_gap: false,
             body: Body::Open(BatchBuilder::new(buffer)),
             count: 0,
             first: 0,
             stamp: None,
             completion: None,
+            senders: Senders::default(),
+            refusal: None,
         }
     }
 
@@ -74,6 +88,31 @@ impl Batch {
             Body::Open(builder) => builder.len(),
             Body::Packed(bytes) => bytes.len(),
             Body::Stamped(bytes) => bytes.len(),
+        }
+    }
+
+    /// How many bytes its buffer has room for.
+    pub(super) fn capacity(&self) -> usize {
+        match &self.body {
+            Body::Open(builder) => builder.capacity(),
+            Body::Packed(bytes) => bytes.capacity(),
+            // Shared with a request: it does not say.
+            Body::Stamped(_) => self.charge.saturating_sub(Self::COST),
+        }
+    }
+
+    /// Whether so many more bytes fit into its buffer as it is, and into a batch of at most so many.
+    #[inline]
+    pub(super) fn has_room(&self, bytes: usize, most: usize) -> bool {
+        let Body::Open(builder) = &self.body else { return false };
+        builder.len() + bytes <= builder.capacity().min(most)
+    }
+
+    /// Makes room for so many bytes in all.
+    pub(super) fn grow(&mut self, bytes: usize) {
+        if let Body::Open(builder) = &mut self.body {
+            builder.grow(bytes);
+            self.charge = Self::COST + builder.capacity();
         }
     }
 
@@ -87,8 +126,15 @@ impl Batch {
 
     /// Appends a record, and gives its receipt if one is wanted.
     #[inline]
-    pub(super) fn push(&mut self, record: &NewRecord<'_>, timestamp: i64, wanted: bool) -> Option<Receipt> {
+    pub(super) fn push(
+        &mut self,
+        record: &NewRecord<'_>,
+        timestamp: i64,
+        wanted: bool,
+        sender: &Arc<Sender>,
+    ) -> Option<Receipt> {
         let Body::Open(builder) = &mut self.body else { return None };
+        self.senders.add(sender);
         let place = builder.push(record, timestamp);
         self.count = builder.count();
         wanted.then(|| Receipt::new(Arc::clone(self.completion.get_or_insert_default()), place))
@@ -134,6 +180,18 @@ impl Batch {
         bytes
     }
 
+    /// The leader has shown that its log does not have it. What is told of it in the end is still that it may be
+    /// written.
+    pub(super) fn is_not_there(&mut self) {
+        self.was_possibly_written |= self.possibly_written;
+        self.possibly_written = false;
+    }
+
+    /// Whether an error about it says that it may be written.
+    pub(super) fn is_in_doubt(&self) -> bool {
+        self.possibly_written || self.was_possibly_written
+    }
+
     /// Forgets the stamp: another one will be given.
     pub(super) fn unstamp(&mut self) {
         self.stamp = None;
@@ -159,11 +217,14 @@ impl Batch {
             opened: self.opened,
             charge,
             possibly_written: self.possibly_written,
+            was_possibly_written: self.was_possibly_written,
             is_behind_gap: self.is_behind_gap,
             count: builder.count(),
             first: self.first.saturating_add(before),
             stamp: self.stamp.map(|stamp| stamp.after(before)),
             completion: completion.clone(),
+            senders: self.senders.clone(),
+            refusal: None,
             body: Body::Open(builder),
         };
         let before = first.count();
@@ -180,8 +241,24 @@ impl Batch {
     /// Tells who waits what became of the records, and gives the buffer, unless somebody still
     /// holds it.
     pub(super) fn resolve(mut self, outcome: Outcome) -> Option<Vec<u8>> {
+        if let Err(error) = &outcome {
+            self.senders.tell(error);
+        }
         if let Some(completion) = self.completion.take() {
-            completion.complete(self.places(), outcome);
+            match (&outcome, self.refusal.take()) {
+                (Err(error), Some(refusal)) => {
+                    let possibly = error.possibly_written();
+                    for (place, error) in refusal.named {
+                        let place = self.first.saturating_add(place);
+                        if self.places().contains(&place) {
+                            let error = error.possibly_written_if(possibly);
+                            completion.complete(place..place.saturating_add(1), Err(error));
+                        }
+                    }
+                    completion.complete(self.places(), Err(refusal.others.possibly_written_if(possibly)));
+                }
+                _ => completion.complete(self.places(), outcome),
+            }
         }
         match std::mem::replace(&mut self.body, Body::Packed(Vec::new())) {
             Body::Packed(bytes) => Some(bytes),
@@ -194,7 +271,7 @@ impl Batch {
 impl Drop for Batch {
     fn drop(&mut self) {
         if let Some(completion) = self.completion.take() {
-            let error = Error::shutdown().possibly_written_if(self.possibly_written);
+            let error = Error::shutdown().possibly_written_if(self.is_in_doubt());
             completion.complete(self.places(), Err(error));
         }
     }

@@ -39,11 +39,12 @@ struct State {
 }
 
 impl Completion {
-    /// Tells everybody what became of the records at these places; only the first outcome counts.
+    /// Tells everybody what became of the records at these places; the first outcome of a place counts.
     pub(super) fn complete(&self, places: Range<i32>, outcome: Outcome) {
         let waiting = {
             let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            if state.outcomes.iter().any(|(known, _)| known.contains(&places.start)) {
+            if state.outcomes.iter().any(|(known, _)| known.start <= places.start && places.end <= known.end)
+            {
                 return;
             }
             state.outcomes.push((places, outcome));

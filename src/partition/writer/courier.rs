@@ -1,32 +1,36 @@
 //! The task that carries requests to one broker, in their order, and reports the answers.
 
+use std::time::Duration;
+
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::request::Item;
-use crate::cluster::client::Cluster;
-use crate::cluster::pool::Purpose;
+use crate::cluster::topology::Address;
+use crate::conn::handle::Connection;
 use crate::error::Error;
 use crate::ids::BrokerId;
 use crate::wire::api::ApiKey;
 use crate::wire::codec::produce::{ProduceRequest, ProduceResponse};
 
-/// A request to carry.
+/// A request to carry, and the connection for it: nothing waits here for a dial.
 pub(super) struct Order {
     pub(super) items: Vec<Item>,
     pub(super) request: ProduceRequest,
+    pub(super) address: Address,
+    pub(super) connection: Connection,
 }
 
 /// What became of it.
 pub(super) struct Report {
     pub(super) broker: BrokerId,
-    pub(super) address: Option<Box<str>>,
+    pub(super) address: Box<str>,
     pub(super) items: Vec<Item>,
     pub(super) result: Result<ProduceResponse, Error>,
 }
 
 pub(super) struct Courier {
-    pub(super) cluster: Cluster,
+    pub(super) timeout: Duration,
     pub(super) broker: BrokerId,
     pub(super) orders: mpsc::UnboundedReceiver<Order>,
     pub(super) reports: mpsc::UnboundedSender<Report>,
@@ -50,17 +54,10 @@ impl Courier {
 
     /// Hands a request to the connection. Its answer is awaited beside those of others.
     async fn carry(&self, order: Order, awaited: &mut JoinSet<()>) {
-        let Order { items, request } = order;
+        let Order { items, request, address, connection } = order;
         let (broker, reports) = (self.broker, self.reports.clone());
-        let (address, connection) = match self.cluster.connection(broker, Purpose::Write).await {
-            Ok(found) => found,
-            Err(error) => {
-                let _ = reports.send(Report { broker, address: None, items, result: Err(error) });
-                return;
-            }
-        };
         let address = address.to_string();
-        let started = connection.start(&request, self.cluster.config().request_timeout()).await;
+        let started = connection.start(&request, self.timeout).await;
         drop(request);
         awaited.spawn(async move {
             let answered = match started {
@@ -69,7 +66,7 @@ impl Courier {
             };
             let result = answered
                 .map_err(|failure| Error::request(failure).in_api(ApiKey::Produce).at_broker(&address));
-            let _ = reports.send(Report { broker, address: Some(address.into()), items, result });
+            let _ = reports.send(Report { broker, address: address.into(), items, result });
         });
     }
 }

@@ -20,10 +20,11 @@ use super::courier::Report;
 use super::options::BatchOutcome;
 use super::outbox::{Outbox, Producer, Resolved, too_late};
 use super::request::{Item, answers};
+use super::stall::Stall;
 use super::verdict::Verdict;
 use crate::cluster::client::Cluster;
 use crate::error::{Error, ErrorKind};
-use crate::ids::{BrokerId, TopicPartition};
+use crate::ids::{BrokerId, TopicId, TopicPartition};
 use crate::time;
 use crate::wire::codec::produce::ProducedPartition;
 use crate::wire::records::Compressor;
@@ -39,11 +40,14 @@ pub(super) struct Dispatcher {
     shared: Arc<Shared>,
     /// By topic and partition, as the accumulator numbers them.
     outboxes: Vec<Vec<Outbox>>,
+    /// The ids of topics, where brokers have them.
+    ids: Vec<Option<TopicId>>,
     leaders: BTreeMap<BrokerId, Leader>,
     /// Partitions with batches to be sent again.
     again: BTreeSet<Place>,
     producer: Option<Producer>,
     asking: bool,
+    asking_failures: u32,
     /// Nothing can be written any more.
     ended: bool,
     refreshing: bool,
@@ -57,6 +61,9 @@ pub(super) struct Dispatcher {
     reports: mpsc::UnboundedReceiver<Report>,
     reporter: mpsc::UnboundedSender<Report>,
     next_tick: Instant,
+    stall: Stall,
+    /// What went wrong last that is no partition's own.
+    trouble: Option<Error>,
     /// Dropped behind all batches.
     _abandons: Abandons,
 }
@@ -87,10 +94,12 @@ impl Dispatcher {
             _abandons: Abandons(Arc::clone(&shared)),
             shared,
             outboxes: Vec::new(),
+            ids: Vec::new(),
             leaders: BTreeMap::new(),
             again: BTreeSet::new(),
             producer: None,
             asking: false,
+            asking_failures: 0,
             ended: false,
             refreshing: false,
             refresh_wanted: false,
@@ -102,6 +111,8 @@ impl Dispatcher {
             reports,
             reporter,
             next_tick: time::now() + TICK,
+            stall: Stall::default(),
+            trouble: None,
         }
     }
 
@@ -141,9 +152,18 @@ impl Dispatcher {
         self.generation = generation;
         let names: Vec<_> = accumulator.topics().iter().map(|topic| Arc::clone(&topic.name)).collect();
         self.outboxes.resize_with(names.len(), Vec::new);
+        self.ids.resize(names.len(), None);
         let (now, mut resolved) = (time::now(), Vec::new());
+        let late = now.checked_sub(self.shared.options.delivery_timeout);
         self.cluster.topology(|topology| {
-            for (topic, (name, outboxes)) in names.iter().zip(&mut self.outboxes).enumerate() {
+            let states = self.outboxes.iter_mut().zip(&mut self.ids);
+            for (topic, (name, (outboxes, id))) in names.iter().zip(states).enumerate() {
+                let told = topology.topic_id(name).or(*id);
+                let before = std::mem::replace(id, told);
+                if before.is_some() && before != told {
+                    tracing::warn!(topic = &**name, "the topic was made anew: what waits for it goes there");
+                    outboxes.iter_mut().for_each(Outbox::begin_log);
+                }
                 let known = topology.partitions(name).map_or(0, |partitions| partitions.len());
                 let count = known.max(outboxes.len());
                 outboxes.resize_with(count, || Outbox::new(self.producer));
@@ -153,6 +173,8 @@ impl Dispatcher {
                     let leader = topology.leader(&TopicPartition::new(Arc::clone(name), number));
                     let moved = outbox.follow_leader(leader.map(|leader| leader.broker), now);
                     resolved.extend(moved);
+                    // What the old leader did not answer may be too late for the new one.
+                    resolved.extend(late.map(|oldest| outbox.expire(oldest)).unwrap_or_default());
                     if outbox.waiting().is_some() {
                         self.again.insert(Place { topic, partition });
                     }
@@ -185,14 +207,34 @@ impl Dispatcher {
                 self.again.insert(place);
             }
         }
-        let late = self.shared.lock().take_late(oldest);
-        let why = |batch: &Batch| match self.outboxes.get(batch.place.topic) {
-            Some(outboxes) => outboxes.get(batch.place.partition).and_then(Outbox::last_error),
-            None => None,
+        let late = {
+            let mut accumulator = self.shared.lock();
+            accumulator.close_before(oldest + timeout * 3 / 4);
+            accumulator.take_late(oldest)
+        };
+        let why = |batch: &Batch| {
+            let outbox = self.outboxes.get(batch.place.topic)?.get(batch.place.partition)?;
+            outbox.last_error().or(self.trouble.as_ref())
         };
         let late: Vec<_> = late.into_iter().map(|batch| (too_late(why(&batch)), batch)).collect();
         resolved.extend(late.into_iter().map(|(error, batch)| Resolved { batch, outcome: Err(error) }));
         self.resolve_all(resolved);
+        self.watch(now);
+    }
+
+    /// Says so when nothing is written for long.
+    fn watch(&mut self, now: Instant) {
+        let waits = self.shared.lock().ready().next().is_some()
+            || self.outboxes.iter().flatten().any(|outbox| !outbox.is_idle());
+        if let Some(silence) = self.stall.poll(now, waits) {
+            let why = self.outboxes.iter().flatten().find_map(Outbox::last_error).or(self.trouble.as_ref());
+            let why = why.map(tracing::field::display);
+            tracing::warn!(
+                seconds = silence.as_secs(),
+                error = why,
+                "nothing could be written; still trying"
+            );
+        }
     }
 
     fn resolve_all(&mut self, resolved: Vec<Resolved>) {
@@ -214,13 +256,18 @@ impl Dispatcher {
         if let Some(leader) = self.leaders.get_mut(&broker) {
             leader.in_flight = leader.in_flight.saturating_sub(1);
         }
-        let address = address.as_deref().unwrap_or_default();
         match result.and_then(|response| answers(&items, response)) {
             Ok(answers) => {
                 for (item, answer) in items.into_iter().zip(answers) {
                     let verdict = Verdict::of_answer(&answer, |code| {
                         let error = Error::broker(code).at_partition(&item.topic_partition());
-                        error.in_api(crate::wire::api::ApiKey::Produce).at_broker(address)
+                        let error = error.in_api(crate::wire::api::ApiKey::Produce).at_broker(&address);
+                        match answer.message.as_deref().filter(|text| !text.is_empty()) {
+                            Some(text) => {
+                                error.with_peer_detail(&format!("the broker answered {code}: {text}"))
+                            }
+                            None => error,
+                        }
                     });
                     self.judge(&item, verdict, Some(&answer));
                 }
@@ -282,6 +329,11 @@ impl Dispatcher {
         let name = self.shared.lock().topics().get(place.topic).map(|topic| Arc::clone(&topic.name));
         let partition = i32::try_from(place.partition).unwrap_or(i32::MAX);
         let topic_partition = TopicPartition::new(name.unwrap_or_default(), partition);
+        if outcome.is_ok()
+            && let Some(silence) = self.stall.on_progress(time::now())
+        {
+            tracing::info!(seconds = silence.as_secs(), "records are written again");
+        }
         let outcome = match outcome {
             Ok(answer) => Ok(Acknowledgement {
                 topic_partition: topic_partition.clone(),
@@ -294,14 +346,8 @@ impl Dispatcher {
             let base_offset = outcome.clone().map(|first| first.offset);
             listener.tell(&BatchOutcome { topic_partition, records: records.unsigned_abs(), base_offset });
         }
-        let failure = outcome.as_ref().err().cloned();
         let buffer = batch.resolve(outcome);
-        let mut accumulator = self.shared.lock();
-        accumulator.finish(serial, charge, buffer);
-        if accumulator.failed.is_none() {
-            accumulator.failed = failure;
-        }
-        drop(accumulator);
+        self.shared.lock().finish(serial, charge, buffer);
         self.shared.changed.notify_waiters();
     }
 
@@ -318,7 +364,7 @@ impl Dispatcher {
         }
         for place in std::mem::take(&mut self.again) {
             while let Some(batch) = self.outbox(place).and_then(Outbox::take_waiting) {
-                let possibly = batch.possibly_written;
+                let possibly = batch.is_in_doubt();
                 self.resolve(batch, Err(error.clone().possibly_written_if(possibly)));
             }
         }

@@ -8,6 +8,7 @@ use super::batch::Batch;
 use super::completion::Acknowledgement;
 use super::options::WriteOptions;
 use super::request::{Item, request};
+use super::sender::Sender;
 use crate::ids::TopicPartition;
 use crate::time;
 use crate::wire::codec;
@@ -20,6 +21,7 @@ pub struct Gathering {
     codec: Codec,
     topic: Arc<str>,
     batches: Vec<Batch>,
+    sender: Arc<Sender>,
 }
 
 impl Gathering {
@@ -28,14 +30,21 @@ impl Gathering {
         let mut accumulator = Accumulator::new(&WriteOptions::new());
         let topic: Arc<str> = Arc::from("t");
         accumulator.topic(&topic, partitions, 1);
-        Self { accumulator, compressor: Compressor::default(), codec, topic, batches: Vec::new() }
+        Self {
+            accumulator,
+            compressor: Compressor::default(),
+            codec,
+            topic,
+            batches: Vec::new(),
+            sender: Sender::first(),
+        }
     }
 
     /// Takes a record, and says whether there was memory for it.
     #[inline]
     pub fn push(&mut self, record: &NewRecord<'_>) -> bool {
-        let arrival =
-            Arrival { topic: 0, timestamp: 1_700_000_000_000, now: time::now, wants_receipt: false };
+        let (timestamp, now, sender) = (1_700_000_000_000, time::now, &self.sender);
+        let arrival = Arrival { topic: 0, timestamp, now, wants_receipt: false, sender };
         matches!(self.accumulator.push(record, arrival), Ok(Pushed::Taken { .. }))
     }
 
@@ -51,7 +60,7 @@ impl Gathering {
             let stamp = Stamp { producer_id: 1, producer_epoch: 0, base_sequence: 0 };
             let partition = i32::try_from(batch.place.partition).unwrap_or(0);
             let (place, serial, topic) = (batch.place, batch.serial, Arc::clone(&self.topic));
-            let item = Item { place, serial, attempt: 0, topic, partition };
+            let item = Item { place, serial, attempt: 0, topic, id: None, partition };
             parts.push((item, batch.stamped(stamp)));
         }
         let count = parts.len();

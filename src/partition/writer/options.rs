@@ -121,15 +121,17 @@ impl WriteOptions {
     }
 
     /// Sets the memory for records that are not acknowledged yet, in bytes. Default 32 MiB; at
-    /// least 64 KiB. Each partition with unsent records takes one whole batch of it. When it is
-    /// taken, [`send`](crate::TopicWriter::send) waits. No record can be larger.
+    /// least 64 KiB. Counted is what buffers hold: that of a partition begins with 1 KiB and grows with its records up
+    /// to a batch. When it is taken, [`send`](crate::TopicWriter::send) waits. No record can be larger.
     #[must_use]
     pub fn with_memory(mut self, bytes: usize) -> Self {
         self.memory = bytes.max(64 << 10);
         self
     }
 
-    /// Sets how long a record waits for others to fill its batch. Default 5 ms, at most a minute.
+    /// Sets how long a record waits for others to fill its batch. Default 5 ms, at most a minute. A batch that
+    /// cannot be sent then, because its leader is away, takes records until it is full, or a quarter of the
+    /// delivery timeout has passed.
     #[must_use]
     pub fn with_linger(mut self, linger: Duration) -> Self {
         self.linger = linger.min(Duration::from_secs(60));

@@ -139,6 +139,12 @@ impl Outbox {
         resolved
     }
 
+    /// The topic was made anew: its log begins at 0, and knows no producer. What is not resolved goes there, as it
+    /// does with Java's client: the log that may have it is gone, so it cannot come twice.
+    pub(super) fn begin_log(&mut self) {
+        (self.end, self.checked) = (0, None);
+    }
+
     fn in_flight(&self) -> impl Iterator<Item = &Sent> {
         self.sent.iter().filter(|sent| sent.failed.is_none())
     }
@@ -168,6 +174,11 @@ impl Outbox {
 
     pub(super) fn last_error(&self) -> Option<&Error> {
         self.last_error.as_ref()
+    }
+
+    /// Takes note of why nothing goes.
+    pub(super) fn take_note(&mut self, error: &Error) {
+        self.last_error = Some(error.clone());
     }
 
     pub(super) fn is_idle(&self) -> bool {

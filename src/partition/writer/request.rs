@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::batch::Place;
 use crate::error::{Error, ErrorKind};
-use crate::ids::TopicPartition;
+use crate::ids::{TopicId, TopicPartition};
 use crate::wire::api::ApiKey;
 use crate::wire::codec::produce::{
     ProducePartition, ProduceRequest, ProduceResponse, ProduceTopic, ProducedPartition,
@@ -20,6 +20,8 @@ pub(super) struct Item {
     pub(super) serial: u64,
     pub(super) attempt: u64,
     pub(super) topic: Arc<str>,
+    /// The topic's id, if it is known.
+    pub(super) id: Option<TopicId>,
     pub(super) partition: i32,
 }
 
@@ -36,7 +38,10 @@ pub(super) fn request(batches: &[(Item, Bytes)], timeout: Duration) -> ProduceRe
         let partition = ProducePartition { partition: item.partition, batch: batch.clone() };
         match topics.iter_mut().rfind(|listed| Arc::ptr_eq(&listed.topic, &item.topic)) {
             Some(listed) => listed.partitions.push(partition),
-            None => topics.push(ProduceTopic { topic: Arc::clone(&item.topic), partitions: vec![partition] }),
+            None => {
+                let (topic, id) = (Arc::clone(&item.topic), item.id);
+                topics.push(ProduceTopic { topic, id, partitions: vec![partition] });
+            }
         }
     }
     ProduceRequest { timeout, topics }
@@ -51,7 +56,11 @@ pub(super) fn answers(items: &[Item], response: ProduceResponse) -> Result<Vec<P
     let mut hint = 0;
     for topic in response.topics {
         for produced in topic.partitions {
-            let is = |item: &Item| item.partition == produced.partition && item.topic == topic.topic;
+            let is_topic = |item: &Item| match topic.id {
+                Some(id) => item.id == Some(id),
+                None => item.topic == topic.topic,
+            };
+            let is = |item: &Item| item.partition == produced.partition && is_topic(item);
             let here = items.get(hint).is_some_and(is).then_some(hint);
             let at = here.or_else(|| items.iter().position(is));
             match at.and_then(|at| answers.get_mut(at)) {
@@ -60,7 +69,9 @@ pub(super) fn answers(items: &[Item], response: ProduceResponse) -> Result<Vec<P
                     hint = at.map_or(0, |at| at + 1);
                 }
                 _ => {
-                    let stranger = TopicPartition::new(Arc::clone(&topic.topic), produced.partition);
+                    let name =
+                        items.iter().find(|item| is_topic(item)).map_or(&topic.topic, |item| &item.topic);
+                    let stranger = TopicPartition::new(Arc::clone(name), produced.partition);
                     return Err(protocol("an answer about a partition that was not written to", &stranger));
                 }
             }
@@ -89,6 +100,7 @@ mod tests {
             serial: 0,
             attempt: 0,
             topic: Arc::from(*topic),
+            id: TopicId::new(topic.len() as u128),
             partition: *partition,
         };
         partitions.iter().map(item).collect()
@@ -97,12 +109,14 @@ mod tests {
     fn response(partitions: &[(&str, i32)]) -> ProduceResponse {
         let topic = |(topic, partition): &(&str, i32)| ProducedTopic {
             topic: Arc::from(*topic),
+            id: None,
             partitions: vec![ProducedPartition {
                 partition: *partition,
                 error: ErrorCode::NONE,
                 base_offset: 10 + i64::from(*partition),
                 append_time: None,
                 message: None,
+                refused: Vec::new(),
                 leader: None,
             }],
         };
@@ -114,6 +128,18 @@ mod tests {
         let asked = items(&[("a", 0), ("a", 1), ("b", 0)]);
         let got = answers(&asked, response(&[("b", 0), ("a", 1), ("a", 0)])).unwrap();
         assert_eq!(got.iter().map(|answer| answer.base_offset).collect::<Vec<_>>(), [10, 11, 10]);
+    }
+
+    #[test]
+    fn answers_by_id_are_paired_by_id() {
+        let asked = items(&[("a", 0), ("bb", 0)]);
+        let mut response = response(&[("", 0), ("", 0)]);
+        for (topic, id) in response.topics.iter_mut().zip([2, 1]) {
+            topic.id = TopicId::new(id);
+            topic.partitions[0].base_offset = i64::try_from(id).unwrap();
+        }
+        let got = answers(&asked, response).unwrap();
+        assert_eq!(got.iter().map(|answer| answer.base_offset).collect::<Vec<_>>(), [1, 2]);
     }
 
     #[test]

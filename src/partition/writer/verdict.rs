@@ -1,5 +1,6 @@
 //! What an answer means for a batch: the one place that reads the error codes of Produce.
 
+use super::refusal::Refusal;
 use crate::error::{Class, Error, ErrorKind, class};
 use crate::wire::codec::produce::ProducedPartition;
 use crate::wire::error_code::ErrorCode;
@@ -21,6 +22,8 @@ pub(super) enum Verdict {
     TooLarge(Error),
     /// It cannot be written.
     Fail(Error),
+    /// It cannot be written because of some of its records.
+    FailRecords(Refusal),
 }
 
 impl Verdict {
@@ -41,6 +44,9 @@ impl Verdict {
             }
             ErrorCode::MESSAGE_TOO_LARGE | ErrorCode::RECORD_LIST_TOO_LARGE => Self::TooLarge(error(code)),
             ErrorCode::PRODUCER_FENCED => Self::Fenced(error(code)),
+            code if is_refusal(code) && !answer.refused.is_empty() => {
+                Self::FailRecords(Refusal::new(answer, error(code)))
+            }
             // These are said after an append too, if the partition moves or is deleted while the batch waits for its
             // replicas. Then the offset of the append comes with it: Kafka changes the code alone.
             ErrorCode::NOT_LEADER_OR_FOLLOWER
@@ -61,6 +67,14 @@ impl Verdict {
             (Class::Again | Class::RefreshMetadata | Class::NewCredential, _) => Self::Again(error),
             (Class::Stop, ErrorKind::Tls | ErrorKind::Protocol) => Self::Again(error),
             (Class::Stop, _) => Self::Fail(error),
+        }
+    }
+
+    /// Judges a dial that failed: nothing was sent.
+    pub(super) fn of_dial(error: Error) -> Self {
+        match class(&error) {
+            Class::Again | Class::RefreshMetadata | Class::NewCredential => Self::Again(error),
+            Class::Stop => Self::Fail(error),
         }
     }
 
@@ -91,6 +105,7 @@ impl Verdict {
             | Self::Fenced(error)
             | Self::TooLarge(error)
             | Self::Fail(error) => Some(error),
+            Self::FailRecords(refusal) => Some(&refusal.error),
         }
     }
 }
@@ -129,6 +144,7 @@ mod tests {
             base_offset,
             append_time: None,
             message: None,
+            refused: Vec::new(),
             leader: None,
         };
         Verdict::of_answer(&answer, Error::broker)

@@ -1,7 +1,7 @@
 //! Produce: record batches for the partitions that a broker leads.
 //!
-//! Topics go by name, so the versions end at 12; the broker answers when all in-sync replicas have
-//! the records (`acks=all`). The request is encoded by hand: batches stay where they are and are
+//! Topics go by id from version 13 on (KIP-516), which can be asked for if the ids of all are known, else by
+//! name. The broker answers when all in-sync replicas have the records (`acks=all`). The request is encoded by hand: batches stay where they are and are
 //! written between slices of the rest.
 
 use std::ops::RangeInclusive;
@@ -12,11 +12,14 @@ use bytes::Bytes;
 use kafka_protocol::messages::produce_response as response;
 
 use super::{Request, millis, present, read};
-use crate::ids::{BrokerId, LeaderEpoch};
+use crate::ids::{BrokerId, LeaderEpoch, TopicId};
 use crate::time::Timestamp;
 use crate::wire::Error;
 use crate::wire::api::ApiKey;
 use crate::wire::error_code::ErrorCode;
+
+/// The first version in which topics go by id.
+const IDS: i16 = 13;
 
 /// Appends one record batch to each of some partitions.
 #[derive(Clone, Debug)]
@@ -30,6 +33,8 @@ pub(crate) struct ProduceRequest {
 #[derive(Clone, Debug)]
 pub(crate) struct ProduceTopic {
     pub(crate) topic: Arc<str>,
+    /// The id, if it is known.
+    pub(crate) id: Option<TopicId>,
     pub(crate) partitions: Vec<ProducePartition>,
 }
 
@@ -49,7 +54,9 @@ pub(crate) struct ProduceResponse {
 /// The batches of one topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ProducedTopic {
+    /// Empty where topics go by id.
     pub(crate) topic: Arc<str>,
+    pub(crate) id: Option<TopicId>,
     pub(crate) partitions: Vec<ProducedPartition>,
 }
 
@@ -64,6 +71,8 @@ pub(crate) struct ProducedPartition {
     pub(crate) append_time: Option<Timestamp>,
     /// Why, in the broker's words, from version 8 on.
     pub(crate) message: Option<Box<str>>,
+    /// The records of the batch that it was refused for, by their places, and why (KIP-467).
+    pub(crate) refused: Vec<(i32, Option<Box<str>>)>,
     /// Who leads the partition now, where the broker tells (KIP-951), from version 10 on.
     pub(crate) leader: Option<(BrokerId, LeaderEpoch)>,
 }
@@ -142,7 +151,11 @@ impl ProduceRequest {
         body.bytes.extend_from_slice(&millis(self.timeout).to_be_bytes());
         body.length(self.topics.len());
         for topic in &self.topics {
-            body.text(&topic.topic);
+            match topic.id.filter(|_| version >= IDS) {
+                Some(id) => body.bytes.extend_from_slice(&id.as_u128().to_be_bytes()),
+                None if version >= IDS => body.fits = false,
+                None => body.text(&topic.topic),
+            }
             body.length(topic.partitions.len());
             for partition in &topic.partitions {
                 body.bytes.extend_from_slice(&partition.partition.to_be_bytes());
@@ -160,7 +173,14 @@ impl Request for ProduceRequest {
     type Response = ProduceResponse;
 
     const API: ApiKey = ApiKey::Produce;
-    const VERSIONS: RangeInclusive<i16> = 3..=12;
+    const VERSIONS: RangeInclusive<i16> = 3..=13;
+
+    fn highest_version(&self) -> i16 {
+        match self.topics.iter().all(|topic| topic.id.is_some()) {
+            true => *Self::VERSIONS.end(),
+            false => IDS - 1,
+        }
+    }
 
     fn encode(&self, version: i16, body: &mut Vec<u8>) -> Result<(), Error> {
         let mut tail = Vec::new();
@@ -197,6 +217,7 @@ impl Request for ProduceRequest {
         let message: response::ProduceResponse = read(Self::API, version, body)?;
         let topic = |topic: response::TopicProduceResponse| ProducedTopic {
             topic: Arc::from(topic.name.as_str()),
+            id: TopicId::new(topic.topic_id.as_u128()),
             partitions: topic.partition_responses.into_iter().map(produced).collect(),
         };
         Ok(ProduceResponse { topics: message.responses.into_iter().map(topic).collect() })
@@ -205,6 +226,9 @@ impl Request for ProduceRequest {
 
 fn produced(partition: response::PartitionProduceResponse) -> ProducedPartition {
     let leader = partition.current_leader;
+    let refused = partition.record_errors.into_iter().map(|record| {
+        (record.batch_index, record.batch_index_error_message.map(|text| Box::from(text.as_str())))
+    });
     ProducedPartition {
         partition: partition.index,
         error: ErrorCode(partition.error_code),
@@ -212,6 +236,7 @@ fn produced(partition: response::PartitionProduceResponse) -> ProducedPartition 
         append_time: (partition.log_append_time_ms >= 0)
             .then(|| Timestamp::from_millis(partition.log_append_time_ms)),
         message: partition.error_message.map(|text| Box::from(text.as_str())),
+        refused: refused.collect(),
         leader: present(leader.leader_id.0).map(|id| (BrokerId(id), LeaderEpoch(leader.leader_epoch))),
     }
 }
@@ -228,6 +253,7 @@ mod tests {
     fn ours(topics: &[(&str, &[usize])]) -> ProduceRequest {
         let topic = |(topic, batches): &(&str, &[usize])| ProduceTopic {
             topic: Arc::from(*topic),
+            id: TopicId::new(u128::from(topic.len() as u64) << 70 | 7),
             partitions: (0..)
                 .zip(*batches)
                 .map(|(partition, length)| ProducePartition { partition, batch: vec![7; *length].into() })
@@ -236,16 +262,18 @@ mod tests {
         ProduceRequest { timeout: Duration::from_secs(30), topics: topics.iter().map(topic).collect() }
     }
 
-    fn theirs(request: &ProduceRequest) -> Generated {
+    fn theirs(request: &ProduceRequest, version: i16) -> Generated {
         let topic = |topic: &ProduceTopic| {
             let data = topic.partitions.iter().map(|partition| {
                 PartitionProduceData::default()
                     .with_index(partition.partition)
                     .with_records(Some(partition.batch.clone()))
             });
-            TopicProduceData::default()
-                .with_name(TopicName(StrBytes::from_string(topic.topic.to_string())))
-                .with_partition_data(data.collect())
+            let named = TopicProduceData::default().with_partition_data(data.collect());
+            match version {
+                IDS.. => named.with_topic_id(uuid::Uuid::from_u128(topic.id.unwrap().as_u128())),
+                _ => named.with_name(TopicName(StrBytes::from_string(topic.topic.to_string()))),
+            }
         };
         Generated::default()
             .with_acks(-1)
@@ -264,7 +292,7 @@ mod tests {
         for version in ProduceRequest::VERSIONS {
             for request in &requests {
                 let mut want = BytesMut::new();
-                theirs(request).encode(&mut want, version).unwrap();
+                theirs(request, version).encode(&mut want, version).unwrap();
                 let mut whole = Vec::new();
                 request.encode(version, &mut whole).unwrap();
                 assert!(whole == want, "v{version}");
@@ -274,6 +302,16 @@ mod tests {
                 assert!(parts == want, "v{version} in parts");
             }
         }
+    }
+
+    #[test]
+    fn topics_go_by_id_if_all_ids_are_known() {
+        let mut request = ours(&[("orders", &[1]), ("payments", &[1])]);
+        assert_eq!(request.highest_version(), 13);
+        request.topics[1].id = None;
+        assert_eq!(request.highest_version(), 12);
+        let error = request.encode(13, &mut Vec::new()).unwrap_err();
+        assert_eq!(error, Error::Unencodable { api: ApiKey::Produce, version: 13 });
     }
 
     #[test]

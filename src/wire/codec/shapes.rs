@@ -56,7 +56,8 @@ const PRODUCE: &[Field] = &[
     list(
         "responses",
         &Kind::Struct(&[
-            text("name"),
+            text("name").until(12),
+            field("topic_id", UUID).since(13),
             list(
                 "partition_responses",
                 &Kind::Struct(PRODUCE_PARTITION),
@@ -84,7 +85,7 @@ const PRODUCE_PARTITION: &[Field] = &[
     list(
         "record_errors",
         &Kind::Struct(&[field("batch_index", INT32), text("batch_index_error_message").nullable_from(8)]),
-        dropped::<kafka::produce_response::BatchIndexAndErrorMessage>(),
+        both::<kafka::produce_response::BatchIndexAndErrorMessage, (i32, Option<Box<str>>)>(),
     )
     .since(8),
     text("error_message").since(8).nullable_from(8),

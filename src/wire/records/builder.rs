@@ -49,6 +49,17 @@ impl BatchBuilder {
         self.bytes.len()
     }
 
+    /// How many bytes there is room for.
+    #[inline]
+    pub(crate) fn capacity(&self) -> usize {
+        self.bytes.capacity()
+    }
+
+    /// Makes room for so many bytes in all.
+    pub(crate) fn grow(&mut self, bytes: usize) {
+        self.bytes.reserve_exact(bytes.saturating_sub(self.bytes.len()));
+    }
+
     /// How many records there are.
     #[inline]
     pub(crate) fn count(&self) -> i32 {

@@ -1,3 +1,4 @@
+use super::memory::FIRST_BYTES;
 use super::*;
 use crate::time::now;
 
@@ -10,12 +11,9 @@ fn accumulator(memory: usize, partitions: usize) -> Accumulator {
     accumulator
 }
 
-fn arrival() -> Arrival {
-    Arrival { topic: 0, timestamp: 0, now, wants_receipt: false }
-}
-
 fn push(accumulator: &mut Accumulator, value: &[u8], partition: i32) -> Pushed {
-    accumulator.push(&NewRecord::value(value).with_partition(partition), arrival()).unwrap()
+    let arrival = Arrival { topic: 0, timestamp: 0, now, wants_receipt: false, sender: &Sender::first() };
+    accumulator.push(&NewRecord::value(value).with_partition(partition), arrival).unwrap()
 }
 
 fn take(accumulator: &mut Accumulator) -> Vec<Batch> {
@@ -30,30 +28,92 @@ fn a_full_batch_is_ready_and_a_young_one_lingers() {
     for _ in 0..20 {
         push(&mut accumulator, &[0; KIB], 0);
     }
-    accumulator.close_due(now());
+    accumulator.mark_due(now());
     let ready = take(&mut accumulator);
     assert_eq!((ready.len(), ready[0].count()), (1, 15));
-    accumulator.close_due(now() + Duration::from_millis(6));
+    accumulator.mark_due(now() + Duration::from_millis(6));
     assert_eq!(take(&mut accumulator)[0].count(), 5);
     assert_eq!(accumulator.next_due(), None);
 }
 
 #[test]
-fn memory_is_taken_by_open_batches_and_free_when_they_are_resolved() {
+fn memory_is_what_buffers_hold_and_free_when_batches_are_resolved() {
     let mut accumulator = accumulator(64 * KIB, 8);
-    for partition in 0..4 {
-        assert!(matches!(push(&mut accumulator, b"v", partition), Pushed::Taken { .. }));
+    for partition in 0..3 {
+        for _ in 0..15 {
+            assert!(matches!(push(&mut accumulator, &[0; KIB], partition), Pushed::Taken { .. }));
+        }
     }
-    assert!(matches!(push(&mut accumulator, b"v", 4), Pushed::Full { .. }));
-    assert!(matches!(push(&mut accumulator, b"v", 0), Pushed::Taken { .. }), "there is room in its batch");
+    assert_eq!(accumulator.memory.used, 3 * (16 * KIB + Batch::COST));
+    assert!(matches!(push(&mut accumulator, &[0; 15 * KIB], 4), Pushed::Full { .. }));
+    assert!(matches!(push(&mut accumulator, b"v", 5), Pushed::Taken { .. }), "a small one has room");
     accumulator.starving = 1;
-    accumulator.close_due(now());
+    accumulator.mark_due(now());
     let mut ready = take(&mut accumulator);
     assert_eq!(ready.len(), 4, "nothing lingers while somebody waits");
     let batch = ready.remove(0);
     accumulator.finish(batch.serial, batch.charge, None);
-    assert!(matches!(push(&mut accumulator, b"v", 4), Pushed::Taken { .. }));
-    assert!(matches!(push(&mut accumulator, b"v", 5), Pushed::Full { .. }));
+    assert!(matches!(push(&mut accumulator, &[0; 15 * KIB], 4), Pushed::Taken { .. }));
+}
+
+#[test]
+fn a_few_records_of_many_partitions_take_little_memory() {
+    let mut accumulator = accumulator(1 << 20, 512);
+    for _ in 0..8 {
+        for partition in 0..512 {
+            assert!(matches!(push(&mut accumulator, &[0; 20], partition), Pushed::Taken { .. }));
+        }
+    }
+    assert_eq!(accumulator.memory.used, 512 * (FIRST_BYTES + Batch::COST));
+}
+
+#[test]
+fn a_batch_that_cannot_go_takes_records_until_it_is_full() {
+    let mut accumulator = accumulator(1 << 20, 1);
+    push(&mut accumulator, b"v", 0);
+    for _ in 0..10 {
+        accumulator.mark_due(now() + Duration::from_secs(1));
+        assert_eq!(accumulator.ready().count(), 1);
+        accumulator.take_ready(|_| false, &mut Vec::new());
+        push(&mut accumulator, b"v", 0);
+    }
+    for _ in 0..20 {
+        push(&mut accumulator, &[0; KIB], 0);
+    }
+    let counts =
+        |accumulator: &mut Accumulator| take(accumulator).iter().map(Batch::count).collect::<Vec<_>>();
+    assert_eq!(counts(&mut accumulator), [26]);
+    assert!(counts(&mut accumulator).is_empty(), "the second is not due");
+    accumulator.mark_due(now() + Duration::from_secs(1));
+    assert_eq!(counts(&mut accumulator), [5]);
+}
+
+#[test]
+fn what_waits_for_long_takes_no_more_and_is_found_when_it_is_late() {
+    let mut accumulator = accumulator(1 << 20, 1);
+    push(&mut accumulator, b"v", 0);
+    let later = now() + Duration::from_secs(1);
+    accumulator.mark_due(later);
+    accumulator.close_before(later);
+    push(&mut accumulator, b"v", 0);
+    for _ in 0..50 {
+        push(&mut accumulator, &[0; 15 * KIB], 0);
+    }
+    accumulator.mark_due(later + Duration::from_secs(1));
+    assert_eq!(accumulator.take_late(now() + Duration::from_secs(9)).len(), 51);
+    assert!(accumulator.ready().next().is_none());
+}
+
+#[test]
+fn buffers_that_are_spare_give_way_to_what_is_needed() {
+    let mut accumulator = accumulator(64 * KIB, 8);
+    for _ in 0..3 {
+        accumulator.give_back(Vec::with_capacity(16 * KIB));
+    }
+    for partition in 0..3 {
+        assert!(matches!(push(&mut accumulator, &[0; 15 * KIB], partition), Pushed::Taken { .. }));
+    }
+    assert!(accumulator.memory.held() <= 64 * KIB);
 }
 
 #[test]
@@ -62,7 +122,7 @@ fn a_flush_is_over_when_what_was_there_is_resolved() {
     push(&mut accumulator, b"v", 0);
     let (before, _) = accumulator.flush();
     push(&mut accumulator, b"v", 1);
-    accumulator.close_due(now());
+    accumulator.mark_due(now());
     let ready = take(&mut accumulator);
     assert_eq!((ready.len(), accumulator.is_resolved(before)), (1, false));
     accumulator.finish(ready[0].serial, ready[0].charge, None);
@@ -89,7 +149,7 @@ fn partitions_are_served_in_turn() {
         push(&mut accumulator, &[0; 15 * KIB], partition);
     }
     accumulator.flush();
-    accumulator.close_due(now());
+    accumulator.mark_due(now());
     let of = |batches: Vec<Batch>| batches.iter().map(|batch| batch.place.partition).collect::<Vec<_>>();
     assert_eq!(of(take(&mut accumulator)), [0, 1, 2]);
     assert_eq!(of(take(&mut accumulator)), [0]);

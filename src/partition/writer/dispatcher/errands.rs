@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::{Dispatcher, Leader, MOST_PAUSE};
 use crate::cluster::client::Cluster;
 use crate::error::{Class, Error, class};
+use crate::ids::BrokerId;
 use crate::partition::writer::accumulator::Sleep;
 use crate::partition::writer::outbox::Producer;
 use crate::wire::codec::Request;
@@ -18,7 +19,8 @@ const PROMPT_REFRESHES: u32 = 20;
 /// One that has ended.
 pub(super) enum Errand {
     Refreshed(Result<(), Error>),
-    Producer(Result<Producer, Error>),
+    Producer(Result<Producer, (Error, bool)>),
+    Dialled(BrokerId, Result<(), Error>),
 }
 
 impl Dispatcher {
@@ -30,7 +32,14 @@ impl Dispatcher {
         if self.producer.is_none() && !self.asking && busy && !self.ended {
             self.asking = true;
             let cluster = self.cluster.clone();
-            self.errands.spawn(async move { Errand::Producer(new_producer(&cluster).await) });
+            let pause = match self.asking_failures {
+                0 => Duration::ZERO,
+                failures => cluster.long_pause(failures, MOST_PAUSE),
+            };
+            self.errands.spawn(async move {
+                tokio::time::sleep(pause).await;
+                Errand::Producer(new_producer(&cluster).await)
+            });
         }
         if self.refresh_wanted && !self.refreshing && busy {
             (self.refreshing, self.refresh_wanted) = (true, false);
@@ -54,7 +63,8 @@ impl Dispatcher {
             .iter()
             .filter_map(|place| self.outboxes.get(place.topic)?.get(place.partition)?.not_before());
         let tick = busy.then_some(self.next_tick);
-        let soon = held.chain(pauses).filter(|then| *then > now);
+        let dials = self.leaders.values().filter_map(Leader::dials_at);
+        let soon = held.chain(pauses).chain(dials).filter(|then| *then > now);
         let until = linger.into_iter().chain(soon).chain(tick).min();
         accumulator.sleep(Sleep::Until { then: until, full });
         until
@@ -64,56 +74,50 @@ impl Dispatcher {
         match errand {
             Errand::Refreshed(outcome) => {
                 self.refreshing = false;
-                let leaders_missing = self
-                    .outboxes
-                    .iter()
-                    .flatten()
-                    .any(|outbox| outbox.leader().is_none() && !outbox.is_idle());
                 // Who asks again at once for what nobody knows yet would spin.
-                self.refresh_failures = match outcome.is_ok() && !leaders_missing && self.again.is_empty() {
-                    true => 0,
-                    false => self.refresh_failures.saturating_add(1),
-                };
+                self.refresh_failures = self.refresh_failures.saturating_add(1);
                 if let Err(error) = outcome {
                     tracing::debug!(%error, "no new picture of the cluster");
                     self.refresh_wanted = true;
+                    self.trouble = Some(error);
                 }
             }
             Errand::Producer(Ok(producer)) => {
-                self.asking = false;
+                (self.asking, self.asking_failures) = (false, 0);
                 self.producer = Some(producer);
                 let outboxes = self.outboxes.iter_mut().flatten();
                 outboxes.filter(|outbox| outbox.producer.is_none()).for_each(|o| o.producer = Some(producer));
             }
-            Errand::Producer(Err(error)) => {
+            Errand::Dialled(broker, dialled) => self.handle_dialled(broker, dialled),
+            Errand::Producer(Err((error, comes_later))) => {
                 self.asking = false;
-                self.end(error);
+                if !comes_later {
+                    return self.end(error);
+                }
+                tracing::debug!(%error, "no producer id yet");
+                self.asking_failures = self.asking_failures.saturating_add(1);
+                self.trouble = Some(error);
             }
         }
     }
 }
 
-/// Asks for an id until there is one, or there can be none. A cluster that was just started loads
-/// what it needs for that.
-async fn new_producer(cluster: &Cluster) -> Result<Producer, Error> {
-    let mut failures = 0;
-    loop {
-        let outcome = match cluster.call_any(&InitProducerIdRequest).await {
-            Ok(response) => match response.error {
-                ErrorCode::NONE => {
-                    return Ok(Producer { id: response.producer_id, epoch: response.producer_epoch });
-                }
-                code => (Error::broker(code).in_api(InitProducerIdRequest::API), comes_later(code)),
-            },
-            Err(error) => (error, false),
-        };
-        let (error, later) = outcome;
-        if !later && class(&error) == Class::Stop {
-            return Err(error);
+/// Asks for a producer's id; a failure says whether one may come later. A cluster that was just started loads what
+/// it needs for that.
+async fn new_producer(cluster: &Cluster) -> Result<Producer, (Error, bool)> {
+    match cluster.call_any(&InitProducerIdRequest).await {
+        Ok(response) => match response.error {
+            ErrorCode::NONE => Ok(Producer { id: response.producer_id, epoch: response.producer_epoch }),
+            code => {
+                let error = Error::broker(code).in_api(InitProducerIdRequest::API);
+                let later = comes_later(code) || class(&error) != Class::Stop;
+                Err((error, later))
+            }
+        },
+        Err(error) => {
+            let later = class(&error) != Class::Stop;
+            Err((error, later))
         }
-        failures += 1;
-        tracing::debug!(%error, "no producer id yet");
-        tokio::time::sleep(cluster.long_pause(failures, MOST_PAUSE)).await;
     }
 }
 

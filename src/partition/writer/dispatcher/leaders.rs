@@ -1,6 +1,6 @@
 //! The leaders of partitions, and which batches go to each of them now, in one request.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -8,11 +8,18 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 
 use super::Dispatcher;
+use super::errands::Errand;
+use crate::cluster::pool::Purpose;
+use crate::cluster::topology::Address;
+use crate::conn::handle::Connection;
+use crate::error::Error;
 use crate::ids::BrokerId;
 use crate::partition::writer::accumulator::Accumulator;
 use crate::partition::writer::batch::{Batch, Place};
 use crate::partition::writer::courier::{Courier, Order};
 use crate::partition::writer::request::{Item, request};
+use crate::partition::writer::verdict::Verdict;
+use crate::time;
 
 /// Requests to one broker that are not answered.
 const MOST_IN_FLIGHT: usize = 5;
@@ -20,10 +27,21 @@ const MOST_IN_FLIGHT: usize = 5;
 /// A broker that leads partitions, and the courier on its way to it.
 pub(super) struct Leader {
     orders: mpsc::UnboundedSender<Order>,
+    dial: Dial,
+    /// Dials that failed in a row.
+    failures: u32,
     pub(super) in_flight: usize,
     /// What could go out now, in this turn.
     ready_bytes: usize,
     is_overdue: bool,
+}
+
+/// What is done for a connection, where there is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Dial {
+    No,
+    UnderWay,
+    NotBefore(Instant),
 }
 
 impl Dispatcher {
@@ -32,27 +50,80 @@ impl Dispatcher {
         loop {
             let shared = Arc::clone(&self.shared);
             let mut accumulator = shared.lock();
-            accumulator.close_due(now);
+            accumulator.mark_due(now);
             self.weigh(&accumulator, now);
             let request_bytes = shared.options.request_bytes;
             self.leaders.retain(|_, leader| !leader.orders.is_closed());
-            let due: Vec<BrokerId> = self
-                .leaders
-                .iter()
-                .filter(|(_, leader)| leader.is_due(request_bytes))
-                .map(|(id, _)| *id)
-                .collect();
-            if due.is_empty() {
-                return;
-            }
-            let mut batches = BTreeMap::new();
+            let due = self.leaders.iter().filter(|(_, leader)| leader.is_due(request_bytes));
+            let due: Vec<BrokerId> = due.map(|(id, _)| *id).collect();
+            let mut batches = Vec::new();
             for broker in due {
-                let taken = self.take(broker, &mut accumulator, now, request_bytes);
-                batches.insert(broker, taken);
+                match self.cluster.open_connection(broker, Purpose::Write) {
+                    Some(way) => {
+                        let taken = self.take(broker, &mut accumulator, now, request_bytes);
+                        if !taken.is_empty() {
+                            batches.push((broker, way, taken));
+                        }
+                    }
+                    None => self.dial(broker, now),
+                }
             }
             drop(accumulator);
-            for (broker, taken) in batches {
-                self.send(broker, taken);
+            if batches.is_empty() {
+                return;
+            }
+            for (broker, way, taken) in batches {
+                self.send(broker, way, taken);
+            }
+        }
+    }
+
+    /// Has a connection made to a leader. Batches do not wait for it: they go elsewhere if the leader moves, and
+    /// take records meanwhile.
+    fn dial(&mut self, broker: BrokerId, now: Instant) {
+        let Some(leader) = self.leaders.get_mut(&broker) else { return };
+        match leader.dial {
+            Dial::UnderWay => return,
+            Dial::NotBefore(then) if then > now => return,
+            _ => leader.dial = Dial::UnderWay,
+        }
+        let cluster = self.cluster.clone();
+        self.errands.spawn(async move {
+            let dialled = cluster.connection(broker, Purpose::Write).await;
+            Errand::Dialled(broker, dialled.map(drop))
+        });
+    }
+
+    /// Takes over how a dial ended.
+    pub(super) fn handle_dialled(&mut self, broker: BrokerId, dialled: Result<(), Error>) {
+        let now = time::now();
+        let Some(leader) = self.leaders.get_mut(&broker) else { return };
+        let Err(error) = dialled else {
+            (leader.dial, leader.failures) = (Dial::No, 0);
+            return;
+        };
+        leader.failures = leader.failures.saturating_add(1);
+        leader.dial = Dial::NotBefore(now + self.cluster.pause(leader.failures));
+        tracing::debug!(%error, %broker, "no connection to a leader");
+        let verdict = Verdict::of_dial(error.clone());
+        self.refresh_wanted |= verdict.wants_refresh();
+        let theirs = self.outboxes.iter_mut().flatten().filter(|outbox| outbox.leader() == Some(broker));
+        theirs.for_each(|outbox| outbox.take_note(&error));
+        if let Verdict::Fail(_) = verdict {
+            self.fail_all(broker, &verdict, now);
+        }
+    }
+
+    /// Fails what is to be sent to a broker that can never be reached.
+    fn fail_all(&mut self, broker: BrokerId, verdict: &Verdict, now: Instant) {
+        loop {
+            let shared = Arc::clone(&self.shared);
+            let taken = self.take(broker, &mut shared.lock(), now, usize::MAX);
+            if taken.is_empty() {
+                return;
+            }
+            for (item, _) in self.stamp(taken) {
+                self.judge(&item, verdict.clone(), None);
             }
         }
     }
@@ -94,15 +165,21 @@ impl Dispatcher {
             leader.ready_bytes += bytes;
             leader.is_overdue |= is_overdue;
         }
+        let away = self.leaders.values().any(|leader| leader.ready_bytes > 0 && leader.failures > 0);
+        if !(away || self.refresh_wanted || self.refreshing) && self.again.is_empty() {
+            self.refresh_failures = 0;
+        }
     }
 
     fn leader(&mut self, broker: BrokerId) -> &mut Leader {
-        let (cluster, reporter, couriers) = (&self.cluster, &self.reporter, &mut self.couriers);
+        let (reporter, couriers) = (&self.reporter, &mut self.couriers);
+        let timeout = self.cluster.config().request_timeout();
         self.leaders.entry(broker).or_insert_with(|| {
             let (sender, orders) = mpsc::unbounded_channel();
-            let courier = Courier { cluster: cluster.clone(), broker, orders, reports: reporter.clone() };
+            let courier = Courier { timeout, broker, orders, reports: reporter.clone() };
             couriers.spawn(courier.run());
-            Leader { orders: sender, in_flight: 0, ready_bytes: 0, is_overdue: false }
+            let dial = Dial::No;
+            Leader { orders: sender, dial, failures: 0, in_flight: 0, ready_bytes: 0, is_overdue: false }
         })
     }
 
@@ -148,12 +225,33 @@ impl Dispatcher {
     }
 
     /// Packs, stamps and hands over batches.
-    fn send(&mut self, broker: BrokerId, batches: Vec<Batch>) {
+    fn send(&mut self, broker: BrokerId, way: (Address, Connection), batches: Vec<Batch>) {
+        let parts = self.stamp(batches);
+        if parts.is_empty() {
+            return;
+        }
+        let (address, connection) = way;
+        let request = request(&parts, self.cluster.config().request_timeout());
+        let items = parts.into_iter().map(|(item, _)| item).collect();
+        let leader = self.leader(broker);
+        leader.in_flight += 1;
+        // A courier ends before its dispatcher only if the runtime is shut down.
+        let _ = leader.orders.send(Order { items, request, address, connection });
+    }
+
+    /// Packs and stamps batches, and puts them among those that are sent.
+    fn stamp(&mut self, batches: Vec<Batch>) -> Vec<(Item, Bytes)> {
         let codec = self.shared.options.codec;
         let mut parts: Vec<(Item, Bytes)> = Vec::with_capacity(batches.len());
         for mut batch in batches {
             let spare = self.shared.lock().spare();
-            match batch.pack(codec, &mut self.compressor, spare) {
+            let packed = batch.pack(codec, &mut self.compressor, spare);
+            let name = {
+                let mut accumulator = self.shared.lock();
+                accumulator.recharge(&mut batch);
+                accumulator.topics().get(batch.place.topic).map(|topic| Arc::clone(&topic.name))
+            };
+            match packed {
                 Ok(spare) => self.shared.lock().give_back(spare),
                 Err(error) => {
                     self.resolve(batch, Err(error));
@@ -161,34 +259,30 @@ impl Dispatcher {
                 }
             }
             let place = batch.place;
-            let Some(topic) =
-                self.shared.lock().topics().get(place.topic).map(|topic| Arc::clone(&topic.name))
-            else {
-                continue;
-            };
-            let Some(outbox) = self.outbox(place) else { continue };
+            let (Some(topic), Some(outbox)) = (name, self.outbox(place)) else { continue };
             let Some(stamp) = outbox.stamp(&batch) else { continue };
             let partition = i32::try_from(place.partition).unwrap_or(i32::MAX);
             let bytes = batch.stamped(stamp);
             let serial = batch.serial;
             let attempt = outbox.on_sent(batch);
-            parts.push((Item { place, serial, attempt, topic, partition }, bytes));
+            let id = self.ids.get(place.topic).copied().flatten();
+            parts.push((Item { place, serial, attempt, topic, id, partition }, bytes));
         }
-        if parts.is_empty() {
-            return;
-        }
-        let request = request(&parts, self.cluster.config().request_timeout());
-        let items = parts.into_iter().map(|(item, _)| item).collect();
-        let leader = self.leader(broker);
-        leader.in_flight += 1;
-        // A courier ends before its dispatcher only if the runtime is shut down.
-        let _ = leader.orders.send(Order { items, request });
+        parts
     }
 }
 
 impl Leader {
     pub(super) fn has_room(&self) -> bool {
         self.in_flight < MOST_IN_FLIGHT
+    }
+
+    /// When a connection is asked for again.
+    pub(super) fn dials_at(&self) -> Option<Instant> {
+        match self.dial {
+            Dial::NotBefore(then) => Some(then),
+            Dial::No | Dial::UnderWay => None,
+        }
     }
 
     /// Whether a request is to go out now. Beside another one it waits to be worth it.

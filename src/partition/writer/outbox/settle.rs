@@ -7,8 +7,10 @@
 //! - a batch behind it was taken, hence it too;
 //! - a batch before it is missing for good and the broker refuses it for that: then it is not there, and may
 //!   go under other numbers (KIP-360);
-//! - the broker insists on other numbers though nothing is missing: the log lost what it had taken. Then
-//!   it fails as possibly written;
+//! - the leader insists on other numbers for all that is left though nothing is missing: the log lost what it
+//!   had acknowledged, after an unclean election. It would know the last of what it has, so it has none of these,
+//!   and they go under other numbers as they do with Java's client. Unless a batch behind them was given
+//!   up, which may be that last one: then they fail as possibly written;
 //! - the delivery timeout passes: likewise.
 //!
 //! A batch that is larger than the topic takes is taken apart, as Java does, and its parts go by its
@@ -69,6 +71,12 @@ impl Outbox {
                     gap = true;
                     self.give_up(batch, error, resolved);
                 }
+                Some(Verdict::FailRecords(refusal)) => {
+                    gap = true;
+                    let error = refusal.error.clone();
+                    batch.refusal = Some(Box::new(refusal));
+                    self.give_up(batch, error, resolved);
+                }
                 said => left.push(Left { batch, said }),
             }
         }
@@ -87,15 +95,16 @@ impl Outbox {
         let stamp = first.batch.stamp();
         if first.batch.possibly_written {
             self.doubts += 1;
-            if self.doubts <= MOST_DOUBTS || !asked_all {
+            let refused = left.iter().all(|one| one.refusal().is_some() || one.batch.stamp().is_none());
+            if self.doubts <= MOST_DOUBTS || !asked_all || !refused {
                 return;
             }
-            let doubtful: Vec<Left> = left.extract_if(.., |one| one.batch.possibly_written).collect();
-            for one in doubtful {
-                let why = one.refusal().unwrap_or(&error).clone();
-                self.give_up(one.batch, why, resolved);
-            }
             self.doubts = 0;
+            let hidden = self.hidden_before;
+            for one in left.extract_if(.., |one| one.batch.serial < hidden && one.batch.possibly_written) {
+                resolved.push(lost(one.batch, error.clone()));
+            }
+            left.iter_mut().for_each(|one| one.batch.is_not_there());
         } else if matches!(first.said, Some(Verdict::NewProducer(_))) {
             self.producer = None;
         }
@@ -112,7 +121,7 @@ impl Outbox {
             let batch = &mut one.batch;
             let is_refused = one.said.as_ref().is_some_and(Verdict::is_wrong_sequence);
             if batch.is_behind_gap && is_refused && asked_all && batch.serial >= self.hidden_before {
-                batch.possibly_written = false;
+                batch.is_not_there();
             }
             let keeps = self.waiting.front().is_some_and(|next| next.stamp().is_some());
             if batch.is_behind_gap && !batch.possibly_written && !keeps {
@@ -135,7 +144,7 @@ impl Outbox {
 
     /// Gives a batch up, so that its number is missing for good.
     fn give_up(&mut self, batch: Batch, error: Error, resolved: &mut Vec<Resolved>) {
-        let error = error.possibly_written_if(batch.possibly_written);
+        let error = error.possibly_written_if(batch.is_in_doubt());
         if error.possibly_written() {
             self.hidden_before = self.hidden_before.max(batch.serial);
         }
@@ -153,7 +162,9 @@ impl Outbox {
         }
         let mut left = std::mem::take(&mut self.waiting);
         let mut gap = false;
-        while let Some(batch) = left.pop_front_if(|batch| batch.opened < oldest) {
+        while left.front().is_some_and(|batch| batch.opened < oldest)
+            && let Some(batch) = left.pop_front()
+        {
             gap |= batch.stamp().is_some();
             let error = too_late(self.last_error.as_ref());
             self.give_up(batch, error, &mut resolved);
@@ -166,6 +177,11 @@ impl Outbox {
         self.renumber(left.into(), false);
         resolved
     }
+}
+
+/// A batch that the log may have had.
+fn lost(batch: Batch, error: Error) -> Resolved {
+    Resolved { batch, outcome: Err(error.possibly_written_if(true)) }
 }
 
 /// A record that no topic of this limit can hold.

@@ -2,6 +2,7 @@ use std::future::Future;
 
 use super::*;
 use crate::partition::writer::batch::Place;
+use crate::partition::writer::sender::Sender;
 use crate::time::now;
 use crate::wire::error_code::ErrorCode;
 use crate::wire::records::{Codec, Compressor, NewRecord};
@@ -14,9 +15,9 @@ fn outbox() -> Outbox {
 
 /// A batch of so many records.
 fn batch(serial: u64, count: i32, opened: Instant) -> Batch {
-    let mut batch = Batch::open(Place { topic: 0, partition: 0 }, serial, opened, Vec::new(), 100);
+    let mut batch = Batch::open(Place { topic: 0, partition: 0 }, serial, opened, Vec::new());
     for _ in 0..count {
-        batch.push(&NewRecord::value("v"), 0, false);
+        batch.push(&NewRecord::value("v"), 0, false, &Sender::first());
     }
     batch
 }
@@ -254,10 +255,43 @@ fn what_fails_at_a_new_leader_waits_and_what_failed_at_the_old_one_does_not() {
     assert!(outbox.may_send(now() + Duration::from_secs(1)));
 }
 
+/// Sends all that waits and has the broker refuse it, round after round.
+fn insist(outbox: &mut Outbox, batches: &[(u64, i32)]) {
+    for _ in 0..4 {
+        for &(serial, sequence) in batches {
+            assert_eq!(send_waiting(outbox), (serial, (0, sequence)));
+        }
+        assert!(outbox.waiting().is_none());
+        for &(serial, _) in batches {
+            assert_eq!(judge(outbox, serial, out_of_order()), []);
+        }
+    }
+}
+
 #[test]
-fn a_broker_that_denies_what_it_may_have_taken_is_asked_again_and_then_believed() {
-    let mut outbox = in_flight(1);
+fn a_log_that_lost_what_was_acknowledged_gets_what_it_shows_not_to_have_under_other_numbers() {
+    // After an unclean election the broker expects an older number.
+    let mut outbox = in_flight(3);
     judge(&mut outbox, 1, lost());
+    judge(&mut outbox, 2, out_of_order());
+    assert_eq!(judge(&mut outbox, 3, out_of_order()), []);
+    insist(&mut outbox, &[(1, 10), (2, 20), (3, 30)]);
+    assert_eq!(send_waiting(&mut outbox), (1, (1, 0)));
+    // If it fails after all, the log that is gone may have had it.
+    let sent = attempt(&outbox, 1);
+    let resolved = outbox.on_verdict(sent, Verdict::Fail(refused(29)), now(), |_| Duration::ZERO);
+    assert!(resolved[0].outcome.as_ref().is_err_and(Error::possibly_written));
+    assert_eq!(send_waiting(&mut outbox), (2, (2, 0)));
+    judge(&mut outbox, 2, at(0));
+    assert_eq!(send_waiting(&mut outbox), (3, (2, 10)));
+}
+
+#[test]
+fn what_a_batch_that_was_given_up_may_hide_fails_as_possibly_written() {
+    // A broker that was started again knows the second alone, if it has both.
+    let mut outbox = in_flight(2);
+    judge(&mut outbox, 1, lost());
+    assert_eq!(judge(&mut outbox, 2, Verdict::Fail(refused(-1).possibly_written_if(true))), [(2, false)]);
     for _ in 0..3 {
         assert_eq!(send_waiting(&mut outbox), (1, (0, 10)));
         assert_eq!(judge(&mut outbox, 1, out_of_order()), []);
@@ -266,28 +300,7 @@ fn a_broker_that_denies_what_it_may_have_taken_is_asked_again_and_then_believed(
     let sent = attempt(&outbox, 1);
     let resolved = outbox.on_verdict(sent, out_of_order(), now(), |_| Duration::ZERO);
     assert!(resolved[0].outcome.as_ref().is_err_and(Error::possibly_written));
-    assert_eq!(send(&mut outbox, batch(2, 1, now())), (1, 0));
-}
-
-#[test]
-fn a_log_that_lost_what_was_acknowledged_takes_only_what_it_cannot_have() {
-    // After an unclean election the broker expects an older number.
-    let mut outbox = in_flight(3);
-    judge(&mut outbox, 1, lost());
-    judge(&mut outbox, 2, out_of_order());
-    assert_eq!(judge(&mut outbox, 3, out_of_order()), []);
-    for round in 0..4 {
-        for (serial, sequence) in [(1, 10), (2, 20), (3, 30)] {
-            assert_eq!(send_waiting(&mut outbox), (serial, (0, sequence)));
-        }
-        judge(&mut outbox, 1, out_of_order());
-        judge(&mut outbox, 2, out_of_order());
-        let resolved = judge(&mut outbox, 3, out_of_order());
-        assert_eq!(resolved, if round < 3 { vec![] } else { vec![(1, false)] });
-    }
-    assert_eq!(send_waiting(&mut outbox), (2, (1, 0)));
-    judge(&mut outbox, 2, at(0));
-    assert_eq!(send_waiting(&mut outbox), (3, (1, 10)));
+    assert_eq!(send(&mut outbox, batch(3, 1, now())), (1, 0));
 }
 
 #[test]
@@ -343,7 +356,7 @@ fn what_is_not_resolved_in_time_fails_as_possibly_written_and_holds_up_nobody() 
 fn what_is_in_flight_when_all_is_dropped_may_be_written() {
     let mut outbox = outbox();
     let mut open = batch(0, 0, now());
-    let receipt = open.push(&NewRecord::value("v"), 0, true).unwrap();
+    let receipt = open.push(&NewRecord::value("v"), 0, true, &Sender::first()).unwrap();
     send(&mut outbox, open);
     drop(outbox);
     let mut receipt = std::pin::pin!(receipt);
