@@ -14,6 +14,7 @@ mod diagnosis;
 mod dns;
 mod kdcs;
 mod owner;
+mod race;
 mod session;
 mod source;
 mod tickets;

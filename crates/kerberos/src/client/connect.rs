@@ -2,10 +2,13 @@
 
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UdpSocket};
+
+use super::race;
 
 /// A connection of bytes.
 pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -43,34 +46,33 @@ const MAX_DATAGRAM: usize = 65_535;
 impl Connect for Sockets {
     fn connect<'a>(&'a self, host: &'a str, port: u16) -> ConnectFuture<'a> {
         Box::pin(async move {
-            let stream = TcpStream::connect((host, port)).await?;
+            let addresses = tokio::net::lookup_host((host, port)).await?;
+            let stream = race::first(addresses, TcpStream::connect).await?;
             stream.set_nodelay(true)?;
             let stream: Box<dyn Stream> = Box::new(stream);
             Ok(stream)
         })
     }
 
+    /// A name with several addresses is asked at each in turn, as `connect` does: an answer to
+    /// either datagram is the KDC's.
     fn datagram<'a>(&'a self, host: &'a str, port: u16, request: &'a [u8]) -> DatagramFuture<'a> {
         Box::pin(async move {
-            let mut last = io::ErrorKind::AddrNotAvailable.into();
-            for address in tokio::net::lookup_host((host, port)).await? {
-                let local = if address.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
-                let socket = UdpSocket::bind(local).await?;
-                // A connected socket takes no datagram of anybody else.
-                match socket.connect(address).await {
-                    Ok(()) => {}
-                    Err(error) => {
-                        last = error;
-                        continue;
-                    }
-                }
-                socket.send(request).await?;
-                let mut answer = vec![0; MAX_DATAGRAM];
-                let length = socket.recv(&mut answer).await?;
-                answer.truncate(length);
-                return Ok(answer);
-            }
-            Err(last)
+            let addresses = tokio::net::lookup_host((host, port)).await?;
+            race::first(addresses, |address| asked(address, request)).await
         })
     }
+}
+
+/// Sends one datagram to one address and awaits one in return.
+async fn asked(address: SocketAddr, request: &[u8]) -> io::Result<Datagram> {
+    let local = if address.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
+    let socket = UdpSocket::bind(local).await?;
+    // A connected socket takes no datagram of anybody else.
+    socket.connect(address).await?;
+    socket.send(request).await?;
+    let mut answer = vec![0; MAX_DATAGRAM];
+    let length = socket.recv(&mut answer).await?;
+    answer.truncate(length);
+    Ok(answer)
 }
