@@ -22,13 +22,13 @@ use crate::{input, output};
 
 pub(crate) async fn run(access: &Access, command: KerberosCommand) -> Result<(), Failure> {
     match command {
-        KerberosCommand::Login(options) => login(&options).await,
+        KerberosCommand::Login(options) => login(access, &options).await,
         KerberosCommand::List(options) => list(&options),
         KerberosCommand::Doctor(options) => doctor::run(access, &options).await,
     }
 }
 
-async fn login(options: &LoginOptions) -> Result<(), Failure> {
+async fn login(access: &Access, options: &LoginOptions) -> Result<(), Failure> {
     let conf = Arc::new(krb5_conf()?);
     let principal = Principal::parse(&options.principal, conf.libdefaults.default_realm.as_ref())
         .map_err(|error| wrong(&error).while_at(&options.principal))?;
@@ -38,7 +38,8 @@ async fn login(options: &LoginOptions) -> Result<(), Failure> {
         (None, None) => return Err(Failure::usage("give --keytab or --password-file")),
     };
     let cache = cache_path(options.cache.as_deref(), &conf)?;
-    let diagnosis = Session::start(SessionConfig::new(source, conf)).diagnose(None).await;
+    let session = Session::start(SessionConfig::new(source, conf));
+    let diagnosis = access.in_time("the KDCs", session.diagnose(None)).await?;
     let tgt = match (&diagnosis.tgt, &diagnosis.error) {
         (Some(tgt), None) => tgt,
         (_, Some(error)) => {

@@ -69,6 +69,15 @@ pub(crate) async fn cluster(access: &Access) -> Result<Cluster, Failure> {
     Ok(Cluster::connect(config(access)?).await?)
 }
 
+impl Access {
+    /// Awaits what knows no deadline of its own, for no longer than `--timeout`.
+    pub(crate) async fn in_time<F: Future>(&self, what: &str, work: F) -> Result<F::Output, Failure> {
+        let Some(timeout) = self.timeout else { return Ok(work.await) };
+        let ended = tokio::time::timeout(timeout, work).await;
+        ended.map_err(|_| Failure::failed(format!("no answer from {what} within {timeout:?}")))
+    }
+}
+
 /// Sets what the command line says about connections.
 pub(crate) fn with_access(config: Config, access: &Access) -> Config {
     let names = access.resolve.iter().cloned();

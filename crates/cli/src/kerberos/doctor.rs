@@ -17,7 +17,7 @@ pub(super) async fn run(access: &Access, options: &DoctorOptions) -> Result<(), 
     let brokers = if options.broker.is_empty() { hosts(config.bootstrap()) } else { options.broker.clone() };
     let mut failed = 0;
     for broker in &brokers {
-        let diagnosis = kerberos.diagnose(broker).await;
+        let diagnosis = access.in_time("the KDCs", kerberos.diagnose(broker)).await?;
         output::print(format!("{diagnosis}\n").as_bytes())?;
         failed += usize::from(diagnosis.is_failure());
     }
