@@ -58,3 +58,11 @@ async fn refused_once(peer: &Peer, credentials: Credentials) -> Error {
     assert_eq!(peer.connections(), 1, "{error:?}");
     error
 }
+
+/// A peer that cannot be read: what came may have been damaged on its way, so two more connections
+/// are made, and no more.
+async fn is_unreadable(peer: &Peer) -> bool {
+    let error = connect(peer, scram()).await.unwrap_err();
+    assert_eq!(peer.connections(), 3, "{error:?}");
+    !error.is_retriable() && error.kind() == ottla::ErrorKind::Protocol
+}

@@ -190,3 +190,38 @@ async fn a_hundred_connections_log_in_with_a_new_token_over_two_seconds() {
     })
     .await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn connections_that_nobody_uses_close_and_do_not_log_in_again_for_ever() {
+    within(10 * LIMIT, "the test", async {
+        let brokers = builder().max_reauth(60 * SECOND).start_in_memory().unwrap();
+        fill(&brokers, "t", 3, 10);
+        let client = admin(&brokers, "alice").await;
+        read_all(&client, "t").await.unwrap();
+        let before = brokers.counters();
+        assert!(before.open_connections > 1);
+        pass(6 * LIMIT).await;
+        let after = brokers.counters();
+        assert!(after.reauthentications <= before.open_connections, "one for the last use: {after:?}");
+        assert_eq!((after.open_connections, after.expired_connections_killed), (0, 0));
+        assert_eq!(read_all(&client, "t").await.unwrap(), every_offset(3, 10));
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_in_use_logs_in_again_before_each_end_of_its_session() {
+    within(LIMIT, "the test", async {
+        let brokers = builder().brokers(1).max_reauth(60 * SECOND).start_in_memory().unwrap();
+        fill(&brokers, "t", 1, 1);
+        let client = admin(&brokers, "alice").await;
+        for _ in 0..60 {
+            touch(&client, &leader_of(0)).await.unwrap();
+            pass(30 * SECOND).await;
+        }
+        let counters = brokers.counters();
+        assert_eq!((counters.connections, counters.expired_connections_killed), (1, 0));
+        assert!((25..=40).contains(&counters.reauthentications), "{counters:?}");
+    })
+    .await;
+}

@@ -16,8 +16,9 @@ use crate::wire::codec::renew_delegation_token::RenewDelegationTokenRequest;
 use crate::wire::codec::token::TokenDetails;
 use crate::wire::error_code::ErrorCode;
 
-/// The wait before a young token that is not known is tried again.
+/// The wait before a young token that is not known is tried again; it doubles.
 const YOUNG_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// Describes a delegation token to be made.
 #[derive(Clone, Debug, Default)]
@@ -196,9 +197,10 @@ impl Cluster {
     ) -> Result<Timestamp, Error> {
         let not_found = ErrorKind::Broker(BrokerError::DELEGATION_TOKEN_NOT_FOUND);
         let mut attempts = self.attempts(Repeat::Harmless);
-        let patience = time::now() + YOUNG;
+        let patience = attempts.limit().ends.min(time::now() + YOUNG);
+        let mut pause = YOUNG_PAUSE;
         loop {
-            let answered = self.call_any(request).await.map(outcome);
+            let answered = self.call_any_within(request, attempts.limit()).await.map(outcome);
             let error = match answered {
                 Ok(Ok(expiry)) => return Ok(expiry),
                 Ok(Err(code)) => refused::<R>(code),
@@ -206,9 +208,10 @@ impl Cluster {
             };
             let young = is_young(token) && time::now() < patience;
             if error.kind() == not_found && young {
-                tokio::time::sleep(YOUNG_PAUSE).await;
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
             } else {
-                attempts.after(error).await?;
+                attempts.again(error).await?;
             }
         }
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 
 use crate::cluster::client::{Cluster, Repeat};
+use crate::cluster::retry::Limit;
 use crate::cluster::topology::Leader;
 use crate::error::Error;
 use crate::ids::{BrokerId, TopicPartition};
@@ -38,12 +39,12 @@ impl Cluster {
         let mut topics: Vec<_> = partitions.iter().map(|partition| Arc::clone(&partition.topic)).collect();
         topics.sort_unstable();
         topics.dedup();
-        self.want(&topics).await?;
+        let mut attempts = self.attempts(Repeat::Harmless);
+        self.want_in(&mut attempts, &topics).await?;
         let mut missing = partitions.to_vec();
         let mut found = HashMap::with_capacity(partitions.len());
-        let mut attempts = self.attempts(Repeat::Harmless);
         loop {
-            let (answers, error) = self.list_once(&missing, at, isolation_level).await;
+            let (answers, error) = self.list_once(&missing, at, isolation_level, attempts.limit()).await;
             let answered: HashSet<_> = answers.iter().map(|(partition, _)| partition.clone()).collect();
             missing.retain(|wanted| !answered.contains(wanted));
             found.extend(answers.into_iter().filter_map(|(partition, offset)| Some((partition, offset?))));
@@ -61,7 +62,8 @@ impl Cluster {
         at: OffsetAt,
         isolation_level: IsolationLevel,
     ) -> Result<HashMap<TopicPartition, i64>, Error> {
-        let (answers, error) = self.list_once(partitions, at, isolation_level).await;
+        let limit = self.limit();
+        let (answers, error) = self.list_once(partitions, at, isolation_level, limit).await;
         let found = answers.into_iter().filter_map(|(partition, offset)| Some((partition, offset?)));
         error.map_or_else(|| Ok(found.collect()), Err)
     }
@@ -73,13 +75,14 @@ impl Cluster {
         partitions: &[TopicPartition],
         at: OffsetAt,
         isolation_level: IsolationLevel,
+        limit: Limit,
     ) -> (Vec<(TopicPartition, Option<i64>)>, Option<Error>) {
         let (by_leader, mut error) = self.by_leader(partitions);
         let mut asked = JoinSet::new();
         for (broker, partitions) in by_leader {
             let request = ListOffsetsRequest { isolation_level, topics: by_topic(&partitions, at) };
             let cluster = self.clone();
-            asked.spawn(async move { cluster.call_broker(broker, &request).await });
+            asked.spawn(async move { cluster.call_broker_within(broker, &request, limit).await });
         }
         let mut answers = Vec::with_capacity(partitions.len());
         while let Some(answer) = asked.join_next().await {

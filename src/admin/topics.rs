@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::cluster::client::{Cluster, Repeat};
+use crate::cluster::client::{Cluster, Repeat, is_rebootstrap};
 use crate::error::Error;
 use crate::ids::{BrokerId, TopicPartition};
 use crate::wire::codec::Request;
@@ -120,10 +120,18 @@ impl Cluster {
     }
 
     async fn described(&self, request: MetadataRequest) -> Result<Vec<DescribedTopic>, Error> {
-        let response = self.ask(Repeat::Harmless, &request).await?;
-        if response.error != ErrorCode::NONE {
-            return Err(Error::broker(response.error).in_api(MetadataRequest::API));
-        }
+        let mut attempts = self.attempts(Repeat::Harmless);
+        let response = loop {
+            let response = self.ask_in(&mut attempts, &request).await?;
+            if response.error == ErrorCode::NONE {
+                break response;
+            }
+            let error = Error::broker(response.error).in_api(MetadataRequest::API);
+            if is_rebootstrap(&error) {
+                self.rebootstrap();
+            }
+            attempts.again(error).await?;
+        };
         let mut topics: Vec<_> =
             response.topics.into_iter().map(DescribedTopic::of).collect::<Result<_, _>>()?;
         topics.sort_by(|a, b| a.name.cmp(&b.name));
@@ -140,8 +148,8 @@ impl Cluster {
     /// A dropped call loses the answer only.
     pub async fn partitions(&self, topic: impl Into<Arc<str>>) -> Result<Vec<TopicPartition>, Error> {
         let topic = topic.into();
-        self.want(std::slice::from_ref(&topic)).await?;
         let mut attempts = self.attempts(Repeat::Harmless);
+        self.want_in(&mut attempts, std::slice::from_ref(&topic)).await?;
         let partitions = loop {
             match self.topology(|topology| topology.partitions(&topic)) {
                 Ok(partitions) => break partitions.into_iter(),

@@ -6,15 +6,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex as AsyncMutex;
+use tokio::time::timeout_at;
 
+use super::attempts::Attempts;
 use super::config::{Backoff, Config};
 use super::pool::{Pool, Purpose};
+use super::retry::Limit;
 use super::topology::{Address, Topology};
+use crate::conn;
 use crate::conn::counters::Statistics;
 use crate::conn::credentials::Credentials;
-use crate::conn::handle::Connection;
+use crate::conn::handle::{Connection, Failure};
+use crate::conn::inflight::Written;
+use crate::conn::race::race;
 use crate::entropy;
-use crate::error::{Class, Error, ErrorKind, class};
+use crate::error::{BrokerError, Error, ErrorKind};
 use crate::ids::{BrokerId, LeaderEpoch, TopicPartition};
 use crate::time;
 use crate::wire::codec::Request;
@@ -33,8 +39,26 @@ struct Shared {
     pool: Pool,
     topology: Mutex<Topology>,
     /// Held while a refresh runs: whoever comes meanwhile takes its outcome.
-    refreshing: AsyncMutex<()>,
+    refreshing: AsyncMutex<Refreshed>,
 }
+
+/// What became of the last refresh.
+#[derive(Default)]
+struct Refreshed {
+    /// When and how it failed.
+    failure: Option<(Instant, Error)>,
+    /// When a broker last sent this client back to its bootstrap list.
+    rebootstrapped: Option<Instant>,
+}
+
+/// How old an error about a topic may be when somebody wants it: it may have been mended.
+const ERROR_AGE: Duration = Duration::from_secs(1);
+
+/// For how long a client that was sent back to its bootstrap list does not go there at once again.
+const REBOOTSTRAP_PAUSE: Duration = Duration::from_secs(30);
+
+/// How many of the brokers that were tried an error names.
+const NAMED: usize = 5;
 
 /// Whether the same request may be sent again after it may have been written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,8 +82,8 @@ impl Cluster {
     pub async fn connect(config: Config) -> Result<Self, Error> {
         let cluster = Self::new(config);
         let mut attempts = cluster.attempts(Repeat::Harmless);
-        while let Err(error) = cluster.any_connection().await {
-            attempts.after(error).await?;
+        while let Err(error) = cluster.any_connection(attempts.limit()).await {
+            attempts.again(error).await?;
         }
         Ok(cluster)
     }
@@ -84,41 +108,81 @@ impl Cluster {
     }
 
     /// Makes sure that something is known of these topics, by one request for all that were ever
-    /// wanted.
+    /// wanted. An error that was told of one of them is asked again, but not twice a second.
     ///
     /// # Cancel safety
     /// A dropped call loses the answer only.
     pub(crate) async fn want(&self, topics: &[Arc<str>]) -> Result<(), Error> {
+        self.want_in(&mut self.attempts(Repeat::Harmless), topics).await
+    }
+
+    /// As [`want`](Self::want), as a part of an operation.
+    pub(crate) async fn want_in(
+        &self,
+        attempts: &mut Attempts<'_>,
+        topics: &[Arc<str>],
+    ) -> Result<(), Error> {
         let known = {
             let mut topology = self.0.topology.lock().unwrap_or_else(PoisonError::into_inner);
             topology.want(topics);
-            let oldest = time::now().checked_sub(self.0.config.metadata_max_age());
-            topology.knows(topics) && !oldest.is_some_and(|oldest| topology.is_older_than(oldest))
+            let is_older =
+                |age| time::now().checked_sub(age).is_some_and(|then| topology.is_older_than(then));
+            topology.knows(topics)
+                && !is_older(self.0.config.metadata_max_age())
+                && !(topology.has_error(topics) && is_older(ERROR_AGE))
         };
         if known {
             return Ok(());
         }
-        let mut attempts = self.attempts(Repeat::Harmless);
-        while let Err(error) = self.refresh(self.topology(Topology::generation)).await {
-            attempts.after(error).await?;
+        while let Err(error) =
+            self.refresh_within(self.topology(Topology::generation), attempts.limit()).await
+        {
+            attempts.again(error).await?;
         }
         Ok(())
     }
 
     /// Takes a new picture of the cluster, unless there is one that is newer than generation
-    /// `seen`.
+    /// `seen`, within the configured deadline.
     ///
     /// # Cancel safety
     /// A dropped call loses the answer only.
     pub(crate) async fn refresh(&self, seen: u64) -> Result<(), Error> {
-        let _refreshing = self.0.refreshing.lock().await;
-        let (generation, wanted) = self.topology(|topology| (topology.generation(), topology.wanted()));
-        if generation > seen {
+        self.refresh_within(seen, self.limit()).await
+    }
+
+    /// As [`refresh`](Self::refresh), within the limit of an operation.
+    pub(crate) async fn refresh_within(&self, seen: u64, limit: Limit) -> Result<(), Error> {
+        let came = time::now();
+        let Ok(mut last) = timeout_at(limit.ends.into(), self.0.refreshing.lock()).await else {
+            return Err(Error::late("no broker told who leads what in time", None));
+        };
+        if self.topology(Topology::generation) > seen {
             return Ok(());
         }
-        let (address, connection) = self.any_connection().await?;
-        let request = MetadataRequest { topics: Some(wanted) };
-        let response = self.call(&address, &connection, &request).await?;
+        // It ran while this call waited: another request would be answered alike.
+        if let Some((_, error)) = last.failure.as_ref().filter(|(failed, _)| *failed >= came) {
+            return Err(error.clone());
+        }
+        let mut refreshed = self.ask_metadata(limit).await;
+        if refreshed.as_ref().is_err_and(is_rebootstrap) {
+            self.rebootstrap();
+            let before = last.rebootstrapped.replace(time::now());
+            // The list may lead to brokers that send back as well.
+            if before.is_none_or(|before| time::now() >= before + REBOOTSTRAP_PAUSE) {
+                refreshed = self.ask_metadata(limit).await;
+            }
+        }
+        // That this call had no time left says nothing to others.
+        let error = refreshed.as_ref().err().filter(|_| time::now() < limit.ends);
+        last.failure = error.map(|error| (time::now(), error.clone()));
+        refreshed
+    }
+
+    async fn ask_metadata(&self, limit: Limit) -> Result<(), Error> {
+        let (address, connection) = self.any_connection(limit).await?;
+        let request = MetadataRequest { topics: Some(self.topology(Topology::wanted)) };
+        let response = self.call(&address, &connection, &request, limit).await?;
         if response.error != ErrorCode::NONE {
             return Err(Error::broker(response.error)
                 .in_api(MetadataRequest::API)
@@ -126,6 +190,14 @@ impl Cluster {
         }
         self.0.topology.lock().unwrap_or_else(PoisonError::into_inner).update(response, time::now());
         Ok(())
+    }
+
+    /// Forgets all brokers, as one of them said (KIP-1102): the next connection is one of the
+    /// bootstrap list.
+    pub(crate) fn rebootstrap(&self) {
+        tracing::info!("a broker sends this client back to its bootstrap list");
+        self.0.topology.lock().unwrap_or_else(PoisonError::into_inner).forget_brokers();
+        self.0.pool.retire_all();
     }
 
     /// Takes over who leads a partition, as another answer than Metadata told it (KIP-951). Says
@@ -137,40 +209,78 @@ impl Cluster {
     /// Sends a request to whichever broker is at hand, and again if that failed on the way.
     pub(crate) async fn ask<R: Request>(&self, repeat: Repeat, request: &R) -> Result<R::Response, Error> {
         let mut attempts = self.attempts(repeat);
+        self.ask_in(&mut attempts, request).await
+    }
+
+    /// As [`ask`](Self::ask), as a part of an operation.
+    pub(crate) async fn ask_in<R: Request>(
+        &self,
+        attempts: &mut Attempts<'_>,
+        request: &R,
+    ) -> Result<R::Response, Error> {
         loop {
-            match self.call_any(request).await {
+            match self.call_any_within(request, attempts.limit()).await {
                 Ok(response) => return Ok(response),
-                Err(error) => attempts.after(error).await?,
+                Err(error) => attempts.again(error).await?,
             }
         }
     }
 
-    /// Sends a request to whichever broker is at hand.
+    /// Sends a request to whichever broker is at hand, within the configured deadline.
     pub(crate) async fn call_any<R: Request>(&self, request: &R) -> Result<R::Response, Error> {
-        let (address, connection) = self.any_connection().await?;
-        self.call(&address, &connection, request).await
+        self.call_any_within(request, self.limit()).await
     }
 
-    /// Sends a request to one broker.
+    /// Sends a request to whichever broker is at hand.
+    pub(crate) async fn call_any_within<R: Request>(
+        &self,
+        request: &R,
+        limit: Limit,
+    ) -> Result<R::Response, Error> {
+        let (address, connection) = self.any_connection(limit).await?;
+        self.call(&address, &connection, request, limit).await
+    }
+
+    /// Sends a request to one broker, within the configured deadline.
     pub(crate) async fn call_broker<R: Request>(
         &self,
         broker: BrokerId,
         request: &R,
     ) -> Result<R::Response, Error> {
-        let (address, connection) = self.connection(broker, Purpose::Prompt).await?;
-        self.call(&address, &connection, request).await
+        self.call_broker_within(broker, request, self.limit()).await
     }
 
-    /// The connection to a broker.
+    /// Sends a request to one broker.
+    pub(crate) async fn call_broker_within<R: Request>(
+        &self,
+        broker: BrokerId,
+        request: &R,
+        limit: Limit,
+    ) -> Result<R::Response, Error> {
+        let (address, connection) = self.connection_within(broker, Purpose::Prompt, limit).await?;
+        self.call(&address, &connection, request, limit).await
+    }
+
+    /// The connection to a broker, within the configured deadline.
     pub(crate) async fn connection(
         &self,
         broker: BrokerId,
         purpose: Purpose,
     ) -> Result<(Address, Connection), Error> {
+        self.connection_within(broker, purpose, self.limit()).await
+    }
+
+    async fn connection_within(
+        &self,
+        broker: BrokerId,
+        purpose: Purpose,
+        limit: Limit,
+    ) -> Result<(Address, Connection), Error> {
         let Some(address) = self.topology(|topology| topology.address(broker).cloned()) else {
             return Err(Error::broker(ErrorCode::BROKER_NOT_AVAILABLE).at_broker(&broker.to_string()));
         };
-        let connection = self.0.pool.connection(&address, purpose).await?;
+        let dialled = timeout_at(limit.ends.into(), self.0.pool.connection(&address, purpose)).await;
+        let connection = dialled.unwrap_or_else(|_| Err(not_connected(limit, &[&address], None)))?;
         Ok((address, connection))
     }
 
@@ -186,17 +296,34 @@ impl Cluster {
     }
 
     /// A connection to any broker: one that is open, else a known broker's, else, when none of
-    /// those can be reached, one from the bootstrap list (KIP-899).
-    async fn any_connection(&self) -> Result<(Address, Connection), Error> {
-        let mut error = None;
-        for address in self.candidates() {
-            match self.0.pool.connection(&address, Purpose::Prompt).await {
-                Ok(connection) => return Ok((address, connection)),
-                Err(failed) if failed.is_retriable() => error = Some(failed),
-                Err(failed) => return Err(failed),
+    /// those can be reached, one from the bootstrap list (KIP-899). One that is silent is not waited
+    /// for for long before the next is tried beside it.
+    async fn any_connection(&self, limit: Limit) -> Result<(Address, Connection), Error> {
+        let candidates = self.candidates();
+        let last = Mutex::new(None);
+        let connect = |address: Address| {
+            let last = &last;
+            async move {
+                match self.0.pool.connection(&address, Purpose::Prompt).await {
+                    Ok(connection) => Ok(Ok((address, connection))),
+                    Err(failed) if failed.is_retriable() => {
+                        *last.lock().unwrap_or_else(PoisonError::into_inner) = Some(failed.clone());
+                        Err(failed)
+                    }
+                    Err(failed) => Ok(Err(failed)),
+                }
+            }
+        };
+        let stagger = limit.stagger(time::now(), candidates.len());
+        match timeout_at(limit.ends.into(), race(candidates.iter().cloned(), stagger, connect)).await {
+            Ok(Ok(found)) => found,
+            Ok(Err(Some(failed))) => Err(failed),
+            Ok(Err(None)) => Err(Error::because(ErrorKind::Config, "the bootstrap list is empty")),
+            Err(_) => {
+                let last = last.into_inner().unwrap_or_else(PoisonError::into_inner);
+                Err(not_connected(limit, &candidates.iter().collect::<Vec<_>>(), last.as_ref()))
             }
         }
-        Err(error.unwrap_or_else(|| Error::because(ErrorKind::Config, "the bootstrap list is empty")))
     }
 
     /// The addresses to try: connected ones first, then the others from a random one on.
@@ -226,9 +353,19 @@ impl Cluster {
         address: &Address,
         connection: &Connection,
         request: &R,
+        limit: Limit,
     ) -> Result<R::Response, Error> {
-        let response = connection.call(request, self.0.config.request_timeout()).await;
-        response.map_err(|failure| Error::request(failure).in_api(R::API).at_broker(&address.to_string()))
+        let timeout = self.0.config.request_timeout();
+        let answered = match timeout_at(limit.ends.into(), connection.start(request, timeout)).await {
+            // The connection is not at fault: others go on with it.
+            Err(_) => Err(Failure::not_written(conn::error::Error::NotSent)),
+            Ok(Err(failure)) => Err(failure),
+            Ok(Ok(pending)) => timeout_at(limit.ends.into(), pending.response()).await.unwrap_or_else(|_| {
+                let error = conn::error::Error::Stalled { api: R::API };
+                Err(Failure { error, written: Written::Possibly })
+            }),
+        };
+        answered.map_err(|failure| Error::request(failure).in_api(R::API).at_broker(&address.to_string()))
     }
 
     /// Whether another attempt may succeed with nothing changed by the caller. A credential that
@@ -254,60 +391,31 @@ impl Cluster {
         Backoff { max: backoff.max.max(longest), ..backoff }.delay(failures, random)
     }
 
-    /// Waits for a newer token, but not for long: it may have come already.
-    async fn newer_token(&self, pause: Duration) -> Result<(), Error> {
-        if let Credentials::Token { source, .. } = self.0.config.credentials() {
-            let present = source.current();
-            let mut source = source.clone();
-            let newer = async { while source.changed().await == present {} };
-            let _ = tokio::time::timeout(pause.max(Duration::from_secs(1)), newer).await;
-        }
-        Ok(())
-    }
-
     /// Begins an operation that may take several attempts, until the configured deadline.
     pub(crate) fn attempts(&self, repeat: Repeat) -> Attempts<'_> {
-        Attempts { cluster: self, repeat, deadline: time::now() + self.0.config.deadline(), failures: 0 }
+        Attempts::new(self, repeat)
+    }
+
+    /// A limit that begins now, of what is asked once.
+    pub(crate) fn limit(&self) -> Limit {
+        Limit::new(time::now(), self.0.config.deadline())
     }
 }
 
-/// The attempts of one operation. Not a function that takes an async closure: the future of such
-/// a one is not known to be `Send`, and callers could not spawn it.
-pub(crate) struct Attempts<'a> {
-    cluster: &'a Cluster,
-    repeat: Repeat,
-    deadline: Instant,
-    failures: u32,
+/// Whether the broker sends its clients back to their bootstrap list.
+pub(crate) fn is_rebootstrap(error: &Error) -> bool {
+    error.kind() == ErrorKind::Broker(BrokerError::new(ErrorCode::REBOOTSTRAP_REQUIRED))
 }
 
-impl Attempts<'_> {
-    /// Waits until another attempt makes sense, with a new picture of the cluster if that may
-    /// help. Gives the error back if none does, or there is no time left.
-    ///
-    /// # Cancel safety
-    /// A dropped call loses the wait only.
-    pub(crate) async fn after(&mut self, error: Error) -> Result<(), Error> {
-        let again = self.cluster.may_recover(&error)
-            && (self.repeat == Repeat::Harmless || !error.possibly_written());
-        self.failures += 1;
-        let pause = self.cluster.pause(self.failures);
-        if !again || time::now() + pause >= self.deadline {
-            return Err(error);
-        }
-        tracing::debug!(%error, ?pause, "trying again");
-        if class(&error) == Class::NewCredential {
-            return self.cluster.newer_token(pause).await;
-        }
-        tokio::time::sleep(pause).await;
-        if class(&error) == Class::RefreshMetadata {
-            // Where this fails too, the next attempt fails and says so.
-            let _ = self.cluster.refresh(self.cluster.topology(Topology::generation)).await;
-            if time::now() >= self.deadline {
-                return Err(error);
-            }
-        }
-        Ok(())
-    }
+/// The time was over before there was a connection to one of these.
+fn not_connected(limit: Limit, tried: &[&Address], last: Option<&Error>) -> Error {
+    let named: Vec<_> = tried.iter().take(NAMED).map(ToString::to_string).collect();
+    let more = match tried.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let text = format!("no connection within {:?} to {}{more}", limit.length, named.join(", "));
+    Error::late(&text, last)
 }
 
 impl fmt::Debug for Cluster {

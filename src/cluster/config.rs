@@ -102,8 +102,9 @@ impl Config {
     }
 
     /// Sets how long one connection may take to be made, name look-up, TLS and login included.
-    /// Default 10 s. A broker that does not answer costs a caller this much before
-    /// another one is tried.
+    /// Default 10 s. A caller waits no longer than its deadline for it; the connection is made all
+    /// the same, for whoever comes next. Where any broker will do, another one is tried beside one that
+    /// does not answer within a second.
     #[must_use]
     pub fn with_connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = sensible(timeout);
@@ -118,7 +119,8 @@ impl Config {
         self
     }
 
-    /// Sets how long one operation may take with all its retries. Default 60 s.
+    /// Sets how long one operation may take with all that it waits for: connections, logins, answers,
+    /// other attempts. Default 60 s. An operation that may be tried again is, until then.
     #[must_use]
     pub fn with_deadline(mut self, deadline: Duration) -> Self {
         self.deadline = sensible(deadline);
@@ -137,7 +139,8 @@ impl Config {
 
     /// Sets after how long without requests a connection is closed. Default 9 min, one less than
     /// brokers close it after (`connections.max.idle.ms`), so that no request meets a closing
-    /// connection.
+    /// connection. A login is no request: one whose session ends before that (KIP-368) logs in again if
+    /// there was a request since the last login, else it closes at the end of its session.
     #[must_use]
     pub fn with_idle_close(mut self, idle: Duration) -> Self {
         self.idle_close = sensible(idle);

@@ -1,22 +1,25 @@
 //! The connections of one client: at most one for each broker and purpose.
 
 use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Mutex as AsyncMutex, Semaphore};
-use tokio::task::JoinHandle;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::{AbortHandle, JoinHandle};
 
 use super::config::Backoff;
+use super::outage::{News, Outage};
 use super::topology::Address;
 use crate::conn;
 use crate::conn::counters::Statistics;
 use crate::conn::credentials::{Credentials, TokenSource};
 use crate::conn::dial::Dialler;
-use crate::conn::handle::Connection;
+use crate::conn::handle::{Connection, Damage};
 use crate::conn::token::Token;
 use crate::entropy;
-use crate::error::Error;
+use crate::error::{Error, explained};
 use crate::time;
 
 /// How many dials run at once: a client of a large cluster does not open all at the same moment.
@@ -26,8 +29,12 @@ const DIALS: usize = 16;
 /// accepts a login and then closes is not asked again at once, and for ever.
 const SHORT_LIFE: Duration = Duration::from_secs(1);
 
-/// The least wait before a broker is asked again with a credential that it has refused.
-const REFUSED: Duration = Duration::from_millis(600);
+/// The least wait before a broker is asked again with a credential that it has refused. Another
+/// credential is tried at once.
+const REFUSED: Backoff = Backoff { first: Duration::from_millis(750), max: Duration::from_secs(5) };
+
+/// For how long a dial counts among those that run at once.
+const TURN: Duration = Duration::from_millis(250);
 
 /// What a connection is for. A broker works on one request of a connection at a time, so a long
 /// poll has a connection of its own, and nothing waits behind it.
@@ -43,12 +50,18 @@ pub(crate) enum Purpose {
 
 /// Makes, keeps and shares connections.
 pub(crate) struct Pool {
+    shared: Arc<Shared>,
+    /// The task that tells connections of new tokens.
+    follower: Option<JoinHandle<()>>,
+}
+
+/// What the dials of a pool share with it.
+struct Shared {
     dialler: Dialler,
     backoff: Backoff,
     dials: Semaphore,
     slots: Arc<Slots>,
-    /// The task that tells connections of new tokens.
-    follower: Option<JoinHandle<()>>,
+    outages: Mutex<BTreeMap<Address, Outage>>,
 }
 
 type Slots = Mutex<BTreeMap<(Address, Purpose), Arc<Slot>>>;
@@ -57,13 +70,22 @@ type Slots = Mutex<BTreeMap<(Address, Purpose), Arc<Slot>>>;
 #[derive(Default)]
 struct Slot {
     live: Mutex<Option<Live>>,
-    /// Whoever holds the lock may dial; the others wait for the outcome.
-    dialling: AsyncMutex<State>,
+    state: Mutex<State>,
+    damage: Damage,
 }
 
 #[derive(Default)]
 struct State {
     failure: Option<Failure>,
+    /// The dial under way, for all who wait for it.
+    dial: Option<Dial>,
+}
+
+/// A dial under way: a task of its own, so that it neither ends nor begins anew when one of those
+/// who wait for it gives up.
+struct Dial {
+    outcome: watch::Receiver<Option<Result<Connection, Error>>>,
+    task: AbortHandle,
 }
 
 #[derive(Clone)]
@@ -81,6 +103,12 @@ struct Failure {
     token: Option<Arc<Token>>,
 }
 
+/// What there is in place of an open connection.
+enum Found {
+    Open(Connection),
+    Dialling(watch::Receiver<Option<Result<Connection, Error>>>),
+}
+
 impl Pool {
     /// Must be called on a runtime: connections are to follow their tokens.
     pub(crate) fn new(dialler: Dialler, backoff: Backoff) -> Self {
@@ -91,7 +119,9 @@ impl Pool {
             }
             _ => None,
         };
-        Self { dialler, backoff, dials: Semaphore::new(DIALS), slots, follower }
+        let dials = Semaphore::new(DIALS);
+        let shared = Arc::new(Shared { dialler, backoff, dials, slots, outages: Mutex::default() });
+        Self { shared, follower }
     }
 
     /// Gives the connection to a broker, made now if there is none. Within the wait after a
@@ -99,16 +129,82 @@ impl Pool {
     /// meanwhile is tried at once. With a token that is known to be dead nobody is dialled.
     ///
     /// # Cancel safety
-    /// A dropped call leaves a dial that it had begun to the next one.
+    /// A dropped call leaves a dial that it had begun to the others who wait for it, and to the
+    /// next one.
     pub(crate) async fn connection(&self, address: &Address, purpose: Purpose) -> Result<Connection, Error> {
-        let slot = self.slot(address, purpose);
-        self.refuse_dead_token(address)?;
+        let slot = self.shared.slot(address, purpose);
+        self.shared.refuse_dead_token(address)?;
         if let Some(connection) = slot.open() {
             return Ok(connection);
         }
-        let mut state = slot.dialling.lock().await;
+        // A dial whose runtime ended has no outcome: then one is made on the runtime of this call.
+        for _ in 0..2 {
+            let mut outcome = match self.shared.find(&slot, address)? {
+                Found::Open(connection) => return Ok(connection),
+                Found::Dialling(outcome) => outcome,
+            };
+            if let Ok(outcome) = outcome.wait_for(Option::is_some).await
+                && let Some(outcome) = outcome.as_ref()
+            {
+                return outcome.clone();
+            }
+        }
+        Err(Error::shutdown())
+    }
+
+    /// The connection to a broker, if there is one that can be used at once.
+    pub(crate) fn open(&self, address: &Address, purpose: Purpose) -> Option<Connection> {
+        self.shared.refuse_dead_token(address).ok()?;
+        self.shared.slot(address, purpose).open()
+    }
+
+    /// Whether there is a connection to a broker that can be used at once.
+    pub(crate) fn is_connected(&self, address: &Address) -> bool {
+        self.shared.slot(address, Purpose::Prompt).open().is_some()
+    }
+
+    /// Leaves all connections: what is in flight is answered, and whoever comes next is connected
+    /// anew.
+    pub(crate) fn retire_all(&self) {
+        let slots = self.shared.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        for live in slots.values().filter_map(|slot| slot.live().take()) {
+            live.connection.retire();
+        }
+    }
+
+    /// The dialler's counts.
+    pub(crate) fn statistics(&self) -> Statistics {
+        self.shared.dialler.counters.statistics()
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        if let Some(follower) = self.follower.take() {
+            follower.abort();
+        }
+        let slots = self.shared.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        for dial in slots.values().filter_map(|slot| slot.state().dial.take()) {
+            dial.task.abort();
+        }
+    }
+}
+
+impl Shared {
+    fn slot(&self, address: &Address, purpose: Purpose) -> Arc<Slot> {
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(slots.entry((address.clone(), purpose)).or_default())
+    }
+
+    /// Gives the connection if there is one by now, else the dial under way, else the last failure
+    /// if that was a moment ago, else a new dial.
+    fn find(self: &Arc<Self>, slot: &Arc<Slot>, address: &Address) -> Result<Found, Error> {
+        let mut state = slot.state();
         if let Some(connection) = slot.open() {
-            return Ok(connection);
+            return Ok(Found::Open(connection));
+        }
+        if let Some(dial) = state.dial.as_ref().filter(|dial| dial.outcome.has_changed().is_ok()) {
+            return Ok(Found::Dialling(dial.outcome.clone()));
         }
         let (now, token) = (time::now(), self.dialler.credentials.token());
         match slot.live().take() {
@@ -123,25 +219,76 @@ impl Pool {
         if let Some(failure) = state.failure.as_ref().filter(recent) {
             return Err(failure.error.clone());
         }
-        let _permit = self.dials.acquire().await;
-        match self.dialler.dial(&address.host, address.port).await {
+        let (sender, outcome) = watch::channel(None);
+        let (shared, slot, address) = (Arc::clone(self), Arc::clone(slot), address.clone());
+        let task = tokio::spawn(async move {
+            let dialled = shared.dial(&slot, &address, token).await;
+            // Whoever comes from here on finds the connection, or the failure.
+            slot.state().dial = None;
+            let _ = sender.send(Some(dialled));
+        });
+        state.dial = Some(Dial { outcome: outcome.clone(), task: task.abort_handle() });
+        Ok(Found::Dialling(outcome))
+    }
+
+    async fn dial(
+        &self,
+        slot: &Slot,
+        address: &Address,
+        token: Option<Arc<Token>>,
+    ) -> Result<Connection, Error> {
+        let dialled = self.in_turn(self.dialler.dial(&address.host, address.port, &slot.damage)).await;
+        match dialled {
             Ok(connection) => {
+                self.tell(address, |outage, now| outage.on_connected(now), None);
                 *slot.live() = Some(Live { connection: connection.clone(), since: time::now() });
                 Ok(connection)
             }
             Err(error) => {
                 let error = Error::dial(error).at_broker(&address.to_string());
+                if error.is_retriable() {
+                    self.tell(address, |outage, now| outage.on_failure(now), Some(&error));
+                }
                 self.report_refused(&error, token.as_ref());
-                state.fail(error.clone(), self.backoff, time::now(), token);
+                slot.state().fail(error.clone(), self.backoff, time::now(), token);
                 Err(error)
             }
         }
     }
 
-    /// The connection to a broker, if there is one that can be used at once.
-    pub(crate) fn open(&self, address: &Address, purpose: Purpose) -> Option<Connection> {
-        self.refuse_dead_token(address).ok()?;
-        self.slot(address, purpose).open()
+    /// Runs a dial when it is its turn. One that takes long leaves its turn to others: they do not
+    /// wait for a broker that is silent.
+    async fn in_turn<T>(&self, dial: impl Future<Output = T>) -> T {
+        let turn = self.dials.acquire().await;
+        let mut dial = pin!(dial);
+        if let Ok(dialled) = tokio::time::timeout(TURN, dial.as_mut()).await {
+            return dialled;
+        }
+        drop(turn);
+        dial.await
+    }
+
+    /// Tells the log when a broker goes, and when it comes back.
+    fn tell(
+        &self,
+        address: &Address,
+        news: impl FnOnce(&mut Outage, Instant) -> News,
+        error: Option<&Error>,
+    ) {
+        let mut outages = self.outages.lock().unwrap_or_else(PoisonError::into_inner);
+        let told = news(outages.entry(address.clone()).or_default(), time::now());
+        drop(outages);
+        let cause = error.map(|error| explained(error));
+        match told {
+            News::None => {}
+            News::Away { since } => {
+                let cause = cause.unwrap_or_default();
+                tracing::warn!(broker = %address, ?since, cause, "the broker cannot be reached; dialling goes on");
+            }
+            News::Back { after } => {
+                tracing::info!(broker = %address, ?after, "the broker can be reached again")
+            }
+        }
     }
 
     /// What a broker would make of a dead token is known: a session that is over at once.
@@ -163,34 +310,15 @@ impl Pool {
             source.report_refused(token);
         }
     }
-
-    /// Whether there is a connection to a broker that can be used at once.
-    pub(crate) fn is_connected(&self, address: &Address) -> bool {
-        self.slot(address, Purpose::Prompt).open().is_some()
-    }
-
-    /// The dialler's counts.
-    pub(crate) fn statistics(&self) -> Statistics {
-        self.dialler.counters.statistics()
-    }
-
-    fn slot(&self, address: &Address, purpose: Purpose) -> Arc<Slot> {
-        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(slots.entry((address.clone(), purpose)).or_default())
-    }
-}
-
-impl Drop for Pool {
-    fn drop(&mut self) {
-        if let Some(follower) = self.follower.take() {
-            follower.abort();
-        }
-    }
 }
 
 impl Slot {
     fn live(&self) -> MutexGuard<'_, Option<Live>> {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn open(&self) -> Option<Connection> {
@@ -217,8 +345,10 @@ async fn follow(slots: Weak<Slots>, mut source: TokenSource) {
 impl State {
     fn fail(&mut self, error: Error, backoff: Backoff, at: Instant, token: Option<Arc<Token>>) {
         let times = self.failure.as_ref().map_or(0, |failure| failure.times).saturating_add(1);
-        let delay = backoff.delay(times, random());
-        let delay = if error.needs_new_credentials() { delay.max(REFUSED) } else { delay };
+        let delay = match error.needs_new_credentials() {
+            true => REFUSED.delay(times, random()).max(backoff.delay(times, random())),
+            false => backoff.delay(times, random()),
+        };
         self.failure = Some(Failure { error, times, again_at: at + delay, token });
     }
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::config::Config;
 use super::topology::Address;
 use crate::conn::dial::Dialler;
+use crate::conn::handle::Damage;
 use crate::error::Error;
 use crate::wire::codec::Request;
 use crate::wire::codec::metadata::MetadataRequest;
@@ -38,7 +39,7 @@ impl Probe {
     /// A dropped call leaves no connection behind.
     pub(crate) async fn log_in(&self, address: &Address, with_brokers: bool) -> Result<Accepted, Error> {
         let at = address.to_string();
-        let dialled = self.0.dial(&address.host, address.port).await;
+        let dialled = self.0.dial(&address.host, address.port, &Damage::default()).await;
         let connection = dialled.map_err(|error| Error::dial(error).at_broker(&at))?;
         let session_end = connection.first_session_end();
         if !with_brokers {

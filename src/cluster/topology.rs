@@ -89,6 +89,17 @@ impl Topology {
         topics.iter().all(|topic| self.topics.contains_key(topic))
     }
 
+    /// Whether an error is what is known of one of these topics.
+    pub(crate) fn has_error(&self, topics: &[Arc<str>]) -> bool {
+        let known = topics.iter().filter_map(|topic| self.topics.get(topic));
+        known.into_iter().any(|topic| topic.error != ErrorCode::NONE)
+    }
+
+    /// Forgets where the brokers are.
+    pub(crate) fn forget_brokers(&mut self) {
+        self.brokers.clear();
+    }
+
     pub(crate) fn address(&self, broker: BrokerId) -> Option<&Address> {
         self.brokers.get(&broker)
     }

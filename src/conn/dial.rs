@@ -16,16 +16,17 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::ClientConfig;
 
+use super::broken::broken;
 use super::counters::Counters;
 use super::credentials::Credentials;
 use super::error::{Error, LoginStep};
-use super::handle::{Connection, Facts};
+use super::handle::{Connection, Damage, Facts};
 use super::keys::Keys;
 use super::login::Logins;
 use super::lowat::Source;
 use super::race::{ATTEMPT_DELAY, interleaved, race};
 use super::session::{Session, Settings};
-use super::task::{Parts, Task, broken};
+use super::task::{Parts, Task};
 use crate::time;
 use crate::tls;
 use crate::wire::frame::FrameReader;
@@ -33,6 +34,9 @@ use crate::wire::pool::BufferPool;
 
 /// How many requests callers may hand to a connection before they wait for their turn.
 const COMMANDS: usize = 64;
+
+/// The wait after a first dial that was damaged; after a second it is twice as long.
+const DAMAGE_PAUSE: Duration = Duration::from_millis(50);
 
 /// A stream of bytes to a broker. Everything that can be read and written is one.
 pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {
@@ -142,8 +146,8 @@ impl Dialler {
     ///
     /// # Cancel safety
     /// A dropped dial leaves no connection behind.
-    pub(crate) async fn dial(&self, host: &str, port: u16) -> Result<Connection, Error> {
-        let dialled = match tokio::time::timeout(self.limit, self.connect(host, port)).await {
+    pub(crate) async fn dial(&self, host: &str, port: u16, damage: &Damage) -> Result<Connection, Error> {
+        let dialled = match tokio::time::timeout(self.limit, self.connect_whole(host, port, damage)).await {
             Ok(dialled) => dialled,
             Err(_) => Err(Error::DialTimeout { limit: self.limit }),
         };
@@ -154,19 +158,42 @@ impl Dialler {
         dialled
     }
 
+    /// A handshake or a login that was damaged on its way is worth another dial; one that is damaged
+    /// each time is the peer's doing, or it speaks something else.
+    async fn connect_whole(&self, host: &str, port: u16, damage: &Damage) -> Result<Connection, Error> {
+        let mut times = 0;
+        loop {
+            let error = match self.connect(host, port, damage).await {
+                Err(error) if error.is_damage() => error,
+                dialled => return dialled,
+            };
+            times += 1;
+            if times == Damage::FINAL {
+                return Err(error.repeated());
+            }
+            tracing::debug!(host, port, %error, "what came was damaged: dialling once more");
+            tokio::time::sleep(DAMAGE_PAUSE * times).await;
+        }
+    }
+
     #[cfg(not(feature = "kerberos"))]
-    async fn connect(&self, host: &str, port: u16) -> Result<Connection, Error> {
-        self.connect_without_ticket(host, port).await
+    async fn connect(&self, host: &str, port: u16, damage: &Damage) -> Result<Connection, Error> {
+        self.connect_without_ticket(host, port, damage).await
     }
 
     /// A token that is renewed gets other salts. A login that is in the middle of it then fails at
     /// the proof, and is worth one more try.
-    async fn connect_without_ticket(&self, host: &str, port: u16) -> Result<Connection, Error> {
-        let dialled = self.connect_as(&self.credentials, host, port).await;
+    async fn connect_without_ticket(
+        &self,
+        host: &str,
+        port: u16,
+        damage: &Damage,
+    ) -> Result<Connection, Error> {
+        let dialled = self.connect_as(&self.credentials, host, port, damage).await;
         match (&dialled, &self.credentials) {
             (Err(Error::LoginRefused { step: LoginStep::Later, .. }), Credentials::Token { .. }) => {
                 tracing::debug!(host, port, "the token's proof is refused: trying once more");
-                self.connect_as(&self.credentials, host, port).await
+                self.connect_as(&self.credentials, host, port, damage).await
             }
             _ => dialled,
         }
@@ -175,18 +202,18 @@ impl Dialler {
     /// A broker whose keys were replaced refuses tickets that are sealed with the old ones, and
     /// does not say why: a ticket of an earlier login is worth one more dial with a fresh one.
     #[cfg(feature = "kerberos")]
-    async fn connect(&self, host: &str, port: u16) -> Result<Connection, Error> {
+    async fn connect(&self, host: &str, port: u16, damage: &Damage) -> Result<Connection, Error> {
         let Credentials::Kerberos(kerberos) = &self.credentials else {
-            return self.connect_without_ticket(host, port).await;
+            return self.connect_without_ticket(host, port, damage).await;
         };
         let kerberos = kerberos.for_one_dial(host)?;
         let credentials = Credentials::Kerberos(kerberos.clone());
-        let mut dialled = self.connect_as(&credentials, host, port).await;
+        let mut dialled = self.connect_as(&credentials, host, port, damage).await;
         if let Err(error) = &dialled
             && kerberos.is_worth_another(error)
         {
             tracing::info!(host, port, %error, "the service ticket is refused: trying with a fresh one");
-            dialled = self.connect_as(&credentials, host, port).await;
+            dialled = self.connect_as(&credentials, host, port, damage).await;
         }
         dialled.map_err(|error| kerberos.explained(error))
     }
@@ -196,14 +223,15 @@ impl Dialler {
         credentials: &Credentials,
         host: &str,
         port: u16,
+        damage: &Damage,
     ) -> Result<Connection, Error> {
         let stream = self.connector.connect(host, port).await;
         let stream = stream.map_err(|error| Error::Io(error.kind()))?;
         match &self.tls {
-            None => self.log_in(stream, credentials, host, port).await,
+            None => self.log_in(stream, credentials, host, port, damage).await,
             Some(config) => {
                 let stream = secure(Arc::clone(config), stream, host).await?;
-                self.log_in(stream, credentials, host, port).await
+                self.log_in(stream, credentials, host, port, damage).await
             }
         }
     }
@@ -214,6 +242,7 @@ impl Dialler {
         credentials: &Credentials,
         host: &str,
         port: u16,
+        damage: &Damage,
     ) -> Result<Connection, Error>
     where
         S: Stream + Source + 'static,
@@ -242,7 +271,10 @@ impl Dialler {
         let guard = AbortOnDrop(Some(tokio::spawn(task.run())));
         let opened = outcome.await.map_err(|_| Error::Closed)??;
         guard.keep();
-        Ok(Connection::new(commands, Facts::new(opened, Arc::clone(&self.settings.client_id))))
+        Ok(Connection::new(
+            commands,
+            Facts::new(opened, Arc::clone(&self.settings.client_id), damage.clone()),
+        ))
     }
 }
 

@@ -15,6 +15,8 @@ pub(crate) enum Error {
     Wire(wire::Error),
     /// A response answers another request than the oldest, or none.
     CorrelationId { got: i32, want: Option<i32> },
+    /// Connections in a row broke on what could not be read: it was not damaged on its way.
+    Unreadable { last: Box<Error> },
     /// The broker refuses ApiVersions with an error code of its own.
     ApiVersionsRefused { code: i16 },
     /// The mechanism goes on for more rounds than any real one.
@@ -37,6 +39,9 @@ pub(crate) enum Error {
     Io(io::ErrorKind),
     /// One side of TLS refused the other, in the handshake or, by an alert, right after it.
     Tls(PeerText),
+    /// TLS met what no honest peer sends, such as a record with a wrong check: it was damaged on its
+    /// way, or the connection is attacked. Nothing of it was taken.
+    TlsDamaged(PeerText),
     /// The broker closed the connection in the middle of the TLS handshake.
     ClosedInTls,
     /// The broker closed the connection.
@@ -66,6 +71,26 @@ pub(crate) enum Error {
     Mechanism(sasl::MechanismError),
     /// The connection was closed here: it was idle for long, or its client is gone.
     Retired,
+}
+
+impl Error {
+    /// Whether bytes were wrong that may have been right when they were sent: another connection may
+    /// bring them whole.
+    pub(crate) fn is_damage(&self) -> bool {
+        match self {
+            Self::Wire(error) => error.is_of_peer(),
+            Self::CorrelationId { .. } | Self::TlsDamaged(_) => true,
+            _ => false,
+        }
+    }
+
+    /// What damage is that came again and again: the peer's doing.
+    pub(crate) fn repeated(self) -> Self {
+        match self {
+            Self::TlsDamaged(text) => Self::Tls(text),
+            damage => Self::Unreadable { last: Box::new(damage) },
+        }
+    }
 }
 
 #[cfg(feature = "kerberos")]
@@ -137,6 +162,8 @@ impl fmt::Display for Error {
             Self::Sasl(error) => error.fmt(f),
             Self::Io(kind) => kind.fmt(f),
             Self::Tls(text) => text.fmt(f),
+            Self::TlsDamaged(text) => write!(f, "damaged TLS: {text}"),
+            Self::Unreadable { last } => write!(f, "not readable on several connections in a row: {last}"),
             Self::ClosedInTls => {
                 f.write_str("closed by the broker in the middle of the TLS handshake; is it a TLS listener?")
             }

@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -32,6 +32,17 @@ impl Failure {
     }
 }
 
+/// How many connections to one place broke in a row because an answer could not be read. The first
+/// of them may have been damaged on their way, which another connection heals; but a peer that goes on
+/// so is no broker. Clones share the count.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Damage(Arc<AtomicU32>);
+
+impl Damage {
+    /// So many in a row are the peer's doing.
+    pub(crate) const FINAL: u32 = 3;
+}
+
 /// A connection that is ready for requests. Clones share it; it closes when it was idle for long,
 /// or when all clones are gone and all that is in flight is answered.
 #[derive(Clone, Debug)]
@@ -46,13 +57,38 @@ pub(crate) struct Facts {
     opened: Opened,
     client_id: Arc<str>,
     since: Instant,
-    /// The broker's versions are to be asked for on another connection.
+    /// Another connection is to take over.
     outdated: AtomicBool,
+    damage: Damage,
+    /// An answer could not be read.
+    damaged: AtomicBool,
 }
 
 impl Facts {
-    pub(crate) fn new(opened: Opened, client_id: Arc<str>) -> Self {
-        Self { opened, client_id, since: time::now(), outdated: AtomicBool::new(false) }
+    pub(crate) fn new(opened: Opened, client_id: Arc<str>, damage: Damage) -> Self {
+        let (outdated, damaged) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { opened, client_id, since: time::now(), outdated, damage, damaged }
+    }
+
+    /// An answer was read: what was damaged before was so on its way.
+    fn on_read(&self) {
+        if self.damage.0.load(Ordering::Relaxed) != 0 {
+            self.damage.0.store(0, Ordering::Relaxed);
+        }
+    }
+
+    /// Says whether damage is worth another connection. It counts once, however many wait.
+    fn judge(&self, failure: Failure) -> Failure {
+        if !failure.error.is_damage() {
+            return failure;
+        }
+        if !self.damaged.swap(true, Ordering::Relaxed) {
+            self.damage.0.fetch_add(1, Ordering::Relaxed);
+        }
+        match self.damage.0.load(Ordering::Relaxed) >= Damage::FINAL {
+            true => Failure { error: failure.error.repeated(), ..failure },
+            false => failure,
+        }
     }
 
     fn version<R: Request>(&self, request: &R) -> Result<i16, Failure> {
@@ -73,6 +109,7 @@ pub(crate) struct Pending<R> {
     version: i16,
     reply: oneshot::Receiver<Result<Bytes, Failure>>,
     commands: mpsc::Sender<Command>,
+    facts: Arc<Facts>,
     request: PhantomData<fn() -> R>,
 }
 
@@ -89,6 +126,11 @@ impl Connection {
     /// Whether the broker speaks `version` of `api`.
     pub(crate) fn speaks(&self, api: ApiKey, version: i16) -> bool {
         self.facts.opened.versions.supports(api, version)
+    }
+
+    /// Has whoever comes next use another connection. What is in flight here is answered.
+    pub(crate) fn retire(&self) {
+        self.facts.outdated.store(true, Ordering::Relaxed);
     }
 
     /// When the session of the first login ends, if it does.
@@ -134,7 +176,8 @@ impl Connection {
         let command = Command::Submit { request: encoded, deadline: time::now() + timeout, reply: sender };
         let sent = self.commands.send(command).await;
         sent.map_err(|_| Failure::not_written(Error::Closed))?;
-        Ok(Pending { version, reply, commands: self.commands.clone(), request: PhantomData })
+        let (commands, facts) = (self.commands.clone(), Arc::clone(&self.facts));
+        Ok(Pending { version, reply, commands, facts, request: PhantomData })
     }
 }
 
@@ -145,14 +188,16 @@ impl<R: Request> Pending<R> {
     /// A dropped call loses this response only.
     pub(crate) async fn response(self) -> Result<R::Response, Failure> {
         let frame = match self.reply.await {
-            Ok(reply) => reply?,
+            Ok(Ok(frame)) => frame,
+            Ok(Err(failure)) => return Err(self.facts.judge(failure)),
             // A task that ends answers all that it has. This one was dropped with its runtime.
             Err(_) => return Err(Failure { error: Error::Closed, written: Written::Possibly }),
         };
-        codec::decode::<R>(self.version, frame).map_err(|error| {
+        let decoded = codec::decode::<R>(self.version, frame).map_err(|error| {
             let error = Error::from(error);
             let _ = self.commands.try_send(Command::Break(error.clone()));
-            Failure { error, written: Written::Possibly }
-        })
+            self.facts.judge(Failure { error, written: Written::Possibly })
+        });
+        decoded.inspect(|_| self.facts.on_read())
     }
 }

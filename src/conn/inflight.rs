@@ -90,6 +90,11 @@ impl Inflight {
         self.sent.len()
     }
 
+    /// Whether one of them is a caller's, be it gone.
+    pub(crate) fn serves_callers(&self) -> bool {
+        self.sent.iter().any(|sent| sent.awaited != Awaited::Session)
+    }
+
     /// Forgets who waits for `id`; true if it was in flight.
     pub(crate) fn orphan(&mut self, id: RequestId) -> bool {
         let found = self.sent.iter_mut().find(|sent| sent.awaited == Awaited::Caller(id));

@@ -8,6 +8,7 @@
 //! connections; [`login`] turns the newest credential into a login.
 
 pub(crate) mod authenticate;
+mod broken;
 pub(crate) mod counters;
 pub(crate) mod credentials;
 pub(crate) mod dial;

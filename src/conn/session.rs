@@ -6,7 +6,8 @@
 //!                            Open ─ authenticate ─► Draining ─► logging in ─► Open
 //! ```
 //! While a login runs nothing else is sent, requests in flight are answered first, and requests
-//! that come in meanwhile are held: nobody loses a request by a re-authentication.
+//! that come in meanwhile are held: nobody loses a request by a re-authentication. A step that fails
+//! leaves the session `Over`, from where nothing is sent and nothing leads away.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -48,8 +49,9 @@ pub(crate) enum Event {
     /// Requests flow: from the start if there is no login, else after each login.
     Opened { login: bool },
     /// The session's life nears its end, or has passed it: call [`Session::authenticate`] with
-    /// the newest credential.
-    CredentialWanted,
+    /// the newest credential. An `idle` session served nobody since its login: close it instead,
+    /// it would log in for nothing.
+    CredentialWanted { idle: bool },
     /// The login needs this key: answer by [`Session::key_derived`].
     DeriveKey(Derivation),
     /// A request was answered.
@@ -76,19 +78,27 @@ pub(crate) struct Session {
     lifetime: Option<Lifetime>,
     /// The credential was asked for and has not come yet.
     wanted: bool,
+    /// A caller's request came since the last login.
+    used: bool,
+    /// There is a newer credential than that of the last login.
+    outdated: bool,
     /// Until when the broker asked for silence (KIP-219).
     muted_until: Option<Instant>,
     next_request: u64,
 }
 
 enum Stage {
-    ExpectVersions { version: i16 },
+    ExpectVersions {
+        version: i16,
+    },
     ExpectCredential,
     Open,
     Draining(Attempt),
     Handshake(ExpectHandshake),
     Answer(ExpectAnswer),
     Key(ExpectKey),
+    /// A step took the stage and has not given the next: it failed, unless it still runs.
+    Over,
 }
 
 struct Held {
@@ -111,6 +121,8 @@ impl Session {
             authenticated: false,
             lifetime: None,
             wanted: false,
+            used: false,
+            outdated: false,
             muted_until: None,
             next_request: 0,
         };
@@ -154,12 +166,13 @@ impl Session {
     pub(crate) fn want_login(&mut self, at: Instant) {
         if let Some(life) = &mut self.lifetime {
             life.bring_forward(at);
+            self.outdated = true;
         }
     }
 
     /// Answers [`Event::DeriveKey`].
     pub(crate) fn key_derived(&mut self, now: Instant, key: SaltedPassword) -> Result<(), Error> {
-        match std::mem::replace(&mut self.stage, Stage::Open) {
+        match std::mem::replace(&mut self.stage, Stage::Over) {
             Stage::Key(state) => {
                 let terms = state.terms;
                 let next = state.handle(key)?;
@@ -176,6 +189,7 @@ impl Session {
     pub(crate) fn submit(&mut self, request: Encoded, deadline: Instant) -> RequestId {
         let id = RequestId(self.next_request);
         self.next_request += 1;
+        self.used = true;
         self.held.push_back(Held { id, request, deadline });
         id
     }
@@ -204,6 +218,12 @@ impl Session {
     /// How many requests wait or are in flight.
     pub(crate) fn load(&self) -> usize {
         self.held.len() + self.inflight.len()
+    }
+
+    /// Whether requests of callers wait or are in flight. What the session asks for itself keeps
+    /// no connection open.
+    pub(crate) fn is_busy(&self) -> bool {
+        !self.held.is_empty() || self.inflight.serves_callers()
     }
 
     /// The longest frame that may come next.
@@ -262,7 +282,7 @@ impl Session {
         });
         if self.renewal_due().is_some_and(|due| due <= now) {
             self.wanted = true;
-            self.events.push_back(Event::CredentialWanted);
+            self.events.push_back(Event::CredentialWanted { idle: self.is_idle() });
         }
         Ok(())
     }
@@ -276,6 +296,7 @@ impl Session {
     /// The next bytes to write, whole.
     pub(crate) fn poll_transmit(&mut self, now: Instant) -> Option<Encoded> {
         let (mut request, awaited, deadline) = match self.own.take() {
+            _ if matches!(self.stage, Stage::Over) => return None,
             Some((request, deadline)) => (request, Awaited::Session, deadline),
             None if self.may_send(now) => {
                 let held = self.held.pop_front()?;
@@ -317,11 +338,19 @@ impl Session {
         !self.lifetime.is_some_and(|life| life.is_over(now))
     }
 
+    /// When the next login is due. An idle session is let come to its end first: whoever comes
+    /// before that finds it alive, and it renews then.
     fn renewal_due(&self) -> Option<Instant> {
         match (&self.stage, self.wanted) {
+            (Stage::Open, false) if self.is_idle() => self.end(),
             (Stage::Open, false) => self.lifetime.map(|life| life.due()),
             _ => None,
         }
+    }
+
+    /// Whether nobody would miss this session.
+    fn is_idle(&self) -> bool {
+        !self.used && !self.outdated
     }
 
     fn ask_versions(&mut self, version: i16, deadline: Instant) -> Result<(), Error> {
@@ -335,7 +364,7 @@ impl Session {
         if !self.inflight.is_empty() {
             return Ok(());
         }
-        match std::mem::replace(&mut self.stage, Stage::Open) {
+        match std::mem::replace(&mut self.stage, Stage::Over) {
             Stage::Draining(attempt) => {
                 let state = ExpectHandshake::start(attempt, now, !self.authenticated);
                 let request = SaslHandshakeRequest { mechanism: state.mechanism().to_owned() };
@@ -355,7 +384,7 @@ impl Session {
 
     /// Takes the answer to a request of the session's own.
     fn handle_own(&mut self, now: Instant, answered: Sent, frame: Bytes) -> Result<(), Error> {
-        match std::mem::replace(&mut self.stage, Stage::Open) {
+        match std::mem::replace(&mut self.stage, Stage::Over) {
             Stage::ExpectVersions { version } => {
                 let response = codec::decode::<ApiVersionsRequest>(version, frame)?;
                 self.handle_versions(version, answered.deadline, &response)
@@ -412,6 +441,7 @@ impl Session {
             }
             Next::Done { lifetime } => {
                 self.authenticated = true;
+                (self.used, self.outdated) = (!self.held.is_empty(), false);
                 self.lifetime = lifetime.map(|life| Lifetime::new(terms.began, life, terms.renewal_point));
             }
             Next::NotNow => {

@@ -13,10 +13,10 @@ use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Sleep;
-use tokio_rustls::rustls;
 
+use super::broken::broken;
 use super::counters::Counters;
-use super::error::{Error, PeerText};
+use super::error::Error;
 use super::handle::Failure;
 use super::inflight::{RequestId, Written};
 use super::login::{Change, Errand, Finding, Logins};
@@ -131,9 +131,9 @@ impl<S: AsyncRead + AsyncWrite + Source + Unpin> Task<S> {
 
     async fn turn(&mut self) -> Result<(), Error> {
         self.handle_events()?;
-        if self.session.load() > 0 {
+        if self.session.is_busy() {
             self.busy_until = time::now();
-        } else if self.draining {
+        } else if self.draining && self.session.load() == 0 {
             return Err(Error::Retired);
         }
         self.fill_writing();
@@ -142,7 +142,7 @@ impl<S: AsyncRead + AsyncWrite + Source + Unpin> Task<S> {
         match poll_fn(|cx| self.poll_wake(cx)).await {
             Wake::Command(command) => self.handle_command(command)?,
             Wake::Read(read) => self.handle_read(read)?,
-            Wake::Wrote(wrote) => wrote.map_err(|error| broken(&error))?,
+            Wake::Wrote(wrote) => wrote.map_err(|error| self.broken(&error))?,
             Wake::Errand(finding) => self.handle_finding(finding?)?,
             Wake::Timer => self.handle_timer()?,
         }
@@ -153,7 +153,10 @@ impl<S: AsyncRead + AsyncWrite + Source + Unpin> Task<S> {
         while let Some(event) = self.session.poll_event() {
             match event {
                 Event::VersionsKnown if self.logins.is_anonymous() => self.session.open(),
-                Event::VersionsKnown | Event::CredentialWanted => self.log_in(),
+                Event::CredentialWanted { idle: true } if !self.logins.awaits_token(time::now()) => {
+                    return Err(Error::Retired);
+                }
+                Event::VersionsKnown | Event::CredentialWanted { .. } => self.log_in(),
                 Event::DeriveKey(derivation) => self.errand = Some(self.logins.key(derivation)),
                 Event::Opened { login } => self.handle_opened(login),
                 Event::Response { id, frame } => self.reply(id, Ok(frame)),
@@ -243,13 +246,22 @@ impl<S: AsyncRead + AsyncWrite + Source + Unpin> Task<S> {
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 return Err(self.session.closed_by_peer());
             }
-            Err(error) => return Err(broken(&error)),
+            Err(error) => return Err(self.broken(&error)),
         }
         let now = time::now();
         while let Some(frame) = self.reader.poll_frame(self.session.max_frame())? {
             self.session.handle_frame(now, frame)?;
         }
         Ok(())
+    }
+
+    /// What broke the stream. Once requests flow both sides have accepted each other: whatever TLS
+    /// says then, another connection is worth it.
+    fn broken(&self, error: &io::Error) -> Error {
+        match broken(error) {
+            Error::Tls(text) if self.opened.is_none() => Error::TlsDamaged(text),
+            error => error,
+        }
     }
 
     fn handle_finding(&mut self, finding: Finding) -> Result<(), Error> {
@@ -268,7 +280,7 @@ impl<S: AsyncRead + AsyncWrite + Source + Unpin> Task<S> {
     fn handle_timer(&mut self) -> Result<(), Error> {
         let now = time::now();
         self.session.handle_timeout(now)?;
-        if self.session.load() == 0 && now >= self.busy_until + self.idle_after {
+        if !self.session.is_busy() && now >= self.busy_until + self.idle_after {
             return Err(Error::Retired);
         }
         Ok(())
@@ -365,13 +377,5 @@ impl<S: AsyncRead + AsyncWrite + Source + Unpin> Task<S> {
                 let _ = reply.send(Err(Failure { error: error.clone(), written: Written::No }));
             }
         }
-    }
-}
-
-/// What broke a stream: TLS, by its own finding or the peer's alert, or the network.
-pub(super) fn broken(error: &io::Error) -> Error {
-    match error.get_ref().and_then(|fault| fault.downcast_ref::<rustls::Error>()) {
-        Some(fault) => Error::Tls(PeerText::new(&fault.to_string())),
-        None => Error::Io(error.kind()),
     }
 }

@@ -26,6 +26,9 @@ pub(crate) fn class(error: &Error) -> Class {
         ErrorKind::TokenExpired => Class::NewCredential,
         ErrorKind::Auth => of_login(error),
         ErrorKind::Broker(code) => of_code(code),
+        // No checksum covers an answer: the same one may come whole on another connection. What comes
+        // so three times in a row is another error by then.
+        ErrorKind::Protocol if is_damage(error) => Class::Again,
         ErrorKind::Config
         | ErrorKind::Misuse
         | ErrorKind::Tls
@@ -34,6 +37,11 @@ pub(crate) fn class(error: &Error) -> Class {
         | ErrorKind::DataLoss
         | ErrorKind::Shutdown => Class::Stop,
     }
+}
+
+/// Whether an answer could not be read, which may be the network's fault.
+pub(crate) fn is_damage(error: &Error) -> bool {
+    error.0.source.as_ref().is_some_and(crate::conn::error::Error::is_damage)
 }
 
 fn of_login(error: &Error) -> Class {
@@ -82,6 +90,21 @@ mod tests {
         let refused = conn::error::Error::LoginRefused { code: 58, step: LoginStep::First, text };
         assert_eq!(class(&Error::dial(refused)), Class::NewCredential);
         assert_eq!(class(&Error::dial(conn::error::Error::TokenExpired)), Class::NewCredential);
+    }
+
+    #[test]
+    fn damage_is_worth_another_connection_until_it_comes_again_and_again() {
+        let damage = conn::error::Error::CorrelationId { got: 7, want: Some(6) };
+        assert_eq!(class(&Error::dial(damage.clone())), Class::Again);
+        let repeated = Error::dial(damage.repeated());
+        assert_eq!((class(&repeated), repeated.kind()), (Class::Stop, ErrorKind::Protocol));
+        let tls = conn::error::Error::TlsDamaged(PeerText::new("cannot decrypt peer's message"));
+        assert_eq!(
+            class(&Error::from(conn::handle::Failure::not_written(tls.clone()))),
+            Class::RefreshMetadata
+        );
+        let repeated = Error::dial(tls.repeated());
+        assert_eq!((class(&repeated), repeated.kind()), (Class::Stop, ErrorKind::Tls));
     }
 
     #[test]

@@ -44,7 +44,9 @@ impl ErrorKind {
     pub(super) fn of(error: &ConnError) -> Self {
         match error {
             ConnError::Wire(error) => Self::of_wire(error),
-            ConnError::CorrelationId { .. } | ConnError::EndlessLogin { .. } => Self::Protocol,
+            ConnError::CorrelationId { .. }
+            | ConnError::EndlessLogin { .. }
+            | ConnError::Unreadable { .. } => Self::Protocol,
             ConnError::ApiVersionsRefused { code } => Self::Broker(BrokerError::new(ErrorCode(*code))),
             ConnError::MechanismNotEnabled { .. }
             | ConnError::HandshakeRefused { .. }
@@ -58,6 +60,7 @@ impl ErrorKind {
             ConnError::Io(_)
             | ConnError::Closed
             | ConnError::ClosedInTls
+            | ConnError::TlsDamaged(_)
             | ConnError::ClosedInLogin
             | ConnError::Retired => Self::Closed,
             ConnError::Stalled { .. } | ConnError::DialTimeout { .. } | ConnError::NotSent => Self::Timeout,

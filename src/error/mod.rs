@@ -10,7 +10,7 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use self::broker_error::BrokerError;
-pub(crate) use self::class::{Class, class};
+pub(crate) use self::class::{Class, class, is_damage};
 pub use self::explained::explained;
 pub use self::kind::ErrorKind;
 use crate::conn;
@@ -76,6 +76,21 @@ impl Error {
         Self::new(kind, None, Some(failure.error)).with(|inner| inner.written = failure.written)
     }
 
+    /// The time is over; `what` says for what, and `last` is what went wrong until then, if anything.
+    pub(crate) fn late(what: &str, last: Option<&Self>) -> Self {
+        let Some(last) = last else { return Self::because(ErrorKind::Timeout, what) };
+        let late = Self::new(ErrorKind::Timeout, Some(format!("{what}; before: {last}").into()), None);
+        late.with(|inner| {
+            inner.source.clone_from(&last.0.source);
+            inner.written = last.0.written;
+        })
+    }
+
+    /// An answer that cannot be read, once more: it was not damaged on its way.
+    pub(crate) fn repeated(self) -> Self {
+        self.with(|inner| inner.source = inner.source.take().map(conn::error::Error::repeated))
+    }
+
     /// The client, or the runtime beneath it, is being shut down.
     pub(crate) fn shutdown() -> Self {
         Self::new(ErrorKind::Shutdown, None, None)
@@ -132,7 +147,9 @@ impl Error {
         self.0.place.topic_partition.as_ref()
     }
 
-    /// Whether the same call may succeed later, with nothing changed by the caller.
+    /// Whether the same call may succeed later, with nothing changed by the caller. So may one whose
+    /// answer could not be read (`Protocol`): it may have been damaged on its way. When connections
+    /// in a row fail so, it is said of the peer, and may not.
     pub fn is_retriable(&self) -> bool {
         matches!(class(self), Class::Again | Class::RefreshMetadata)
     }

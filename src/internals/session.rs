@@ -147,7 +147,7 @@ impl Driver<'_> {
                     assert!(self.waiting.remove(&id), "an answer that nobody waits for");
                 }
                 Event::DeriveKey(derivation) => self.derivation = Some(derivation),
-                Event::VersionsKnown | Event::Opened { .. } | Event::CredentialWanted => {}
+                Event::VersionsKnown | Event::Opened { .. } | Event::CredentialWanted { .. } => {}
             }
         }
         let _ = self.session.poll_timeout();

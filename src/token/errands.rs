@@ -92,7 +92,12 @@ impl Errands {
             match self.poll() {
                 Action::Wait(until) if until >= deadline => break,
                 Action::Wait(until) => tokio::time::sleep_until(until.into()).await,
-                action => self.carry_out(action).await,
+                action => {
+                    let ended = tokio::time::timeout_at(deadline.into(), self.carry_out(action)).await;
+                    if ended.is_err() {
+                        break;
+                    }
+                }
             }
             if let (true, Some(error)) = (self.hopeless, &self.last_error) {
                 return Err(error.clone());

@@ -29,6 +29,20 @@ pub(crate) enum Error {
     Unencodable { api: ApiKey, version: i16 },
 }
 
+impl Error {
+    /// Whether the bytes from the peer are wrong, be it that they were damaged on their way.
+    pub(crate) fn is_of_peer(&self) -> bool {
+        match self {
+            Self::FrameLength { .. }
+            | Self::BadField { .. }
+            | Self::Malformed { .. }
+            | Self::TrailingBytes { .. }
+            | Self::NoCorrelationId { .. } => true,
+            Self::NoCommonVersion { .. } | Self::NotInVersion { .. } | Self::Unencodable { .. } => false,
+        }
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

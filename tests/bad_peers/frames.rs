@@ -1,10 +1,12 @@
 //! Frames that no broker sends.
 
 use kafka_protocol::messages::ApiKey;
-use kafka_protocol::messages::{ApiVersionsResponse, DescribeDelegationTokenResponse, SaslHandshakeResponse};
+use kafka_protocol::messages::{
+    ApiVersionsResponse, DescribeDelegationTokenResponse, MetadataResponse, SaslHandshakeResponse,
+};
 use ottla::{Credentials, ErrorKind};
 
-use super::{VERSIONS, connect, refused_once, scram};
+use super::{VERSIONS, connect, is_unreadable, refused_once, scram};
 use crate::support::peer::{Peer, frame};
 
 #[tokio::test]
@@ -14,7 +16,7 @@ async fn a_wrong_correlation_id_is_a_protocol_error() {
         let wrong = frame(&asked, asked.correlation_id + 1, &ApiVersionsResponse::default());
         broker.write(&wrong).await
     });
-    assert_eq!(refused_once(&peer, scram()).await.kind(), ErrorKind::Protocol);
+    assert!(is_unreadable(&peer).await);
 }
 
 #[tokio::test]
@@ -26,7 +28,7 @@ async fn a_response_that_nobody_asked_for_is_a_protocol_error() {
         broker.write(&[0, 0, 0, 99, 0, 0]).await?;
         broker.fall_silent().await
     });
-    assert_eq!(refused_once(&peer, scram()).await.kind(), ErrorKind::Protocol);
+    assert!(is_unreadable(&peer).await);
 }
 
 #[tokio::test]
@@ -37,7 +39,7 @@ async fn a_frame_too_long_before_the_login_is_a_protocol_error_without_waiting_f
             broker.write_raw(&length.to_be_bytes()).await?;
             broker.fall_silent().await
         });
-        assert_eq!(refused_once(&peer, scram()).await.kind(), ErrorKind::Protocol, "{length}");
+        assert!(is_unreadable(&peer).await, "{length}");
     }
 }
 
@@ -50,7 +52,7 @@ async fn a_frame_that_ends_too_early_is_a_protocol_error() {
             broker.write(&whole[..length]).await?;
             broker.fall_silent().await
         });
-        assert_eq!(refused_once(&peer, scram()).await.kind(), ErrorKind::Protocol, "{length}");
+        assert!(is_unreadable(&peer).await, "{length}");
     }
 }
 
@@ -72,7 +74,7 @@ async fn text_in_place_of_frames_is_a_protocol_error() {
         broker.write_raw(b"HTTP/1.1 400 Bad Request\r\n\r\n").await?;
         broker.fall_silent().await
     });
-    assert_eq!(refused_once(&peer, scram()).await.kind(), ErrorKind::Protocol);
+    assert!(is_unreadable(&peer).await);
 }
 
 #[tokio::test]
@@ -85,7 +87,7 @@ async fn an_array_that_claims_more_than_its_frame_holds_is_a_protocol_error() {
         broker.write(&claim).await?;
         broker.fall_silent().await
     });
-    assert_eq!(refused_once(&peer, scram()).await.kind(), ErrorKind::Protocol);
+    assert!(is_unreadable(&peer).await);
 }
 
 #[tokio::test]
@@ -127,4 +129,46 @@ async fn a_broker_that_lists_no_common_version_is_unsupported() {
         broker.fall_silent().await
     });
     assert_eq!(refused_once(&peer, scram()).await.kind(), ErrorKind::Unsupported);
+}
+
+/// A broker whose first answers, on whatever connection, lack their last byte.
+fn damages(damaged: u64) -> Peer {
+    let answered = std::sync::Arc::new(std::sync::atomic::AtomicU64::new(0));
+    Peer::new(move |mut broker| {
+        let answered = std::sync::Arc::clone(&answered);
+        async move {
+            broker.tell_versions(&VERSIONS).await?;
+            loop {
+                let asked = broker.asked().await?;
+                if asked.api == ApiKey::Metadata {
+                    broker.answer(&asked, &MetadataResponse::default()).await?;
+                    continue;
+                }
+                let whole = frame(&asked, asked.correlation_id, &DescribeDelegationTokenResponse::default());
+                match answered.fetch_add(1, std::sync::atomic::Ordering::SeqCst) < damaged {
+                    true => broker.write(&whole[..whole.len() - 1]).await?,
+                    false => broker.write(&whole).await?,
+                }
+            }
+        }
+    })
+}
+
+#[tokio::test]
+async fn a_damaged_answer_is_asked_for_again_on_another_connection() {
+    for damaged in [1, 2] {
+        let peer = damages(damaged);
+        let cluster = connect(&peer, Credentials::None).await.unwrap();
+        cluster.describe_delegation_tokens(None).await.unwrap();
+        assert_eq!(peer.connections(), damaged + 1);
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_damaged_three_times_in_a_row_is_a_protocol_error() {
+    let peer = damages(u64::MAX);
+    let cluster = connect(&peer, Credentials::None).await.unwrap();
+    let error = cluster.describe_delegation_tokens(None).await.unwrap_err();
+    assert!(error.kind() == ErrorKind::Protocol && !error.is_retriable(), "{error:?}");
+    assert_eq!(peer.connections(), 3);
 }

@@ -12,7 +12,7 @@ use kafka_protocol::messages::metadata_response::{
     MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
 };
 use kafka_protocol::messages::{
-    ApiKey, BrokerId, ListOffsetsRequest, ListOffsetsResponse, MetadataRequest, MetadataResponse,
+    ApiKey, BrokerId, ListOffsetsRequest, ListOffsetsResponse, MetadataRequest, MetadataResponse, TopicName,
 };
 use kafka_protocol::protocol::{Decodable, StrBytes};
 use ottla::{Connect, Connecting};
@@ -24,9 +24,9 @@ pub(crate) const PORT: u16 = 9092;
 pub(crate) const END: i64 = 7;
 
 const VERSIONS: [(ApiKey, i16, i16); 3] =
-    [(ApiKey::ApiVersions, 0, 4), (ApiKey::Metadata, 4, 9), (ApiKey::ListOffsets, 2, 5)];
+    [(ApiKey::ApiVersions, 0, 4), (ApiKey::Metadata, 4, 13), (ApiKey::ListOffsets, 2, 5)];
 
-/// The name `seed`, which always leads to a broker, and the brokers of the moment, the first of
+/// The names that begin with `seed`, which always lead to a broker, and the brokers of the moment, the first of
 /// which leads every partition.
 #[derive(Clone, Debug)]
 pub(crate) struct Net(Arc<Mutex<State>>);
@@ -35,6 +35,16 @@ pub(crate) struct Net(Arc<Mutex<State>>);
 struct State {
     brokers: Vec<String>,
     refusing: BTreeSet<String>,
+    /// Names that take connections, and say nothing on them.
+    silent: BTreeSet<String>,
+    /// Names whose connections take so long to be made.
+    slow: BTreeMap<String, Duration>,
+    /// Names that send their clients back to the bootstrap list.
+    rebootstrapping: BTreeSet<String>,
+    /// Topics that may not be described.
+    denied: BTreeSet<String>,
+    /// How many requests of each API came, at all names together.
+    requests: BTreeMap<&'static str, u64>,
     /// How often the brokers were replaced. Connections of an older cluster close.
     generation: i32,
     dials: BTreeMap<String, u64>,
@@ -59,6 +69,45 @@ impl Net {
         self.state().refusing.insert(name.to_owned());
     }
 
+    /// Has a broker answer again.
+    pub(crate) fn restore(&self, name: &str) {
+        let mut state = self.state();
+        state.refusing.remove(name);
+        state.silent.remove(name);
+    }
+
+    /// Has a broker say nothing from now on.
+    pub(crate) fn silence(&self, name: &str) {
+        self.state().silent.insert(name.to_owned());
+    }
+
+    /// Has connections to a broker take this long to be made.
+    pub(crate) fn slow(&self, name: &str, time: Duration) {
+        self.state().slow.insert(name.to_owned(), time);
+    }
+
+    /// Has a broker answer Metadata by REBOOTSTRAP_REQUIRED from now on.
+    pub(crate) fn send_back(&self, name: &str) {
+        self.state().rebootstrapping.insert(name.to_owned());
+    }
+
+    pub(crate) fn deny(&self, topic: &str) {
+        self.state().denied.insert(topic.to_owned());
+    }
+
+    pub(crate) fn allow(&self, topic: &str) {
+        self.state().denied.remove(topic);
+    }
+
+    /// How many requests of an API came.
+    pub(crate) fn requests(&self, api: &str) -> u64 {
+        self.state().requests.get(api).copied().unwrap_or(0)
+    }
+
+    fn is_silent(&self, name: &str) -> bool {
+        self.state().silent.contains(name)
+    }
+
     /// How many connections to this name were tried.
     pub(crate) fn dials(&self, name: &str) -> u64 {
         self.state().dials.get(name).copied().unwrap_or(0)
@@ -71,32 +120,47 @@ impl Net {
     fn dialled(&self, name: &str) -> io::Result<()> {
         let mut state = self.state();
         *state.dials.entry(name.to_owned()).or_default() += 1;
-        let listens = name == "seed" || state.brokers.iter().any(|broker| broker == name);
+        let listens = name.starts_with("seed") || state.brokers.iter().any(|broker| broker == name);
         match listens && !state.refusing.contains(name) {
             true => Ok(()),
             false => Err(io::ErrorKind::ConnectionRefused.into()),
         }
     }
 
-    async fn serve(self, mut it: Broker) -> io::Result<()> {
+    async fn serve(self, name: String, mut it: Broker) -> io::Result<()> {
         let generation = self.state().generation;
+        if self.is_silent(&name) {
+            return it.fall_silent().await;
+        }
         it.tell_versions(&VERSIONS).await?;
         loop {
             let asked = it.asked().await?;
             if self.state().generation != generation {
                 return Ok(());
             }
+            if self.is_silent(&name) {
+                return it.fall_silent().await;
+            }
             match asked.api {
-                ApiKey::Metadata => it.answer(&asked, &self.metadata(&asked)).await?,
-                ApiKey::ListOffsets => it.answer(&asked, &offsets(&asked)).await?,
+                ApiKey::Metadata => {
+                    *self.state().requests.entry("Metadata").or_default() += 1;
+                    it.answer(&asked, &self.metadata(&name, &asked)).await?;
+                }
+                ApiKey::ListOffsets => {
+                    *self.state().requests.entry("ListOffsets").or_default() += 1;
+                    it.answer(&asked, &offsets(&asked)).await?;
+                }
                 other => panic!("{other:?} was not expected"),
             }
         }
     }
 
-    fn metadata(&self, asked: &Asked) -> MetadataResponse {
+    fn metadata(&self, name: &str, asked: &Asked) -> MetadataResponse {
         let request = MetadataRequest::decode(&mut asked.body.clone(), asked.version).unwrap();
         let state = self.state();
+        if state.rebootstrapping.contains(name) {
+            return MetadataResponse::default().with_error_code(129);
+        }
         let first = state.generation * 10;
         let broker = |(id, host): (i32, &String)| {
             let host = StrBytes::from_string(host.clone());
@@ -104,8 +168,12 @@ impl Net {
             MetadataResponseBroker::default().with_node_id(BrokerId(id)).with_host(host).with_port(port)
         };
         let partition = MetadataResponsePartition::default().with_leader_id(BrokerId(first));
-        let topic =
-            |name| MetadataResponseTopic::default().with_name(name).with_partitions(vec![partition.clone()]);
+        let topic = |name: Option<TopicName>| {
+            let is_denied = name.as_ref().is_some_and(|name| state.denied.contains(name.as_str()));
+            let (code, partitions) = if is_denied { (29, Vec::new()) } else { (0, vec![partition.clone()]) };
+            let topic = MetadataResponseTopic::default().with_name(name).with_error_code(code);
+            topic.with_partitions(partitions)
+        };
         let topics = request.topics.unwrap_or_default().into_iter().map(|topic| topic.name);
         MetadataResponse::default()
             .with_brokers((first..).zip(&state.brokers).map(broker).collect())
@@ -124,10 +192,11 @@ impl Connect for Net {
     fn connect<'a>(&'a self, host: &'a str, port: u16) -> Connecting<'a> {
         Box::pin(async move {
             let dialled = self.dialled(host);
-            tokio::time::sleep(Duration::from_millis(10)).await;
+            let slow = self.state().slow.get(host).copied();
+            tokio::time::sleep(slow.unwrap_or(Duration::from_millis(10))).await;
             dialled?;
-            let net = self.clone();
-            Peer::new(move |it| net.clone().serve(it)).connect(host, port).await
+            let (net, name) = (self.clone(), host.to_owned());
+            Peer::new(move |it| net.clone().serve(name.clone(), it)).connect(host, port).await
         })
     }
 }

@@ -198,7 +198,7 @@ fn a_new_login_waits_for_the_replies_in_flight_and_loses_no_request() {
     let in_flight = fixture.submit();
     fixture.sent();
     fixture.pass(Duration::from_millis(8_500)).unwrap();
-    assert!(matches!(fixture.session.poll_event(), Some(Event::CredentialWanted)));
+    assert!(matches!(fixture.session.poll_event(), Some(Event::CredentialWanted { idle: false })));
     let attempt = fixture.attempt(false);
     fixture.session.authenticate(fixture.now, attempt).unwrap();
     let held = fixture.submit();
@@ -223,7 +223,7 @@ fn past_its_end_a_session_sends_nothing_but_a_login() {
     assert_eq!(fixture.sent(), None);
     assert!(fixture.session.poll_timeout() <= Some(fixture.now));
     fixture.pass(Duration::ZERO).unwrap();
-    assert!(matches!(fixture.session.poll_event(), Some(Event::CredentialWanted)));
+    assert!(matches!(fixture.session.poll_event(), Some(Event::CredentialWanted { idle: false })));
     fixture.log_in(4, 10_000).unwrap();
     assert_eq!(fixture.sent(), Some((ApiKey::Metadata, 8)));
 }
@@ -231,9 +231,9 @@ fn past_its_end_a_session_sends_nothing_but_a_login() {
 #[test]
 fn past_its_end_a_session_that_was_told_to_wait_wakes_for_its_login_a_second_later_and_not_before() {
     let mut fixture = Fixture::logged_in(10_000);
-    fixture.pass(11 * SECOND).unwrap();
-    assert!(matches!(fixture.session.poll_event(), Some(Event::CredentialWanted)));
     fixture.submit();
+    fixture.pass(11 * SECOND).unwrap();
+    assert!(matches!(fixture.session.poll_event(), Some(Event::CredentialWanted { idle: false })));
     let attempt = fixture.attempt(false);
     fixture.session.authenticate(fixture.now, attempt).unwrap();
     fixture.sent();
@@ -243,7 +243,7 @@ fn past_its_end_a_session_that_was_told_to_wait_wakes_for_its_login_a_second_lat
     assert!(fixture.session.poll_event().is_none());
     assert_eq!(fixture.session.poll_timeout(), Some(fixture.now + SECOND));
     fixture.pass(SECOND).unwrap();
-    assert!(matches!(fixture.session.poll_event(), Some(Event::CredentialWanted)));
+    assert!(matches!(fixture.session.poll_event(), Some(Event::CredentialWanted { idle: false })));
     fixture.log_in(5, 10_000).unwrap();
     assert_eq!(fixture.sent(), Some((ApiKey::Metadata, 8)));
 }
@@ -251,14 +251,14 @@ fn past_its_end_a_session_that_was_told_to_wait_wakes_for_its_login_a_second_lat
 #[test]
 fn a_session_that_is_told_that_it_is_too_early_goes_on_as_it_is() {
     let mut fixture = Fixture::logged_in(10_000);
+    fixture.submit();
     fixture.pass(9 * SECOND).unwrap();
-    assert!(matches!(fixture.session.poll_event(), Some(Event::CredentialWanted)));
+    assert!(matches!(fixture.session.poll_event(), Some(Event::CredentialWanted { idle: false })));
     let attempt = fixture.attempt(false);
     fixture.session.authenticate(fixture.now, attempt).unwrap();
     fixture.sent();
     fixture.answer(4, &handshake(34)).unwrap();
     assert!(matches!(fixture.session.poll_event(), Some(Event::Opened { login: false })));
-    fixture.submit();
     assert_eq!(fixture.sent(), Some((ApiKey::Metadata, 8)));
     assert_eq!(fixture.session.renewal_due(), Some(fixture.now + SECOND));
 }
@@ -354,4 +354,76 @@ fn a_request_that_could_not_be_sent_in_time_was_not_written() {
     assert!(fixture.session.poll_event().is_none());
     fixture.pass(30 * SECOND).unwrap();
     assert!(matches!(fixture.session.poll_event(), Some(Event::NotSent { id: gone }) if gone == id));
+}
+
+#[test]
+fn a_step_that_fails_leaves_a_session_from_which_nothing_is_sent() {
+    let mut fixture = Fixture::new();
+    let attempt = fixture.attempt(false);
+    fixture.session.authenticate(fixture.now, attempt).unwrap();
+    let held = fixture.submit();
+    assert_eq!(fixture.sent(), Some((ApiKey::SaslHandshake, 1)));
+    assert_eq!(
+        fixture.answer(2, &handshake(33)).map_err(|error| error.to_string().contains("PLAIN")),
+        Err(true)
+    );
+    assert_eq!(fixture.sent(), None, "no request goes out before a login");
+    fixture.session.open();
+    let attempt = fixture.attempt(false);
+    fixture.session.authenticate(fixture.now, attempt).unwrap();
+    assert_eq!(fixture.sent(), None, "no login either");
+    assert_eq!(fixture.session.handle_closed(), [(held, Written::No)]);
+}
+
+#[test]
+fn an_answer_that_cannot_be_read_in_a_login_leaves_nothing_that_could_be_sent() {
+    let mut fixture = Fixture::logged_in(10_000);
+    fixture.submit();
+    assert_eq!(fixture.sent(), Some((ApiKey::Metadata, 8)));
+    let attempt = fixture.attempt(false);
+    fixture.session.authenticate(fixture.now, attempt).unwrap();
+    fixture.submit();
+    fixture.answer(4, b"").unwrap();
+    assert_eq!(fixture.sent(), Some((ApiKey::SaslHandshake, 1)));
+    fixture.answer(5, &[0]).unwrap_err();
+    assert_eq!(fixture.sent(), None);
+}
+
+#[test]
+fn a_session_that_nobody_used_does_not_log_in_again_and_tells_so_at_its_end() {
+    let mut fixture = Fixture::logged_in(10_000);
+    fixture.pass(Duration::from_millis(9_900)).unwrap();
+    assert!(fixture.session.poll_event().is_none());
+    assert_eq!(fixture.session.poll_timeout(), fixture.session.end());
+    fixture.pass(Duration::from_millis(100)).unwrap();
+    assert!(matches!(fixture.session.poll_event(), Some(Event::CredentialWanted { idle: true })));
+}
+
+#[test]
+fn a_session_that_somebody_uses_near_its_end_logs_in_again() {
+    let mut fixture = Fixture::logged_in(10_000);
+    fixture.pass(Duration::from_millis(9_900)).unwrap();
+    fixture.submit();
+    assert_eq!(fixture.sent(), Some((ApiKey::Metadata, 8)));
+    fixture.pass(Duration::ZERO).unwrap();
+    assert!(matches!(fixture.session.poll_event(), Some(Event::CredentialWanted { idle: false })));
+}
+
+#[test]
+fn a_login_is_no_use_of_a_connection() {
+    let mut fixture = Fixture::logged_in(10_000);
+    let attempt = fixture.attempt(false);
+    fixture.session.authenticate(fixture.now, attempt).unwrap();
+    fixture.sent();
+    assert!(!fixture.session.is_busy() && fixture.session.load() == 1);
+    fixture.session.submit(metadata(), fixture.now + SECOND);
+    assert!(fixture.session.is_busy());
+}
+
+#[test]
+fn a_newer_credential_is_taken_up_though_nobody_used_the_session() {
+    let mut fixture = Fixture::logged_in(10_000);
+    fixture.session.want_login(fixture.now + 2 * SECOND);
+    fixture.pass(2 * SECOND).unwrap();
+    assert!(matches!(fixture.session.poll_event(), Some(Event::CredentialWanted { idle: false })));
 }
