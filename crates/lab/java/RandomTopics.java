@@ -1,4 +1,5 @@
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Collections;
@@ -11,6 +12,7 @@ import java.util.Properties;
 import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.ExecutionException;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewPartitionReassignment;
 import org.apache.kafka.clients.admin.NewTopic;
@@ -23,6 +25,8 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.ElectionType;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.OffsetOutOfRangeException;
+import org.apache.kafka.common.errors.RetriableException;
 import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
@@ -34,6 +38,7 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
 final class RandomTopics {
     private static final List<String> CODECS = List.of("none", "gzip", "snappy", "lz4", "zstd");
     private static final int ROUNDS = 6;
+    private static final Duration LONGEST_BIRTH = Duration.ofSeconds(30);
 
     /** What a topic is like. */
     private record Kind(
@@ -149,7 +154,18 @@ final class RandomTopics {
         admin.createTopics(topics).all().get();
         Map<TopicPartition, OffsetSpec> ends = new HashMap<>();
         partitions(kinds).forEach(partition -> ends.put(partition, OffsetSpec.latest()));
-        admin.listOffsets(ends).all().get(); // waits until all are led
+        long deadline = System.nanoTime() + LONGEST_BIRTH.toNanos();
+        while (true) {
+            try {
+                admin.listOffsets(ends).all().get(); // all are led, and whoever was asked knows of it
+                return;
+            } catch (ExecutionException e) {
+                if (!(e.getCause() instanceof RetriableException) || System.nanoTime() > deadline) {
+                    throw e;
+                }
+                Thread.sleep(100);
+            }
+        }
     }
 
     private static List<TopicPartition> partitions(Collection<Kind> kinds) {
@@ -252,8 +268,8 @@ final class RandomTopics {
         for (var outcome : admin.deleteRecords(deleted).lowWatermarks().entrySet()) {
             try {
                 outcome.getValue().get();
-            } catch (java.util.concurrent.ExecutionException e) {
-                if (!(e.getCause() instanceof org.apache.kafka.common.errors.OffsetOutOfRangeException)) {
+            } catch (ExecutionException e) {
+                if (!(e.getCause() instanceof OffsetOutOfRangeException)) {
                     throw e; // out of range: more is gone already
                 }
             }
