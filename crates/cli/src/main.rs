@@ -22,6 +22,7 @@ mod sum;
 mod token;
 mod topic;
 mod topics;
+mod warnings;
 mod write;
 
 use std::process::ExitCode;
@@ -34,6 +35,7 @@ use failure::Failure;
 fn main() -> ExitCode {
     // Asked for help or wrong, clap prints, and ends with 0 or 2.
     let arguments = Arguments::parse();
+    warnings::tell();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return Failure::failed(format!("cannot start threads: {error}")).report(),

@@ -6,6 +6,7 @@
 //!                ──► reader ─┴─► sink (one thread) ──► standard output
 //! ```
 
+mod grown;
 mod lines;
 mod plan;
 mod sink;
@@ -65,6 +66,11 @@ async fn read(
     let ranges = plan::ranges(&cluster, options, how.isolation_level()).await?;
     let length = (options.to != End::Never).then(|| ranges.iter().map(length).sum());
     let _progress = Progress::begin(length, options.format != Format::Count, sum);
+    let mut growth = JoinSet::new();
+    if options.to == End::Never && options.partition.is_empty() {
+        let known = ranges.iter().map(|range| range.topic_partition.partition).collect();
+        growth.spawn(grown::tell(cluster.clone(), Arc::from(options.topic.as_str()), known));
+    }
     let mut readers = JoinSet::new();
     for (n, ranges) in plan::shares(ranges, options.executors.into()).into_iter().enumerate() {
         let cluster = if n == 0 { Ok(cluster.clone()) } else { Err(config.clone()) };

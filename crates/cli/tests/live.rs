@@ -89,3 +89,34 @@ fn ctrl_c_ends_a_write_that_no_broker_answers() {
     assert_eq!((ran.code, &ran.json()[0]["records"]), (Some(130), &0.into()), "{ran:?}");
     assert!(ran.stderr.contains("0 of 500 records are written, and more may be: interrupted"), "{ran:?}");
 }
+
+#[test]
+fn a_reading_without_an_end_tells_of_partitions_that_it_does_not_read() {
+    let kafka = Kafka::start();
+    kafka.topic("t", 1);
+    let config = kafka.config("alice");
+    let read = ["read", "--config", &config, "--topic", "t", "--format", "count", "--to", "never"];
+    let mut child = command().args(read).spawn().unwrap();
+    let mut told = BufReader::new(child.stderr.take().unwrap()).lines();
+    wait_until("the reading", || kafka.cluster.counters().requests(ApiKey::Fetch) > 0);
+    kafka.cluster.grow_topic("t", 3).unwrap();
+    let line = told.next().unwrap().unwrap();
+    assert_eq!(line, "ottla: t-2 came after the reading began and is not read: start it again");
+    interrupt(&child);
+    assert_eq!(ended(child).code, Some(130));
+}
+
+#[test]
+fn a_range_that_ends_beyond_what_there_is_says_what_it_waits_for() {
+    let kafka = Kafka::start();
+    kafka.topic("t", 1);
+    let config = kafka.config("alice");
+    let to =
+        ["read", "--config", &config, "--topic", "t", "--partition", "0", "--format", "count", "--to", "9"];
+    let mut child = command().args(to).spawn().unwrap();
+    let line = BufReader::new(child.stderr.take().unwrap()).lines().next().unwrap().unwrap();
+    let expected = "ottla: the range ends beyond the end of the log: waiting for more records";
+    assert!(line.starts_with(expected) && line.contains("until 9") && line.contains("end 1"), "{line}");
+    interrupt(&child);
+    assert_eq!(ended(child).code, Some(130));
+}

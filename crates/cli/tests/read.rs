@@ -180,3 +180,15 @@ fn topics_are_made_listed_and_deleted() {
     let gone = ottla(["topics", "delete", "orders", "--config", &config]).failed(1);
     assert!(gone.contains("UNKNOWN_TOPIC_OR_PARTITION") && gone.contains("orders"), "{gone}");
 }
+
+#[test]
+fn a_start_beyond_the_end_of_the_log_is_an_error_that_names_the_end() {
+    let kafka = Kafka::start();
+    kafka.topic("t", 42);
+    let config = kafka.config("alice");
+    for to in ["latest", "never", "120"] {
+        let told = ottla(["read", "--config", &config, "--topic", "t", "--from", "99", "--to", to]).failed(1);
+        assert!(told.contains("--from 99 lies beyond the end of t-0, which is offset 42"), "{to}: {told}");
+    }
+    ottla(["read", "--config", &config, "--topic", "t", "--from", "42"]).succeeded();
+}

@@ -22,7 +22,7 @@ pub(super) async fn ranges(
     let from = match options.from {
         Start::Earliest => places.at(OffsetAt::Earliest).await?,
         Start::Latest => places.at(OffsetAt::Latest).await?,
-        Start::Offset(offset) => places.fixed(offset),
+        Start::Offset(offset) => places.existing(offset).await?,
         Start::Time(time) => places.since(OffsetAt::Time(time)).await?,
     };
     let until = match options.to {
@@ -85,6 +85,18 @@ impl Places<'_> {
         let mut offsets = self.at(OffsetAt::Latest).await?;
         offsets.extend(self.at(time).await?);
         Ok(offsets)
+    }
+
+    /// An offset that every partition has, or will have next.
+    async fn existing(&self, offset: i64) -> Result<Offsets, Failure> {
+        let anything = IsolationLevel::ReadUncommitted;
+        let ends = self.cluster.list_offsets(self.partitions, OffsetAt::Latest, anything).await?;
+        let ends = self.partitions.iter().filter_map(|partition| Some((partition, *ends.get(partition)?)));
+        if let Some((partition, end)) = ends.into_iter().find(|(_, end)| offset > *end) {
+            let text = format!("--from {offset} lies beyond the end of {partition}, which is offset {end}");
+            return Err(Failure::failed(text));
+        }
+        Ok(self.fixed(offset))
     }
 
     fn fixed(&self, offset: i64) -> Offsets {
