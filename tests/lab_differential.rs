@@ -1,0 +1,31 @@
+//! Reading, against Java's consumer: 200 random topics, record by record.
+// Once: the soak compares on every version.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod differential;
+mod support;
+
+use std::time::Duration;
+
+use ottla_lab::Profile;
+use support::within;
+
+/// It takes a minute, beside other tests two.
+const PATIENCE: Duration = Duration::from_secs(400);
+
+const SEED: u64 = 1;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn random_ranges_of_random_topics_have_the_records_that_java_reads() {
+    within(PATIENCE, "the test", async {
+        let lab = tokio::task::spawn_blocking(|| support::lab::cluster(Profile::Default)).await.unwrap();
+        let figures = differential::compare(&lab, SEED, differential::TOPICS).await;
+        let figures = figures.unwrap_or_else(|text| panic!("{text}"));
+        println!("Kafka {}: {figures:?}", lab.version());
+        let kinds = [figures.with_holes, figures.with_aborted, figures.with_deleted, figures.with_open];
+        assert!(kinds.into_iter().all(|partitions| partitions >= 20), "{figures:?}");
+        // Else there was little that had to be the same.
+        assert!(figures.changed < figures.ranges / 2, "{figures:?}");
+    })
+    .await;
+}
