@@ -11,8 +11,9 @@ use metrics::{
     Counter, CounterFn, Gauge, GaugeFn, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder,
     SharedString, Unit,
 };
+use ottla::TokenKeeper;
 use ottla_testkit::{Action, ApiKey, Fault};
-use support::embedded::{builder, kept, pass, read_all};
+use support::embedded::{builder, config, executor, kept, pass, read_all, target, user};
 use support::{source, within};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -26,8 +27,16 @@ impl Values {
         self.0.lock().unwrap().get(name).copied().unwrap_or(f64::NAN)
     }
 
+    fn described(&self, name: &KeyName) {
+        self.0.lock().unwrap().insert(format!("described {}", name.as_str()), 1.0);
+    }
+
     fn cell(&self, key: &Key) -> Arc<Cell> {
-        Arc::new(Cell { name: key.name().to_owned(), values: self.clone() })
+        // Two keepers of a process differ in the owner.
+        let owner = key.labels().find(|label| label.key() == "owner");
+        let name =
+            owner.map_or(key.name().to_owned(), |owner| format!("{}{{{}}}", key.name(), owner.value()));
+        Arc::new(Cell { name, values: self.clone() })
     }
 }
 
@@ -75,11 +84,17 @@ impl HistogramFn for Cell {
 }
 
 impl Recorder for Values {
-    fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_counter(&self, name: KeyName, _: Option<Unit>, _: SharedString) {
+        self.described(&name);
+    }
 
-    fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_gauge(&self, name: KeyName, _: Option<Unit>, _: SharedString) {
+        self.described(&name);
+    }
 
-    fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_histogram(&self, name: KeyName, _: Option<Unit>, _: SharedString) {
+        self.described(&name);
+    }
 
     fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
         Counter::from_arc(self.cell(key))
@@ -112,12 +127,51 @@ async fn the_life_of_a_token_is_measured() {
         assert_eq!(values.of("ottla_token_replacements_total"), count(state.created - 1));
         assert_eq!(values.of("ottla_token_readiness_seconds"), count(state.created));
         assert!(values.of("ottla_token_failures_total") >= 1.0);
-        let (age, left) = (values.of("ottla_token_age_seconds"), values.of("ottla_token_expires_in_seconds"));
-        assert!((0.0..30.0).contains(&age) && left > 0.0 && left <= 30.0, "{age} {left}");
+        let wall = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs_f64();
+        let renewed = wall - values.of("ottla_token_renewed_at_seconds{User:alice}");
+        let left = values.of("ottla_token_expires_at_seconds{User:alice}") - wall;
+        assert!((-1.0..60.0).contains(&renewed) && left > -30.0 && left <= 31.0, "{renewed} {left}");
+        assert!(values.of("ottla_token_issued_at_seconds{User:alice}") > 0.0);
         assert!(values.of("ottla_reauthentications_total") >= 2.0);
         assert!(values.of("ottla_connections_total") >= 3.0 && values.of("ottla_logins_total") >= 3.0);
         assert_eq!(values.of("ottla_outdated_connections"), 0.0, "all have moved on");
         assert!(values.of("ottla_requests_total") > 0.0);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_keepers_of_a_process_tell_of_two_tokens_and_every_name_is_described() {
+    let values = Values::default();
+    let _recording = metrics::set_default_local_recorder(&values);
+    within(Duration::from_secs(3600), "the test", async {
+        let (brokers, _alice, _client) = kept(builder()).await;
+        let bob = TokenKeeper::new(config(&brokers, user("bob")), target(&brokers)).start().await.unwrap();
+        let executor = executor(&brokers, bob.source()).await.unwrap();
+        pass(SECOND).await;
+        for owner in ["User:alice", "User:bob"] {
+            for name in ["expires_at", "issued_at", "renewed_at"] {
+                let value = values.of(&format!("ottla_token_{name}_seconds{{{owner}}}"));
+                assert!(value > 1.0e9, "{name} {owner}: {value}");
+            }
+        }
+        drop(executor);
+        let code = std::fs::read_to_string(source::root().join("src/metrics.rs")).unwrap();
+        for name in names(&code) {
+            assert_eq!(values.of(&format!("described {name}")), 1.0, "{name}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_login_that_proves_a_young_token_is_no_dial_failure() {
+    let values = Values::default();
+    let _recording = metrics::set_default_local_recorder(&values);
+    within(Duration::from_secs(3600), "the test", async {
+        let (brokers, _keeper, _client) = kept(builder().token_propagation(2 * SECOND)).await;
+        assert!(brokers.counters().failed_logins > 0, "the proof was refused at first");
+        assert!(values.of("ottla_dial_failures_total").is_nan(), "{values:?}");
     })
     .await;
 }

@@ -13,7 +13,7 @@ use super::config::Backoff;
 use super::outage::{News, Outage};
 use super::topology::Address;
 use crate::conn;
-use crate::conn::counters::Statistics;
+use crate::conn::counters::{Statistics, tell_token};
 use crate::conn::credentials::{Credentials, TokenSource};
 use crate::conn::dial::Dialler;
 use crate::conn::handle::{Connection, Damage};
@@ -99,8 +99,8 @@ struct Failure {
     error: Error,
     times: u32,
     again_at: Instant,
-    /// The token that was the newest then.
-    token: Option<Arc<Token>>,
+    /// The token that was the newest then. Its secret is not kept for this.
+    token: Option<Weak<Token>>,
 }
 
 /// What there is in place of an open connection.
@@ -111,11 +111,15 @@ enum Found {
 
 impl Pool {
     /// Must be called on a runtime: connections are to follow their tokens.
-    pub(crate) fn new(dialler: Dialler, backoff: Backoff) -> Self {
+    /// `cluster` is what metrics call the cluster.
+    pub(crate) fn new(dialler: Dialler, backoff: Backoff, cluster: String) -> Self {
         let slots = Arc::<Slots>::default();
+        if let Some(token) = dialler.credentials.token() {
+            tell_token(&cluster, &token);
+        }
         let follower = match &dialler.credentials {
             Credentials::Token { source, .. } if source.may_change() => {
-                Some(tokio::spawn(follow(Arc::downgrade(&slots), source.clone())))
+                Some(tokio::spawn(follow(Arc::downgrade(&slots), source.clone(), cluster)))
             }
             _ => None,
         };
@@ -215,7 +219,11 @@ impl Shared {
             Some(_) => state.failure = None,
             None => {}
         }
-        let recent = |failure: &&Failure| now < failure.again_at && failure.token == token;
+        let same = |failure: &Failure| match (&failure.token, &token) {
+            (Some(failed), Some(token)) => std::ptr::eq(failed.as_ptr(), Arc::as_ptr(token)),
+            (failed, token) => failed.is_none() && token.is_none(),
+        };
+        let recent = |failure: &&Failure| now < failure.again_at && same(failure);
         if let Some(failure) = state.failure.as_ref().filter(recent) {
             return Err(failure.error.clone());
         }
@@ -328,11 +336,16 @@ impl Slot {
 }
 
 /// Has every live connection log in with each new token, spread over time.
-async fn follow(slots: Weak<Slots>, mut source: TokenSource) {
+async fn follow(slots: Weak<Slots>, mut source: TokenSource, cluster: String) {
     let mut old = source.current();
     loop {
         let new = source.changed().await;
         let Some(slots) = slots.upgrade() else { return };
+        tell_token(&cluster, &new);
+        if new.is_dead(time::now()) {
+            // Sessions live until they end, and there is nothing to log in with.
+            continue;
+        }
         let slots: Vec<_> = slots.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
         let left = old.end().map(|end| end.saturating_duration_since(time::now()));
         for connection in slots.iter().filter_map(|slot| slot.open()) {
@@ -349,6 +362,7 @@ impl State {
             true => REFUSED.delay(times, random()).max(backoff.delay(times, random())),
             false => backoff.delay(times, random()),
         };
+        let token = token.as_ref().map(Arc::downgrade);
         self.failure = Some(Failure { error, times, again_at: at + delay, token });
     }
 }

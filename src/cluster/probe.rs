@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::config::Config;
 use super::topology::Address;
+use crate::conn::counters::Counters;
 use crate::conn::dial::Dialler;
 use crate::conn::handle::Damage;
 use crate::error::Error;
@@ -30,7 +31,9 @@ pub(crate) struct Accepted {
 
 impl Probe {
     pub(crate) fn new(config: &Config) -> Self {
-        Self(Arc::new(config.dialler()))
+        let mut dialler = config.dialler();
+        dialler.counters = Arc::new(Counters::of_proofs());
+        Self(Arc::new(dialler))
     }
 
     /// Logs in at `address`, and asks for the addresses of all brokers if that is wished.

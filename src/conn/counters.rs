@@ -1,8 +1,11 @@
 //! What the connections of one client did, counted.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
+use super::token::Token;
 use crate::metrics;
+use crate::time::{self, Clock, SystemClock, Timestamp};
 use crate::wire::api::ApiKey;
 
 /// Counts shared by all connections of one client. They go to the `metrics` facade too.
@@ -13,6 +16,8 @@ pub(crate) struct Counters {
     logins: AtomicU64,
     reauthentications: AtomicU64,
     requests: [AtomicU64; ApiKey::ALL.len()],
+    /// The connections find out what brokers make of a token: a refusal is an answer.
+    proving: bool,
 }
 
 /// What the connections of one client did since it was made.
@@ -40,6 +45,15 @@ impl Statistics {
 }
 
 impl Counters {
+    /// For connections that prove a token.
+    pub(crate) fn of_proofs() -> Self {
+        Self { proving: true, ..Self::default() }
+    }
+
+    pub(crate) fn is_of_proofs(&self) -> bool {
+        self.proving
+    }
+
     pub(crate) fn count_connection(&self) {
         self.connections.fetch_add(1, Ordering::Relaxed);
         ::metrics::counter!(metrics::CONNECTIONS).increment(1);
@@ -85,4 +99,40 @@ impl Counters {
             requests: counts.filter(|(_, count)| *count > 0).collect(),
         }
     }
+}
+
+/// Tells when the token in use at a cluster was made and when it ends. These are moments, so that they
+/// are right until the next one is told, and an alert can be built upon them.
+pub(crate) fn tell_token(cluster: &str, token: &Token) {
+    let Some(life) = token.life() else { return };
+    let labels = token_labels(cluster, token);
+    let expires = token.end().map_or(life.expires, unix);
+    ::metrics::gauge!(metrics::TOKEN_ISSUED_AT, &labels).set(seconds(life.issued));
+    ::metrics::gauge!(metrics::TOKEN_EXPIRES_AT, &labels).set(seconds(expires));
+}
+
+/// Tells when the token in use was made or renewed.
+pub(crate) fn tell_renewal(cluster: &str, token: &Token, since: Instant) {
+    ::metrics::gauge!(metrics::TOKEN_RENEWED_AT, &token_labels(cluster, token)).set(seconds(unix(since)));
+}
+
+/// Two tokens of a process differ in these.
+fn token_labels(cluster: &str, token: &Token) -> [(&'static str, String); 2] {
+    let owner = token.owner().map(ToString::to_string).unwrap_or_default();
+    [("cluster", cluster.to_owned()), ("owner", owner)]
+}
+
+/// A moment of this process's clock as wall time.
+fn unix(at: Instant) -> Timestamp {
+    let (now, wall) = (time::now(), SystemClock.now().as_millis());
+    let millis = |time: std::time::Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+    let after = millis(at.saturating_duration_since(now));
+    Timestamp::from_millis(
+        wall.saturating_add(after).saturating_sub(millis(now.saturating_duration_since(at))),
+    )
+}
+
+#[expect(clippy::cast_precision_loss, reason = "exact for 285,000 years")]
+fn seconds(at: Timestamp) -> f64 {
+    at.as_millis() as f64 / 1000.0
 }

@@ -153,6 +153,8 @@ impl Dialler {
         };
         match &dialled {
             Ok(_) => self.counters.count_connection(),
+            // What was to be found out is no failure.
+            Err(Error::LoginRefused { .. }) if self.counters.is_of_proofs() => {}
             Err(_) => self.counters.count_dial_failure(),
         }
         dialled

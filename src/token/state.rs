@@ -5,8 +5,6 @@ use std::time::{Duration, Instant};
 use crate::conn::counters::Statistics;
 use crate::conn::token::TokenEpoch;
 use crate::error::Error;
-use crate::metrics;
-use crate::time;
 
 /// What a keeper does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,14 +78,6 @@ pub(super) struct Snapshot {
 }
 
 impl Snapshot {
-    /// Tells the age and the end of the token to the metrics.
-    pub(super) fn record(&self) {
-        let now = time::now();
-        let seconds = |time: Duration| time.as_secs_f64();
-        ::metrics::gauge!(metrics::TOKEN_AGE).set(seconds(now.saturating_duration_since(self.since)));
-        ::metrics::gauge!(metrics::TOKEN_EXPIRES_IN).set(seconds(self.end.saturating_duration_since(now)));
-    }
-
     pub(super) fn at(&self, now: Instant) -> KeeperState {
         let next_at = self.next_at.unwrap_or(now);
         KeeperState {

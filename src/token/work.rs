@@ -37,7 +37,12 @@ impl Work {
             self.tell();
             let stopped = *self.stopped.borrow();
             if let Some(tokens) = stopped {
-                break self.errands.end(tokens).await;
+                let ended = self.errands.end(tokens).await;
+                if ended.is_ok() && tokens == AtShutdown::Expire {
+                    // Whoever still holds a source holds no secret any more.
+                    self.writer.supersede(self.writer.current().ended(time::now()));
+                }
+                break ended;
             }
             let due = match self.errands.poll() {
                 Action::Wait(until) => until,
@@ -74,7 +79,7 @@ impl Work {
 
     fn tell(&self) {
         let snapshot = self.errands.snapshot();
-        snapshot.record();
+        self.errands.record();
         *self.snapshot.lock().unwrap_or_else(PoisonError::into_inner) = snapshot;
     }
 
