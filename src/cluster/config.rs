@@ -10,7 +10,6 @@ use std::time::Duration;
 use crate::conn::counters::Counters;
 use crate::conn::credentials::Credentials;
 use crate::conn::dial::{Connect, Dialler, TcpConnector};
-use crate::conn::keys::Keys;
 use crate::conn::session::Settings;
 use crate::error::Error;
 use crate::tls::Tls;
@@ -195,7 +194,7 @@ impl Config {
             settings: Settings { client_id: self.client_id.as_str().into(), max_frame: self.max_frame },
             limit: self.connect_timeout,
             idle_after: self.idle_close,
-            keys: Arc::new(Keys::new()),
+            keys: self.credentials.keys(),
             buffers: BufferPool::default(),
             counters: Arc::new(Counters::default()),
         }
@@ -255,13 +254,13 @@ impl Config {
 
 impl From<InvalidBootstrap> for Error {
     fn from(why: InvalidBootstrap) -> Self {
-        Self::config(&why)
+        Self::config(why)
     }
 }
 
 impl From<InvalidProperties> for Error {
     fn from(why: InvalidProperties) -> Self {
-        Self::config(&why)
+        Self::config(why)
     }
 }
 

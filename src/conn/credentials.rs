@@ -1,10 +1,11 @@
 //! What a client proves who it is with, and where connections find the newest token.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
+use super::keys::Keys;
 use super::token::Token;
 use super::turns::Turns;
 use crate::sasl::{MechanismFactory, ScramMechanism};
@@ -55,6 +56,14 @@ impl Credentials {
         }
     }
 
+    /// Where salted passwords are kept: with the source of the tokens, or with the client.
+    pub(crate) fn keys(&self) -> Arc<Keys> {
+        match self {
+            Self::Token { source, .. } => Arc::clone(source.keys()),
+            _ => Arc::new(Keys::new()),
+        }
+    }
+
     /// The newest token, where it is by a token that one logs in.
     pub(crate) fn token(&self) -> Option<Arc<Token>> {
         match self {
@@ -72,25 +81,31 @@ pub struct TokenSource(Source);
 
 #[derive(Clone, Debug)]
 enum Source {
-    Fixed(Arc<Token>),
+    Fixed {
+        token: Arc<Token>,
+        keys: Arc<Keys>,
+    },
     Watched {
         reader: watch::Receiver<Arc<Token>>,
-        refusals: watch::Sender<Option<Arc<Token>>>,
+        refusals: watch::Sender<Weak<Token>>,
         turns: Arc<Turns>,
+        keys: Arc<Keys>,
     },
 }
 
 impl TokenSource {
     /// Makes a source of one token that is never replaced. Logins fail once it has expired.
     pub fn fixed(token: Token) -> Self {
-        Self(Source::Fixed(Arc::new(token)))
+        Self(Source::Fixed { token: Arc::new(token), keys: Arc::new(Keys::new()) })
     }
 
     /// Makes a source that begins with `first` and follows what its writer puts in its place.
     pub fn watched(first: Token) -> (TokenWriter, Self) {
         let (writer, reader) = watch::channel(Arc::new(first));
-        let (refusals, refused) = watch::channel(None);
-        (TokenWriter { writer, refused }, Self(Source::Watched { reader, refusals, turns: Arc::default() }))
+        let (refusals, refused) = watch::channel(Weak::new());
+        let (turns, keys) = (Arc::default(), Arc::new(Keys::new()));
+        let writer = TokenWriter { writer, refused, keys: Arc::clone(&keys) };
+        (writer, Self(Source::Watched { reader, refusals, turns, keys }))
     }
 
     /// Whether a newer token can come.
@@ -106,8 +121,15 @@ impl TokenSource {
     /// The turns of the connections that follow, if there is anything to follow.
     pub(crate) fn turns(&self) -> Option<&Arc<Turns>> {
         match &self.0 {
-            Source::Fixed(_) => None,
+            Source::Fixed { .. } => None,
             Source::Watched { turns, .. } => Some(turns),
+        }
+    }
+
+    /// The salted passwords of its tokens, which all clients share that log in by them.
+    fn keys(&self) -> &Arc<Keys> {
+        match &self.0 {
+            Source::Fixed { keys, .. } | Source::Watched { keys, .. } => keys,
         }
     }
 
@@ -116,14 +138,14 @@ impl TokenSource {
         if let Source::Watched { refusals, .. } = &self.0
             && *self.current() == **token
         {
-            refusals.send_replace(Some(Arc::clone(token)));
+            refusals.send_replace(Arc::downgrade(token));
         }
     }
 
     /// The newest token.
     pub fn current(&self) -> Arc<Token> {
         match &self.0 {
-            Source::Fixed(token) => Arc::clone(token),
+            Source::Fixed { token, .. } => Arc::clone(token),
             Source::Watched { reader, .. } => Arc::clone(&reader.borrow()),
         }
     }
@@ -156,7 +178,8 @@ impl TokenSource {
 #[derive(Debug)]
 pub struct TokenWriter {
     writer: watch::Sender<Arc<Token>>,
-    refused: watch::Receiver<Option<Arc<Token>>>,
+    refused: watch::Receiver<Weak<Token>>,
+    keys: Arc<Keys>,
 }
 
 impl TokenWriter {
@@ -164,20 +187,27 @@ impl TokenWriter {
     /// than the present one, and the present one again, are not: hand-overs may overtake each
     /// other. A token of unknown epoch is taken whenever it differs.
     pub fn replace(&self, token: Token) -> bool {
-        self.writer.send_if_modified(|present| {
+        let password = token.secret_password();
+        let taken = self.writer.send_if_modified(|present| {
             let older = token.epoch().zip(present.epoch()).is_some_and(|(new, old)| new < old);
             let newer = !older && token != **present;
             if newer {
                 *present = Arc::new(token);
             }
             newer
-        })
+        });
+        if taken {
+            self.keys.keep_only(password);
+        }
+        taken
     }
 
     /// Makes `token` the newest one whatever its epoch says: a broker's clock that was set back
     /// makes a replacement look older than what it replaces. For whoever made the token.
     pub(crate) fn supersede(&self, token: Token) {
+        let password = token.secret_password();
         self.writer.send_replace(Arc::new(token));
+        self.keys.keep_only(password);
     }
 
     /// The token that the source gives now.
@@ -195,7 +225,8 @@ impl TokenWriter {
     /// A dropped call loses nothing: the next one gives the last refusal.
     pub async fn refused(&mut self) -> Arc<Token> {
         while self.refused.changed().await.is_ok() {
-            if let Some(token) = self.refused.borrow_and_update().clone() {
+            // One that is gone has a successor.
+            if let Some(token) = self.refused.borrow_and_update().upgrade() {
                 return token;
             }
         }
@@ -255,6 +286,17 @@ mod tests {
         assert!(writer.replace(token("c", None)));
         assert!(!writer.replace(token("c", None)));
         assert_eq!(source.current().id(), "c");
+    }
+
+    #[test]
+    fn clients_of_one_source_hash_once_for_all() {
+        let (_writer, watched) = TokenSource::watched(token("a", None));
+        for source in [TokenSource::fixed(token("a", None)), watched] {
+            let credentials =
+                || Credentials::Token { mechanism: ScramMechanism::Sha512, source: source.clone() };
+            assert!(Arc::ptr_eq(&credentials().keys(), &credentials().keys()));
+        }
+        assert!(!Arc::ptr_eq(&Credentials::None.keys(), &Credentials::None.keys()));
     }
 
     #[tokio::test(start_paused = true)]

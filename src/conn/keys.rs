@@ -1,7 +1,8 @@
 //! The salted passwords of SCRAM, each hashed once and off the reactor.
 //!
-//! One token logs in to every broker, on several connections, and again at each
-//! re-authentication; a broker changes its salt only when the token is renewed.
+//! One token logs in to every broker, on several connections of any number of clients, and again at
+//! each re-authentication; a broker changes its salt only when the token is renewed. The keys of a
+//! token are wiped when it has a successor.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
@@ -10,6 +11,7 @@ use tokio::sync::watch;
 
 use crate::entropy;
 use crate::sasl::{Derivation, SaltedPassword};
+use crate::secret::Secret;
 
 /// The runtime stopped before the hash was ready: it is shutting down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,11 +21,18 @@ pub(crate) struct HashingStopped;
 /// one hash; the key that was not used for the longest time makes room, and is wiped.
 #[derive(Debug)]
 pub(crate) struct Keys {
-    /// The last one was used last.
-    slots: Mutex<VecDeque<Slot>>,
+    kept: Mutex<Kept>,
     capacity: usize,
     #[cfg(test)]
     hashed: std::sync::atomic::AtomicUsize,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    /// The last one was used last.
+    slots: VecDeque<Slot>,
+    /// The only password of which keys are kept, if there is one.
+    only: Option<Secret>,
 }
 
 /// A key, or the promise of one.
@@ -43,7 +52,7 @@ impl Keys {
 
     fn with_capacity(capacity: usize) -> Self {
         Self {
-            slots: Mutex::default(),
+            kept: Mutex::default(),
             capacity,
             #[cfg(test)]
             hashed: std::sync::atomic::AtomicUsize::default(),
@@ -61,8 +70,20 @@ impl Keys {
         key.clone().ok_or(HashingStopped)
     }
 
+    /// Wipes the keys of all other passwords, and keeps none of them from now on.
+    pub(crate) fn keep_only(&self, password: Secret) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.slots.retain(|slot| slot.derivation.is_of(&password));
+        kept.only = Some(password);
+    }
+
     fn promise(&self, derivation: Derivation) -> watch::Receiver<Option<SaltedPassword>> {
-        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let Kept { slots, only } = &mut *kept;
+        if only.as_ref().is_some_and(|only| !derivation.is_of(only)) {
+            // A login that began with a token which has a successor by now.
+            return self.hash(derivation);
+        }
         let known = slots.iter().position(|slot| slot.derivation == derivation);
         let slot = match known.and_then(|index| slots.remove(index)) {
             Some(slot) if !slot.is_broken() => slot,

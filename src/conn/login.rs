@@ -83,7 +83,11 @@ impl Logins {
 
     /// Prepares a login with the credential that is the newest now.
     pub(crate) fn attempt(&mut self, now: Instant) -> Errand {
-        self.used = self.credentials.token();
+        let newest = self.credentials.token();
+        if newest.as_ref().is_some_and(|token| token.is_dead(now)) {
+            return Box::pin(std::future::ready(Err(Error::TokenExpired)));
+        }
+        self.used = newest;
         #[cfg(feature = "kerberos")]
         if let Credentials::Kerberos(kerberos) = &self.credentials {
             return self.with_ticket(kerberos.clone());

@@ -41,6 +41,8 @@ struct Here {
     received: Option<Instant>,
     /// When it ends.
     end: Option<Instant>,
+    /// Brokers have taken it.
+    known: bool,
 }
 
 impl PartialEq for Here {
@@ -154,6 +156,23 @@ impl Token {
         self
     }
 
+    /// What is left of a token that has ended: who it was, without its secret.
+    pub(crate) fn ended(&self, now: Instant) -> Self {
+        let here = Here { end: Some(now), ..self.here };
+        Self { hmac: Secret::from(""), here, ..self.clone() }
+    }
+
+    /// Says that the brokers know the token.
+    pub(crate) fn with_known(mut self) -> Self {
+        self.here.known = true;
+        self
+    }
+
+    /// Whether the brokers are known to know the token.
+    pub(crate) fn is_known(&self) -> bool {
+        self.here.known
+    }
+
     /// Says when the token ends, on this process's clock.
     pub(crate) fn with_end(mut self, end: Instant) -> Self {
         self.here.end = Some(end);
@@ -163,6 +182,16 @@ impl Token {
     /// When the token ends, if this process knows.
     pub(crate) fn end(&self) -> Option<Instant> {
         self.here.end
+    }
+
+    /// Whether a broker may not know the token yet. Of one that another process made only the wall clock
+    /// tells, and of one that tells nothing of its life nothing does.
+    pub(crate) fn may_be_young(&self, now: Instant, wall: Timestamp) -> bool {
+        match (self.here.received, self.life) {
+            (Some(received), _) => now < received + YOUNG,
+            (None, Some(life)) => wall.saturating_since(life.issued) < YOUNG,
+            (None, None) => true,
+        }
     }
 
     /// Whether it is known here that the token has ended.

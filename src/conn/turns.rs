@@ -2,7 +2,7 @@
 //! anybody noticing.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use super::token::Token;
@@ -14,7 +14,7 @@ const RATE: u32 = 50;
 #[derive(Debug, Default)]
 pub(crate) struct Turns {
     connections: AtomicUsize,
-    next: Mutex<Option<(Arc<Token>, Instant)>>,
+    next: Mutex<Option<(Weak<Token>, Instant)>>,
 }
 
 impl Turns {
@@ -34,10 +34,10 @@ impl Turns {
         let step = between(self.connections.load(Ordering::Relaxed), left);
         let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
         let turn = match &*next {
-            Some((present, at)) if present == token => now.max(*at),
+            Some((present, at)) if std::ptr::eq(present.as_ptr(), Arc::as_ptr(token)) => now.max(*at),
             _ => now,
         };
-        *next = Some((Arc::clone(token), turn + step));
+        *next = Some((Arc::downgrade(token), turn + step));
         turn - now
     }
 }
@@ -68,9 +68,10 @@ mod tests {
     #[test]
     fn each_connection_has_a_turn_of_its_own_and_a_newer_token_begins_anew() {
         let (turns, now) = (Turns::default(), crate::time::now());
-        let take = |id| turns.take(now, &token(id), None).as_millis();
-        assert_eq!([take("a"), take("a"), take("a")], [0, 20, 40]);
-        assert_eq!([take("b"), take("b")], [0, 20]);
-        assert_eq!(turns.take(now + Duration::from_secs(1), &token("b"), None), Duration::ZERO);
+        let (a, b) = (token("a"), token("b"));
+        let take = |token| turns.take(now, token, None).as_millis();
+        assert_eq!([take(&a), take(&a), take(&a)], [0, 20, 40]);
+        assert_eq!([take(&b), take(&b)], [0, 20]);
+        assert_eq!(turns.take(now + Duration::from_secs(1), &b, None), Duration::ZERO);
     }
 }

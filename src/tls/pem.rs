@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use base64ct::{Base64, Encoding};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use zeroize::Zeroizing;
 
 use super::error::{Error, Origin, Part};
 use crate::secret::Secret;
@@ -75,11 +76,43 @@ impl Text {
         if contains(bytes, b"-----BEGIN ENCRYPTED PRIVATE KEY-----") || contains(bytes, b"4,ENCRYPTED") {
             return Err(Error::EncryptedKey { origin: origin() });
         }
-        match PrivateKeyDer::from_pem_slice(bytes) {
-            Ok(key) => Ok(key),
-            Err(rustls_pki_types::pem::Error::NoItemsFound) => Err(Error::NoPrivateKey { origin: origin() }),
-            Err(_) => Err(Error::BadPem { origin: origin() }),
+        match key_section(bytes) {
+            None => Err(Error::NoPrivateKey { origin: origin() }),
+            Some(section) => section.decoded().ok_or(Error::BadPem { origin: origin() }),
         }
+    }
+}
+
+/// A section with a private key, from its label to the end of the text.
+struct KeySection<'a> {
+    label: &'static str,
+    rest: &'a [u8],
+}
+
+/// The first section with a private key.
+fn key_section(text: &[u8]) -> Option<KeySection<'_>> {
+    let sections = ["PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY"].into_iter().filter_map(|label| {
+        let begin = format!("-----BEGIN {label}-----");
+        let at = position(text, begin.as_bytes())?;
+        Some((at, KeySection { label, rest: text.get(at + begin.len()..)? }))
+    });
+    sections.min_by_key(|(at, _)| *at).map(|(_, section)| section)
+}
+
+impl KeySection<'_> {
+    /// The key, decoded in one place: a buffer that grew would leave parts of the key behind.
+    fn decoded(&self) -> Option<PrivateKeyDer<'static>> {
+        let end = position(self.rest, format!("-----END {}-----", self.label).as_bytes())?;
+        let body = self.rest.get(..end)?;
+        let mut digits = Zeroizing::new(Vec::with_capacity(body.len()));
+        digits.extend(body.iter().filter(|byte| !byte.is_ascii_whitespace()));
+        let mut room = Zeroizing::new(vec![0; digits.len()]);
+        let der = Base64::decode(digits.as_slice(), &mut room).ok()?.to_vec();
+        Some(match self.label {
+            "RSA PRIVATE KEY" => PrivateKeyDer::Pkcs1(der.into()),
+            "EC PRIVATE KEY" => PrivateKeyDer::Sec1(der.into()),
+            _ => PrivateKeyDer::Pkcs8(der.into()),
+        })
     }
 }
 
@@ -100,5 +133,9 @@ pub(super) fn write_certificates(certificates: &[CertificateDer<'static>]) -> St
 }
 
 fn contains(text: &[u8], part: &[u8]) -> bool {
-    text.windows(part.len()).any(|window| window == part)
+    position(text, part).is_some()
+}
+
+fn position(text: &[u8], part: &[u8]) -> Option<usize> {
+    text.windows(part.len()).position(|window| window == part)
 }

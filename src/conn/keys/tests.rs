@@ -102,3 +102,15 @@ fn says_that_the_runtime_stopped() {
     stopped.shutdown_background();
     assert_eq!(handle.block_on(keys.key(login(1, 0).0)).unwrap_err(), HashingStopped);
 }
+
+#[tokio::test]
+async fn keys_of_a_token_that_has_a_successor_are_wiped_and_none_is_kept_again() {
+    let keys = Keys::new();
+    let (derivation, _) = login(1, 1);
+    keys.key(derivation.clone()).await.unwrap();
+    keys.keep_only(Secret::from("the next token"));
+    assert!(keys.kept.lock().unwrap().slots.is_empty());
+    keys.key(derivation).await.unwrap();
+    assert!(keys.kept.lock().unwrap().slots.is_empty());
+    assert_eq!(keys.hashed.load(Ordering::Relaxed), 2);
+}

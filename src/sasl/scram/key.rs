@@ -20,6 +20,11 @@ impl Derivation {
         Self { salt, iterations, hash, password }
     }
 
+    /// Whether it is of this password.
+    pub(crate) fn is_of(&self, password: &Secret) -> bool {
+        self.password == *password
+    }
+
     /// Runs PBKDF2. With Kafka's 4,096 iterations it takes one to three milliseconds, with the
     /// most that an exchange accepts most of a second: not for the reactor.
     pub(crate) fn derive(&self) -> SaltedPassword {

@@ -1,0 +1,28 @@
+//! A secret that is no longer needed is gone: this process looks for tokens in its own memory after
+//! they were replaced, after they expired and after a shutdown, raw, as base64 and as hex.
+//!
+//! The brokers, which know all tokens, run in a process of their own: this program, started again.
+//! What is looked for is kept masked, so that the search does not find itself.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+#[cfg(target_os = "linux")]
+#[path = "forgotten/memory.rs"]
+mod memory;
+#[cfg(target_os = "linux")]
+#[path = "forgotten/scenes.rs"]
+mod scenes;
+
+#[cfg(target_os = "linux")]
+fn main() {
+    if std::env::args().any(|argument| argument == scenes::BROKERS) {
+        return scenes::serve();
+    }
+    scenes::play();
+    println!("test result: ok. 3 passed; 0 failed; 0 ignored");
+}
+
+#[cfg(not(target_os = "linux"))]
+fn main() {
+    println!("SKIPPED: forgotten: only Linux shows a process its memory");
+    println!("test result: ok. 0 passed; 0 failed; 0 ignored");
+}
