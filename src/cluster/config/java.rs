@@ -10,6 +10,7 @@ mod kerberos;
 mod keys;
 mod login;
 mod pem_lines;
+mod references;
 mod stores;
 
 use std::fmt;
@@ -122,6 +123,7 @@ impl Draft {
 
     /// As [`Draft::parse`], of what is already cut into entries.
     pub(crate) fn of(properties: &Properties) -> Result<Self, InvalidProperties> {
+        references::refuse(properties)?;
         let keys = Keys(properties);
         let bootstrap = keys.read("bootstrap.servers", |list| list.parse().map_err(Fault::Bootstrap))?;
         let bootstrap = bootstrap.ok_or(Error::Missing { key: "bootstrap.servers" })?;

@@ -117,6 +117,8 @@ pub(crate) enum Fault {
     NotPem,
     /// A store is given both as a file and inline.
     FileAndInline,
+    /// A part of the value is to come from a provider of Java's.
+    Reference,
     /// A password is given for what has none.
     Password,
 }
@@ -146,6 +148,9 @@ impl fmt::Display for Fault {
                 "only PEM stores are read: set the store's type to PEM; `keytool -exportcert -rfc` or `openssl pkcs12` converts",
             ),
             Self::FileAndInline => f.write_str("the store is given as a file and inline: take one of them out"),
+            Self::Reference => f.write_str(
+                "the value refers to one of config.providers, which are not asked here: write the value itself",
+            ),
             Self::Password => f.write_str(
                 "PEM stores have no password, and encrypted keys are not supported: decrypt with `openssl pkcs8`",
             ),

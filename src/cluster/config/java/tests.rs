@@ -212,3 +212,23 @@ fn names_the_file_and_the_line_and_no_value() {
     );
     assert!(!shown.contains("sesame"), "{shown}");
 }
+
+#[test]
+fn a_value_that_stands_elsewhere_is_refused_and_its_reference_not_sent_as_the_password() {
+    let file = |providers: &str, password: &str| {
+        let login = scram(&format!("username=a password=\"{password}\""));
+        Config::from_properties(format!("bootstrap.servers=b1:1\n{providers}{login}").as_bytes())
+    };
+    let providers = "config.providers=env, file,vault\n";
+    for password in ["${env:PASSWORD}", "${file:/run/secrets/kafka:password}", "x${vault:p:k}y"] {
+        let error = file(providers, password).unwrap_err();
+        let fault = Fault::Reference;
+        assert!(
+            matches!(error.error(), Error::Value { key: "sasl.jaas.config", fault: f, .. } if *f == fault)
+        );
+        assert!(!error.to_string().contains(password), "{error}");
+    }
+    // Java leaves these as they are too.
+    assert!(file("", "${env:PASSWORD}").is_ok());
+    assert!(file(providers, "${directory:/run:password}").is_ok());
+}
