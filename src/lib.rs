@@ -44,6 +44,7 @@ pub use token::file::disk::note_renewal;
 pub use token::file::{InvalidTokenFile, TokenFile};
 pub use token::followed::FollowedTokenFile;
 pub use token::keeper::{AtShutdown, RunningKeeper, TokenKeeper};
+pub use token::proof::Proof;
 pub use token::state::{KeeperState, KeeperStep};
 pub use token::target::{Target, secret_jaas_config, write_secret_file};
 pub use wire::codec::fetch::IsolationLevel;

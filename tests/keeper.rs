@@ -8,6 +8,8 @@
     reason = "tests"
 )]
 
+#[path = "keeper/ending.rs"]
+mod ending;
 #[path = "keeper/saved.rs"]
 mod saved;
 mod support;

@@ -5,8 +5,9 @@ mod support;
 
 use std::time::Duration;
 
-use ottla::{Cluster, ErrorKind, NewToken};
-use support::embedded::{builder, config, pass, user};
+use ottla::{Cluster, ErrorKind, NewToken, ScramMechanism, TokenSource};
+use ottla_testkit::BrokerId;
+use support::embedded::{builder, config, executor, pass, target, user};
 use support::within;
 
 const LIMIT: Duration = Duration::from_secs(600);
@@ -55,6 +56,61 @@ async fn a_token_that_somebody_else_deleted_is_not_waited_for_once_it_is_old() {
         let error = alice.renew_delegation_token(&token, None).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Broker(ottla::BrokerError::DELEGATION_TOKEN_NOT_FOUND));
         assert_eq!(alice.statistics().requests_of("RenewDelegationToken"), 1);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_proof_tells_which_brokers_take_a_token_and_which_do_not_and_which_cannot_be_asked() {
+    within(LIMIT, "the test", async {
+        let brokers = builder().token_propagation(PROPAGATION).start_in_memory().unwrap();
+        let alice = alice(&brokers).await;
+        let token = alice.create_delegation_token(NewToken::new()).await.unwrap();
+        let proof = target(&brokers).prove(&token).await;
+        assert!(proof.is_complete() && proof.error().is_none(), "{proof:?}");
+        assert_eq!(proof.accepted, ["broker-1:9094", "broker-2:9094", "broker-3:9094"]);
+
+        brokers.set_token_propagation(Some(BrokerId(2)), 100 * LIMIT);
+        let token = alice.create_delegation_token(NewToken::new()).await.unwrap();
+        let began = tokio::time::Instant::now();
+        let proof = target(&brokers).prove(&token).await;
+        let refused: Vec<&str> = proof.refused.iter().map(|(broker, _)| broker.as_str()).collect();
+        assert_eq!((proof.accepted.len(), refused), (2, vec!["broker-2:9094"]), "{proof:?}");
+        assert!(proof.error().unwrap().needs_new_credentials());
+        assert!(began.elapsed() <= Duration::from_secs(21), "{:?}", began.elapsed());
+
+        brokers.stop_broker(BrokerId(2)).unwrap();
+        let began = tokio::time::Instant::now();
+        let proof = target(&brokers).prove(&token).await;
+        assert!(proof.refused.is_empty() && proof.accepted.len() == 2, "{proof:?}");
+        assert!(proof.error().is_none() && began.elapsed() <= Duration::from_secs(6), "{proof:?}");
+
+        let other = target(&brokers).with_mechanism(ScramMechanism::Sha512);
+        assert!(other.prove(&token).await.error().is_none(), "every token works with both");
+    })
+    .await;
+}
+
+/// As one from a file, or from Java's tool, that nobody has proved.
+#[tokio::test(start_paused = true)]
+async fn a_client_tries_a_token_again_that_was_made_moments_ago_and_not_for_ever() {
+    within(LIMIT, "the test", async {
+        let brokers = builder().token_propagation(5 * PROPAGATION).start_in_memory().unwrap();
+        let alice = alice(&brokers).await;
+        let token = alice.create_delegation_token(NewToken::new()).await.unwrap();
+        executor(&brokers, TokenSource::fixed(token)).await.unwrap();
+        let token = alice.create_delegation_token(NewToken::new()).await.unwrap();
+        let stranger = ottla::Token::new("no-such-token", token.secret_hmac().clone()).unwrap();
+        let began = tokio::time::Instant::now();
+        let error = executor(&brokers, TokenSource::fixed(stranger)).await.unwrap_err();
+        assert!(error.is_unknown_user(), "{error:?}");
+        assert!(began.elapsed() <= Duration::from_secs(21), "{:?}", began.elapsed());
+        // A wrong secret of a token that is known is no matter of time.
+        pass(10 * PROPAGATION).await;
+        let wrong = ottla::Token::new(token.id(), "wrong".into()).unwrap();
+        let began = tokio::time::Instant::now();
+        executor(&brokers, TokenSource::fixed(wrong)).await.unwrap_err();
+        assert!(began.elapsed() <= Duration::from_secs(1), "{:?}", began.elapsed());
     })
     .await;
 }

@@ -19,6 +19,9 @@ use crate::wire::error_code::ErrorCode;
 /// The wait before a young token that is not known is tried again; it doubles.
 const YOUNG_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// How long a token may be unknown that all brokers of its target have taken: the controller, which
+/// renews and expires, learns of it as they do.
+const KNOWN_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Describes a delegation token to be made.
 #[derive(Clone, Debug, Default)]
@@ -197,7 +200,8 @@ impl Cluster {
     ) -> Result<Timestamp, Error> {
         let not_found = ErrorKind::Broker(BrokerError::DELEGATION_TOKEN_NOT_FOUND);
         let mut attempts = self.attempts(Repeat::Harmless);
-        let patience = attempts.limit().ends.min(time::now() + YOUNG);
+        let young = if token.is_known() { KNOWN_PATIENCE } else { YOUNG };
+        let patience = attempts.limit().ends.min(time::now() + young);
         let mut pause = YOUNG_PAUSE;
         loop {
             let answered = self.call_any_within(request, attempts.limit()).await.map(outcome);
@@ -220,10 +224,7 @@ impl Cluster {
 /// Whether a broker may not know the token yet. Of one that another process made only the wall clock
 /// tells; where that is wrong, a token that is not known is looked for a little longer, or less.
 fn is_young(token: &Token) -> bool {
-    match token.received() {
-        Some(received) => time::now() < received + YOUNG,
-        None => token.life().is_some_and(|life| SystemClock.now().saturating_since(life.issued) < YOUNG),
-    }
+    token.life().is_some() && token.may_be_young(time::now(), SystemClock.now())
 }
 
 /// Who the client is to Kafka, if its credentials tell.
@@ -246,7 +247,7 @@ fn refused<R: Request>(code: ErrorCode) -> Error {
 fn token(details: TokenDetails) -> Result<Token, Error> {
     let life = TokenLife { issued: details.issued, expires: details.expires, max: details.max, renewals: 0 };
     let token = Token::new(details.token_id, details.hmac)
-        .map_err(|error| Error::because(ErrorKind::Protocol, error.to_string()))?
+        .map_err(|error| Error::because(ErrorKind::Protocol, "the broker told no token").caused_by(error))?
         .with_owner(details.owner)
         .with_life(life);
     Ok(match details.requester {

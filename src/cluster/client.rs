@@ -19,10 +19,12 @@ use crate::conn::credentials::Credentials;
 use crate::conn::handle::{Connection, Failure};
 use crate::conn::inflight::Written;
 use crate::conn::race::race;
+use crate::conn::token::{Token, YOUNG};
 use crate::entropy;
 use crate::error::{BrokerError, Error, ErrorKind};
 use crate::ids::{BrokerId, LeaderEpoch, TopicPartition};
-use crate::time;
+use crate::metrics;
+use crate::time::{self, Clock, SystemClock};
 use crate::wire::codec::Request;
 use crate::wire::codec::metadata::MetadataRequest;
 use crate::wire::error_code::ErrorCode;
@@ -36,6 +38,7 @@ pub struct Cluster(Arc<Shared>);
 
 struct Shared {
     config: Config,
+    since: Instant,
     pool: Pool,
     topology: Mutex<Topology>,
     /// Held while a refresh runs: whoever comes meanwhile takes its outcome.
@@ -89,8 +92,15 @@ impl Cluster {
     }
 
     fn new(config: Config) -> Self {
-        let pool = Pool::new(config.dialler(), config.reconnect_backoff());
-        Self(Arc::new(Shared { config, pool, topology: Mutex::default(), refreshing: AsyncMutex::default() }))
+        metrics::describe();
+        let pool = Pool::new(config.dialler(), config.reconnect_backoff(), config.bootstrap().to_string());
+        Self(Arc::new(Shared {
+            config,
+            since: time::now(),
+            pool,
+            topology: Mutex::default(),
+            refreshing: AsyncMutex::default(),
+        }))
     }
 
     /// What the connections of this client did so far.
@@ -371,11 +381,20 @@ impl Cluster {
     /// Whether another attempt may succeed with nothing changed by the caller. A credential that
     /// was refused is worth one where a newer token can come: its writer hears of the refusal.
     pub(crate) fn may_recover(&self, error: &Error) -> bool {
-        let may_change = match self.0.config.credentials() {
-            Credentials::Token { source, .. } => source.may_change(),
+        let may_pass = match self.0.config.credentials() {
+            Credentials::Token { source, .. } => {
+                source.may_change() || (error.is_unknown_user() && self.is_token_young(&source.current()))
+            }
             _ => false,
         };
-        error.is_retriable() || (error.needs_new_credentials() && may_change)
+        error.is_retriable() || (error.needs_new_credentials() && may_pass)
+    }
+
+    /// Whether a broker may not know the token yet: it was made moments ago, or tells nothing of its life
+    /// and came to this client moments ago, as one does that Java's tools have made.
+    fn is_token_young(&self, token: &Token) -> bool {
+        let now = time::now();
+        now < self.0.since + YOUNG && token.may_be_young(now, SystemClock.now())
     }
 
     /// How long to wait after so many failures in a row.

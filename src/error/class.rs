@@ -41,12 +41,12 @@ pub(crate) fn class(error: &Error) -> Class {
 
 /// Whether an answer could not be read, which may be the network's fault.
 pub(crate) fn is_damage(error: &Error) -> bool {
-    error.0.source.as_ref().is_some_and(crate::conn::error::Error::is_damage)
+    error.conn_source().is_some_and(crate::conn::error::Error::is_damage)
 }
 
 fn of_login(error: &Error) -> Class {
     use crate::conn::error::Error::LoginRefused;
-    match &error.0.source {
+    match error.conn_source() {
         Some(LoginRefused { code, .. }) if ErrorCode(*code) == ErrorCode::SASL_AUTHENTICATION_FAILED => {
             Class::NewCredential
         }

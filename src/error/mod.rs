@@ -34,8 +34,26 @@ struct Inner {
     place: Place,
     /// What the kind does not say.
     detail: Option<Box<str>>,
-    source: Option<conn::error::Error>,
+    source: Option<Source>,
     written: Written,
+}
+
+/// What lies beneath an error.
+#[derive(Clone)]
+enum Source {
+    /// What ended a connection, or kept one from being made: `class` looks at it.
+    Conn(conn::error::Error),
+    /// Any other cause.
+    Other(Arc<dyn std::error::Error + Send + Sync>),
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Conn(error) => error.fmt(f),
+            Self::Other(error) => error.fmt(f),
+        }
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -48,12 +66,26 @@ struct Place {
 
 impl Error {
     fn new(kind: ErrorKind, detail: Option<Box<str>>, source: Option<conn::error::Error>) -> Self {
+        let source = source.map(Source::Conn);
         Self(Arc::new(Inner { kind, place: Place::default(), detail, source, written: Written::No }))
     }
 
     /// An error whose text says all.
     pub(crate) fn because(kind: ErrorKind, detail: impl Into<Box<str>>) -> Self {
         Self::new(kind, Some(detail.into()), None)
+    }
+
+    /// Says what it came of, which `Display` leaves to [`source`](std::error::Error::source).
+    pub(crate) fn caused_by(self, cause: impl std::error::Error + Send + Sync + 'static) -> Self {
+        self.with(|inner| inner.source = Some(Source::Other(Arc::new(cause))))
+    }
+
+    /// What ended a connection, or kept one from being made, if that is what lies beneath.
+    fn conn_source(&self) -> Option<&conn::error::Error> {
+        match &self.0.source {
+            Some(Source::Conn(error)) => Some(error),
+            Some(Source::Other(_)) | None => None,
+        }
     }
 
     /// The broker answered with an error code.
@@ -88,7 +120,12 @@ impl Error {
 
     /// An answer that cannot be read, once more: it was not damaged on its way.
     pub(crate) fn repeated(self) -> Self {
-        self.with(|inner| inner.source = inner.source.take().map(conn::error::Error::repeated))
+        self.with(|inner| {
+            inner.source = inner.source.take().map(|source| match source {
+                Source::Conn(error) => Source::Conn(error.repeated()),
+                other @ Source::Other(_) => other,
+            });
+        })
     }
 
     /// The client, or the runtime beneath it, is being shut down.
@@ -169,7 +206,7 @@ impl Error {
     /// does not know the user or token id, else the password or HMAC is wrong.
     pub fn is_unknown_user(&self) -> bool {
         use conn::error::Error::LoginRefused;
-        matches!(self.0.source, Some(LoginRefused { step: LoginStep::First, .. }))
+        matches!(self.conn_source(), Some(LoginRefused { step: LoginStep::First, .. }))
     }
 }
 
@@ -208,7 +245,10 @@ impl fmt::Debug for Error {
 
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.0.source.as_ref().map(|source| source as _)
+        Some(match self.0.source.as_ref()? {
+            Source::Conn(error) => error,
+            Source::Other(error) => error.as_ref(),
+        })
     }
 }
 
@@ -239,6 +279,15 @@ mod tests {
         let error = Error::request(failure);
         assert!(error.possibly_written() && error.is_retriable());
         assert_eq!(error.kind(), ErrorKind::Closed);
+    }
+
+    #[test]
+    fn an_error_keeps_what_it_came_of_and_its_own_kind() {
+        let cause = Error::dial(conn::error::Error::TokenExpired);
+        let error = Error::because(ErrorKind::Timeout, "not in time").caused_by(cause.clone());
+        assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::Timeout, "not in time"));
+        assert_eq!(explained(&error), format!("not in time: {}", explained(&cause)));
+        assert!(error.is_retriable() && !cause.is_retriable());
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What a keeper does when something is due: the requests, the proofs, the saved state.
 
+mod adoption;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,11 +11,12 @@ use super::gate::{self, Finding, Terms};
 use super::keeper::{AtShutdown, TokenKeeper};
 use super::lifecycle::{Action, Lifecycle};
 use super::readiness::{self, Verdict};
-use super::saved::{Saved, Unsaved};
+use super::saved::Saved;
 use super::state::{KeeperStep, Snapshot};
 use super::target::Target;
 use crate::cluster::client::Cluster;
 use crate::cluster::topology::Address;
+use crate::conn::counters;
 use crate::conn::token::Token;
 use crate::entropy;
 use crate::error::{BrokerError, Error, ErrorKind};
@@ -83,8 +86,17 @@ impl Errands {
 
     /// Comes to a first token: that of an earlier run, or a new one.
     pub(super) async fn first(&mut self) -> Result<Token, Error> {
+        let first = self.come_to_first().await;
+        if first.is_err() {
+            // A token that nobody gets should not live on.
+            let _ = tokio::time::timeout(ONE_TRY, Box::pin(self.delete_all())).await;
+        }
+        first
+    }
+
+    async fn come_to_first(&mut self) -> Result<Token, Error> {
         let deadline = time::now() + self.keeper.admin.deadline();
-        self.adopt().await;
+        self.adopt(deadline).await?;
         loop {
             if let Some(token) = self.life.current() {
                 return Ok(token);
@@ -138,15 +150,21 @@ impl Errands {
         if tokens == AtShutdown::Leave {
             return Ok(());
         }
+        self.delete_all().await?;
+        // A state is kept as long as a token of it may live: the next keeper deletes it.
+        if let Some(path) = self.keeper.saved_state.clone() {
+            let _ = tokio::task::spawn_blocking(move || std::fs::remove_file(path)).await;
+        }
+        Ok(())
+    }
+
+    async fn delete_all(&mut self) -> Result<(), Error> {
         let mut outcome = Ok(());
         for token in self.life.alive(time::now()) {
             match self.delete(&token).await {
                 Ok(()) => self.life.on_expired(time::now(), token.id()),
                 Err(error) => outcome = Err(error),
             }
-        }
-        if let Some(path) = self.keeper.saved_state.clone() {
-            let _ = tokio::task::spawn_blocking(move || std::fs::remove_file(path)).await;
         }
         outcome
     }
@@ -185,7 +203,7 @@ impl Errands {
                 self.settle(before).await;
                 self.save().await;
             }
-            Err(error) if is_gone(&error) => {
+            Err(error) if is_gone(&error) || is_anothers(&error) => {
                 self.note(error);
                 self.life.on_gone(time::now());
             }
@@ -199,7 +217,7 @@ impl Errands {
         let Some(token) = self.life.current() else { return };
         let left = self.life.left(time::now()).unwrap_or_default();
         let outlasting = Some(before + SLACK.min(left / 10));
-        let terms = Terms { limit: SETTLING, urgent: true, outlasting };
+        let terms = Terms { limit: SETTLING, absence: SETTLING, urgent: true, outlasting };
         let found = gate::pass(&self.keeper.target, &token, &self.brokers, terms).await;
         self.learn(&found);
     }
@@ -211,11 +229,11 @@ impl Errands {
         let old = began.saturating_duration_since(made) >= PATIENCE;
         let urgent = old || left < readiness::LIMIT;
         let limit = (left / 2).clamp(LEAST, readiness::LIMIT);
-        let terms = Terms { limit, urgent, outlasting: None };
+        let terms = Terms { limit, absence: limit, urgent, outlasting: None };
         let found = gate::pass(&self.keeper.target, token, &self.brokers, terms).await;
         self.learn(&found);
         let now = time::now();
-        match found.verdict {
+        match found.verdict.clone() {
             Verdict::Ready { absent } => {
                 let replaced = self.life.current().is_some();
                 self.life.on_proved(now);
@@ -231,10 +249,15 @@ impl Errands {
             Verdict::Rejected if now.saturating_duration_since(made) >= readiness::LIMIT => {
                 self.life.on_rejected(now, random());
                 self.hopeless = true;
-                self.note(not_taken(found.error));
+                self.note(not_taken(&found));
+            }
+            Verdict::Impossible => {
+                self.life.on_rejected(now, random());
+                self.hopeless = true;
+                self.note(impossible(&found));
             }
             Verdict::Rejected | Verdict::Lagging { .. } | Verdict::Unreachable => {
-                self.failed(not_taken(found.error));
+                self.failed(not_taken(&found));
             }
         }
     }
@@ -258,42 +281,6 @@ impl Errands {
         }
     }
 
-    /// Goes on with the token of an earlier run, if it is alive. Nothing else is looked at: the
-    /// tokens of other keepers are theirs.
-    async fn adopt(&mut self) {
-        let Some(path) = self.keeper.saved_state.clone() else { return };
-        let read = tokio::task::spawn_blocking(move || Saved::read(&path)).await;
-        let saved = match read {
-            Ok(Ok(saved)) => saved,
-            Ok(Err(Unsaved::None)) | Err(_) => return,
-            Ok(Err(unsaved)) => return self.note(Error::because(ErrorKind::Config, unsaved.to_string())),
-        };
-        let described = match self.admin().await {
-            Ok(admin) => self.bounded(admin.describe_delegation_tokens(None)).await,
-            Err(error) => Err(error),
-        };
-        let tokens = match described {
-            Ok(tokens) => tokens,
-            Err(error) => return self.note(error),
-        };
-        let own = tokens.into_iter().map(|it| it.token).find(|token| token.id() == saved.id);
-        let Some((token, mut life)) = own.and_then(|token| token.life().map(|life| (token, life))) else {
-            return;
-        };
-        life.renewals = saved.epoch.renewals;
-        let token = token.with_life(life);
-        let terms = Terms { limit: readiness::LIMIT / 4, urgent: true, outlasting: None };
-        let found = gate::pass(&self.keeper.target, &token, &[], terms).await;
-        self.learn(&found);
-        if let (Verdict::Ready { absent }, Some(end)) = (found.verdict, found.session_end) {
-            let now = time::now();
-            self.absent = absent;
-            let left = end.saturating_duration_since(now);
-            self.life.on_adopted(now, Arc::new(token), left, saved.period);
-            tracing::info!(token = saved.id, "the token of an earlier run is in use again");
-        }
-    }
-
     async fn save(&mut self) {
         let (Some(path), Some(token)) = (self.keeper.saved_state.clone(), self.life.current()) else {
             return;
@@ -302,7 +289,7 @@ impl Errands {
         let saved = Saved { id: token.id().to_owned(), epoch, period };
         let written = tokio::task::spawn_blocking(move || saved.write(&path)).await;
         if let Ok(Err(unsaved)) = written {
-            self.note(Error::because(ErrorKind::Config, unsaved.to_string()));
+            self.note(Error::config(unsaved));
         }
     }
 
@@ -311,7 +298,8 @@ impl Errands {
             return Ok(admin.clone());
         }
         let config = self.keeper.admin.clone();
-        let deadline = config.deadline().min(ONE_TRY);
+        // A little less than the bound, so that it is the connection that says what is wrong.
+        let deadline = config.deadline().min(ONE_TRY).min(self.limit() * 9 / 10);
         let admin = self.bounded(Cluster::connect(config.with_deadline(deadline))).await?;
         self.admin = Some(admin.clone());
         Ok(admin)
@@ -319,12 +307,15 @@ impl Errands {
 
     /// Gives up in time for another try while the token in use lives.
     async fn bounded<T>(&self, operation: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-        let deadline = self.keeper.admin.deadline();
-        let limit = self.life.left(time::now()).map_or(deadline, |left| (left / 3).max(LEAST).min(deadline));
-        let ended = tokio::time::timeout(limit, Box::pin(operation)).await;
+        let ended = tokio::time::timeout(self.limit(), Box::pin(operation)).await;
         ended.unwrap_or_else(|_| {
             Err(Error::because(ErrorKind::Timeout, "not answered in time for another try"))
         })
+    }
+
+    fn limit(&self) -> Duration {
+        let deadline = self.keeper.admin.deadline();
+        self.life.left(time::now()).map_or(deadline, |left| (left / 3).max(LEAST).min(deadline))
     }
 
     fn learn(&mut self, found: &Finding) {
@@ -340,18 +331,33 @@ impl Errands {
     /// Making or renewing failed. What is not an answer may lie in the connection: the next try
     /// makes new ones.
     fn failed(&mut self, error: Error) {
-        if !matches!(error.kind(), ErrorKind::Broker(_)) {
-            self.admin = None;
-        }
+        self.forget_admin(&error);
         self.hopeless = !error.is_retriable();
         tracing::warn!(%error, "a token could not be made, proved or renewed");
         self.note(error);
         self.life.on_failed(time::now(), random());
     }
 
+    fn forget_admin(&mut self, error: &Error) {
+        if !matches!(error.kind(), ErrorKind::Broker(_)) {
+            self.admin = None;
+        }
+    }
+
     fn note(&mut self, error: Error) {
         ::metrics::counter!(metrics::TOKEN_FAILURES, "kind" => error.kind().label()).increment(1);
         self.last_error = Some(error);
+    }
+
+    /// Tells the moments of the token in use to the metrics.
+    pub(super) fn record(&self) {
+        let Some(token) = self.life.current() else { return };
+        let cluster = self.keeper.target.bootstrap().to_string();
+        // An end from below is better than none: alerts are to come too early, if at all.
+        let now = time::now();
+        let token = token.with_end(now + self.life.left(now).unwrap_or_default());
+        counters::tell_token(&cluster, &token);
+        counters::tell_renewal(&cluster, &token, self.life.since().unwrap_or(now));
     }
 
     pub(super) fn snapshot(&self) -> Snapshot {
@@ -382,21 +388,28 @@ impl Errands {
     }
 }
 
+/// Whether there is no such token any more.
 fn is_gone(error: &Error) -> bool {
-    let gone = [
-        BrokerError::DELEGATION_TOKEN_NOT_FOUND,
-        BrokerError::DELEGATION_TOKEN_EXPIRED,
-        BrokerError::DELEGATION_TOKEN_OWNER_MISMATCH,
-    ];
+    let gone = [BrokerError::DELEGATION_TOKEN_NOT_FOUND, BrokerError::DELEGATION_TOKEN_EXPIRED];
     matches!(error.kind(), ErrorKind::Broker(code) if gone.contains(&code))
 }
 
-fn not_taken(last: Option<Error>) -> Error {
-    let why = "not all brokers take the token in time";
-    match last {
-        Some(last) => Error::because(ErrorKind::Timeout, format!("{why}: {last}")),
-        None => Error::because(ErrorKind::Timeout, why),
+/// Whether there is such a token, which is not this keeper's to change.
+fn is_anothers(error: &Error) -> bool {
+    error.kind() == ErrorKind::Broker(BrokerError::DELEGATION_TOKEN_OWNER_MISMATCH)
+}
+
+fn not_taken(found: &Finding) -> Error {
+    let error = Error::because(ErrorKind::Timeout, "not all brokers take the token in time");
+    match found.error() {
+        Some(cause) => error.caused_by(cause.clone()),
+        None => error,
     }
+}
+
+/// What time does not mend, as it is.
+fn impossible(found: &Finding) -> Error {
+    found.error().map_or_else(|| not_taken(found), |cause| cause.clone())
 }
 
 /// A random byte for jitter; without entropy there is none, which does no harm here.

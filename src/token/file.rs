@@ -59,7 +59,7 @@ impl std::error::Error for InvalidTokenFile {}
 
 impl From<InvalidTokenFile> for crate::error::Error {
     fn from(why: InvalidTokenFile) -> Self {
-        Self::config(&why)
+        Self::config(why)
     }
 }
 

@@ -1,11 +1,12 @@
 //! Asks the brokers of a target whether they take a token, by logging in with the token itself.
 //! No KDC hears of it.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 
-use super::readiness::{Readiness, Step, Verdict};
+use super::readiness::{AT_ONCE, Readiness, Step, Verdict};
 use super::target::Target;
 use crate::cluster::probe::{Accepted, Probe};
 use crate::cluster::topology::Address;
@@ -22,14 +23,46 @@ pub(super) struct Finding {
     pub(super) session_end: Option<Instant>,
     /// All brokers, if one of them could be asked.
     pub(super) brokers: Vec<Address>,
-    /// The last failure.
-    pub(super) error: Option<Error>,
+    /// The brokers that took the token, that did not, and that could not be asked.
+    pub(super) accepted: Vec<Address>,
+    pub(super) refused: Vec<Address>,
+    pub(super) unasked: Vec<Address>,
+    /// The last failure at each broker that has not taken it since.
+    pub(super) errors: BTreeMap<Address, Error>,
+}
+
+impl Finding {
+    fn new() -> Self {
+        Self {
+            verdict: Verdict::Unreachable,
+            session_end: None,
+            brokers: Vec::new(),
+            accepted: Vec::new(),
+            refused: Vec::new(),
+            unasked: Vec::new(),
+            errors: BTreeMap::new(),
+        }
+    }
+
+    /// The failure that says most: one that time does not mend, else a refusal, else any.
+    pub(super) fn error(&self) -> Option<&Error> {
+        self.errors.values().min_by_key(|error| (error.is_retriable(), error.needs_new_credentials()))
+    }
+
+    fn tell(&mut self, readiness: &Readiness) {
+        self.accepted = readiness.accepted();
+        self.refused = readiness.refusing();
+        self.unasked = readiness.absent();
+        self.errors.retain(|address, _| !self.accepted.contains(address));
+    }
 }
 
 /// How long the gate waits, and for what.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Terms {
     pub(super) limit: Duration,
+    /// How long brokers that cannot be reached are waited for, if all others take it.
+    pub(super) absence: Duration,
     /// Whether the token is taken as far as it goes: there is no other.
     pub(super) urgent: bool,
     /// A login counts only if its session outlasts this: so a broker shows that it knows of a
@@ -48,10 +81,11 @@ pub(super) async fn pass(target: &Target, token: &Token, known: &[Address], term
     let bootstrap = target.bootstrap().endpoints().iter();
     let bootstrap = bootstrap.map(|end| Address { host: end.host.as_str().into(), port: end.port });
     let seeds = bootstrap.chain(known.iter().cloned());
-    let mut readiness = Readiness::new(time::now(), terms.limit, terms.urgent, seeds);
+    let now = time::now();
+    let mut readiness =
+        Readiness::new(now, terms.limit, terms.urgent, seeds).with_absence(now, terms.absence);
     let mut logins: JoinSet<Probed> = JoinSet::new();
-    let mut found =
-        Finding { verdict: Verdict::Unreachable, session_end: None, brokers: Vec::new(), error: None };
+    let mut found = Finding::new();
     loop {
         match readiness.poll(time::now()) {
             Step::Probe { address, with_brokers } => {
@@ -66,6 +100,7 @@ pub(super) async fn pass(target: &Target, token: &Token, known: &[Address], term
                 () = tokio::time::sleep_until(until.into()) => {}
             },
             Step::Done(verdict) => {
+                found.tell(&readiness);
                 found.verdict = verdict;
                 return found;
             }
@@ -79,12 +114,16 @@ pub(super) async fn pass(target: &Target, token: &Token, known: &[Address], term
 /// A dropped call ends all its logins.
 pub(super) async fn look_again(target: Target, token: Token, absent: Vec<Address>) -> Vec<Address> {
     let probe = probe(&target, &token);
-    let mut logins = JoinSet::new();
+    let (mut logins, mut found) = (JoinSet::new(), Vec::new());
     for address in absent {
+        if logins.len() >= AT_ONCE {
+            found.extend(logins.join_next().await.and_then(Result::ok).flatten());
+        }
         let probe = probe.clone();
         logins.spawn(async move { probe.log_in(&address, false).await.is_ok().then_some(address) });
     }
-    logins.join_all().await.into_iter().flatten().collect()
+    found.extend(logins.join_all().await.into_iter().flatten());
+    found
 }
 
 fn probe(target: &Target, token: &Token) -> Probe {
@@ -95,6 +134,7 @@ fn take(readiness: &mut Readiness, found: &mut Finding, (address, login): Probed
     let now = time::now();
     match login {
         Ok(accepted) => {
+            found.errors.remove(&address);
             found.session_end = found.session_end.max(accepted.session_end);
             if found.brokers.is_empty() {
                 found.brokers.clone_from(&accepted.brokers);
@@ -110,10 +150,12 @@ fn take(readiness: &mut Readiness, found: &mut Finding, (address, login): Probed
             tracing::debug!(%error, "the token is not taken yet");
             if error.is_retriable() {
                 readiness.on_unreachable(now, &address);
-            } else {
+            } else if error.needs_new_credentials() {
                 readiness.on_refused(now, &address);
+            } else {
+                readiness.on_impossible(now, &address);
             }
-            found.error = Some(error);
+            found.errors.insert(address, error);
         }
     }
 }

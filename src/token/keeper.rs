@@ -16,6 +16,7 @@ use crate::admin::delegation_token::NewToken;
 use crate::cluster::config::{Config, Security};
 use crate::conn::credentials::{Credentials, TokenSource};
 use crate::error::{Error, ErrorKind};
+use crate::metrics;
 use crate::time;
 
 /// Makes a delegation token and keeps it alive: proves that the brokers of its target take it,
@@ -46,7 +47,8 @@ pub enum AtShutdown {
     /// It lives on until it expires: others may still use it, and a keeper with the same saved
     /// state can adopt it.
     Leave,
-    /// It is deleted, and all older ones with it. Sessions that are live go on until they end.
+    /// It is deleted, and all older ones with it. Sessions that are live go on until they end. The
+    /// sources of the keeper then give a token that has ended, without its secret.
     Expire,
 }
 
@@ -138,6 +140,7 @@ impl TokenKeeper {
                        to the cluster or logs in by a token itself";
             return Err(Error::because(ErrorKind::Misuse, why));
         }
+        metrics::describe();
         let policy = Policy { renew_at: self.renew_at, grace: self.grace };
         let mut errands = Errands::new(self, Lifecycle::new(policy));
         let first = errands.first().await?;

@@ -165,9 +165,18 @@ impl Lifecycle {
         self.in_use = Life::adopted(now, token, remaining, period);
     }
 
+    /// A token of an earlier run was found, which no broker takes: it is deleted, not forgotten.
+    pub(crate) fn on_found_useless(&mut self, now: Instant, token: Arc<Token>) {
+        let life = token.life().map(|life| life.expires.saturating_since(life.issued));
+        if let Some(end) = life.and_then(|life| now.checked_add(life)) {
+            self.retired.push_back(Retired { token, at: now, end });
+        }
+    }
+
     /// The brokers take the token that is being proved: it comes into use.
     pub(crate) fn on_proved(&mut self, now: Instant) {
-        let Some(fresh) = self.fresh.take() else { return };
+        let Some(mut fresh) = self.fresh.take() else { return };
+        fresh.token = Arc::new(Token::clone(&fresh.token).with_known());
         self.patience.on_success();
         self.wanted_from = None;
         if let Some(old) = self.in_use.replace(fresh) {

@@ -7,6 +7,7 @@ pub(crate) mod followed;
 mod gate;
 pub(crate) mod keeper;
 pub(crate) mod lifecycle;
+pub(crate) mod proof;
 mod readiness;
 mod saved;
 pub(crate) mod state;

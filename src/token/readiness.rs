@@ -14,6 +14,8 @@ pub(super) const LIMIT: Duration = YOUNG;
 /// The wait before a broker is asked again; it doubles.
 const FIRST: Duration = Duration::from_millis(50);
 const LONGEST: Duration = Duration::from_millis(500);
+/// How many brokers are asked at once.
+pub(super) const AT_ONCE: usize = 16;
 
 /// What to do next.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +39,9 @@ pub(super) enum Verdict {
     Lagging { refusing: Vec<Address> },
     /// No broker takes it, although there was time enough.
     Rejected,
+    /// No broker can ever take it: every one that can be reached refuses for a reason that time does not
+    /// mend, such as a mechanism that the listener does not offer.
+    Impossible,
     /// No broker can be reached.
     Unreachable,
 }
@@ -46,6 +51,7 @@ enum Answer {
     None,
     Accepted,
     Refused,
+    Impossible,
     Unreachable,
 }
 
@@ -61,6 +67,8 @@ struct Place {
 #[derive(Debug)]
 pub(super) struct Readiness {
     deadline: Instant,
+    /// From when on brokers that cannot be reached are not waited for, if all others take the token.
+    absence: Instant,
     /// Whether the token is handed out at the deadline even if a broker refuses it: there is no
     /// other one.
     urgent: bool,
@@ -78,7 +86,14 @@ impl Readiness {
         seeds: impl IntoIterator<Item = Address>,
     ) -> Self {
         let places = seeds.into_iter().map(|address| (address, Place::new(now))).collect();
-        Self { deadline: now + limit, urgent, complete: false, places }
+        let deadline = now + limit;
+        Self { deadline, absence: deadline, urgent, complete: false, places }
+    }
+
+    /// Waits no longer than this for brokers that cannot be reached, if all others take the token.
+    pub(super) fn with_absence(mut self, now: Instant, limit: Duration) -> Self {
+        self.absence = self.deadline.min(now + limit);
+        self
     }
 
     pub(super) fn poll(&mut self, now: Instant) -> Step {
@@ -86,13 +101,18 @@ impl Readiness {
             return Step::Done(verdict);
         }
         let with_brokers = !self.complete;
-        let due = self.places.iter_mut().find(|(_, place)| place.is_open() && place.again_at <= now);
+        let asking = self.places.values().filter(|place| place.asking).count();
+        let mut due = self.places.iter_mut().filter(|(_, place)| place.is_open() && place.again_at <= now);
+        let due = if asking < AT_ONCE { due.next() } else { None };
         if let Some((address, place)) = due {
             place.asking = true;
             return Step::Probe { address: address.clone(), with_brokers };
         }
-        let next = self.places.values().filter(|place| place.is_open()).map(|place| place.again_at).min();
-        Step::Wait(next.map_or(self.deadline, |next| next.min(self.deadline)))
+        let limits = [self.deadline, self.absence].into_iter().filter(|limit| *limit > now);
+        // A place that is due but has to wait for others to answer is no moment to wait for.
+        let open = self.places.values().filter(|place| place.is_open()).map(|place| place.again_at);
+        let next = limits.chain(open.filter(|at| *at > now)).min();
+        Step::Wait(next.unwrap_or(self.deadline))
     }
 
     /// A broker took the token, and named the brokers if it was asked to.
@@ -126,6 +146,34 @@ impl Readiness {
         }
     }
 
+    /// A broker did not take the token, for a reason that time does not mend.
+    pub(super) fn on_impossible(&mut self, now: Instant, address: &Address) {
+        if let Some(place) = self.places.get_mut(address) {
+            place.answered(now, Answer::Impossible);
+        }
+    }
+
+    /// The brokers that have given this answer.
+    fn with(&self, answer: Answer) -> impl Iterator<Item = Address> {
+        let places = self.places.iter().filter(move |(_, place)| place.answer == answer);
+        places.map(|(address, _)| address.clone())
+    }
+
+    /// The brokers that took the token.
+    pub(super) fn accepted(&self) -> Vec<Address> {
+        self.with(Answer::Accepted).collect()
+    }
+
+    /// The brokers that did not take it.
+    pub(super) fn refusing(&self) -> Vec<Address> {
+        self.with(Answer::Refused).chain(self.with(Answer::Impossible)).collect()
+    }
+
+    /// The brokers that could not be asked.
+    pub(super) fn absent(&self) -> Vec<Address> {
+        self.with(Answer::Unreachable).chain(self.with(Answer::None)).collect()
+    }
+
     /// A broker could not be reached.
     pub(super) fn on_unreachable(&mut self, now: Instant, address: &Address) {
         if let Some(place) = self.places.get_mut(address) {
@@ -134,25 +182,28 @@ impl Readiness {
     }
 
     fn verdict(&self, now: Instant) -> Option<Verdict> {
-        let with = |answer: Answer| {
-            let places = self.places.iter().filter(move |(_, place)| place.answer == answer);
-            places.map(|(address, _)| address.clone())
-        };
-        let accepted = with(Answer::Accepted).count();
+        let count = |answer: Answer| self.with(answer).count();
+        let accepted = count(Answer::Accepted);
         if self.complete && accepted == self.places.len() {
             return Some(Verdict::Ready { absent: Vec::new() });
+        }
+        let (impossible, unreachable) = (count(Answer::Impossible), count(Answer::Unreachable));
+        if impossible > 0 && impossible + unreachable == self.places.len() {
+            return Some(Verdict::Impossible);
+        }
+        let refusing = self.refusing();
+        if accepted > 0 && refusing.is_empty() && now >= self.absence {
+            return Some(Verdict::Ready { absent: self.absent() });
         }
         if now < self.deadline {
             return None;
         }
-        let refusing: Vec<Address> = with(Answer::Refused).collect();
-        let absent = with(Answer::Unreachable).chain(with(Answer::None));
         Some(match (accepted, refusing.is_empty()) {
             (0, true) => Verdict::Unreachable,
             (0, false) => Verdict::Rejected,
-            (_, true) => Verdict::Ready { absent: absent.collect() },
+            (_, true) => Verdict::Ready { absent: self.absent() },
             (_, false) if self.urgent => {
-                Verdict::Ready { absent: refusing.into_iter().chain(absent).collect() }
+                Verdict::Ready { absent: refusing.into_iter().chain(self.absent()).collect() }
             }
             (_, false) => Verdict::Lagging { refusing },
         })
@@ -259,6 +310,42 @@ mod tests {
             };
             assert_eq!(gate.poll(now + LIMIT), Step::Done(wanted));
         }
+    }
+
+    #[test]
+    fn what_time_does_not_mend_is_told_when_all_that_can_be_reached_have_said_so() {
+        let now = crate::time::now();
+        let mut gate = Readiness::new(now, LIMIT, false, [broker(1), broker(2)]);
+        probed(gate.poll(now));
+        gate.on_impossible(now, &broker(1));
+        assert_eq!(probed(gate.poll(now)), broker(2));
+        assert!(matches!(gate.poll(now), Step::Wait(_)), "the second may take it");
+        gate.on_unreachable(now, &broker(2));
+        assert_eq!(gate.poll(now), Step::Done(Verdict::Impossible));
+        let (mut gate, now) = half_way(false);
+        gate.on_impossible(now, &broker(2));
+        assert!(matches!(gate.poll(now + LIMIT / 2), Step::Probe { .. }), "the first takes it");
+        gate.on_impossible(now + LIMIT / 2, &broker(2));
+        assert_eq!(gate.poll(now + LIMIT), Step::Done(Verdict::Lagging { refusing: vec![broker(2)] }));
+    }
+
+    #[test]
+    fn a_thousand_brokers_are_asked_a_few_at_a_time() {
+        let now = crate::time::now();
+        let mut gate = Readiness::new(now, LIMIT, false, (1..=1000).map(broker));
+        let asked: Vec<Address> = (0..AT_ONCE).map(|_| probed(gate.poll(now))).collect();
+        assert_eq!(gate.poll(now), Step::Wait(now + LIMIT));
+        gate.on_refused(now, &asked[0]);
+        assert!(!asked.contains(&probed(gate.poll(now))), "those that wait for their first turn go first");
+    }
+
+    #[test]
+    fn brokers_that_cannot_be_reached_are_waited_for_less_long_if_that_is_wished() {
+        let (gate, now) = half_way(false);
+        let mut gate = gate.with_absence(now, LIMIT / 4);
+        gate.on_unreachable(now, &broker(2));
+        assert!(matches!(gate.poll(now + LIMIT / 8), Step::Probe { .. }));
+        assert_eq!(gate.poll(now + LIMIT / 4), Step::Done(Verdict::Ready { absent: vec![broker(2)] }));
     }
 
     #[test]

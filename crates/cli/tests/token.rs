@@ -42,7 +42,8 @@ fn a_token_is_made_used_renewed_listed_and_ended() {
 
     ottla(["token", "expire", &file, "--config", &config]).succeeded();
     assert_eq!(kafka.cluster.tokens(), []);
-    let refused = ottla(["read", "--token-file", &file, "--topic", "orders"]).failed(3);
+    // It was made moments ago, so it is tried again as long as there is time.
+    let refused = ottla(["read", "--token-file", &file, "--topic", "orders", "--timeout", "2s"]).failed(3);
     assert!(refused.contains("hint: the broker does not know this user or token"), "{refused}");
     let gone = ottla(["token", "renew", &file, "--config", &config]).failed(1);
     assert!(gone.contains("DELEGATION_TOKEN_NOT_FOUND"), "{gone}");
@@ -167,6 +168,42 @@ fn token_connections_may_not_call_token_requests_and_are_told_before_they_try() 
         let [word, argument] = command;
         let told = ottla(["token", word, argument, "--token-file", &file]).failed(2);
         assert!(told.contains("--token-file: connections that logged in with a token may not"), "{told}");
+    }
+}
+
+#[test]
+fn create_waits_for_brokers_that_the_bootstrap_list_does_not_name() {
+    let kafka = Kafka::start();
+    kafka.topic("orders", 10);
+    let whole = fs::read_to_string(kafka.config("alice")).unwrap();
+    let list = whole.lines().find(|line| line.starts_with("bootstrap.servers")).unwrap();
+    let first = list.split(',').next().unwrap();
+    let config = kafka.file("one.properties", whole.replace(list, first));
+    kafka.cluster.set_token_propagation(None, std::time::Duration::ZERO);
+    kafka.cluster.set_token_propagation(Some(ottla_testkit::BrokerId(2)), std::time::Duration::from_secs(2));
+    let out = kafka.path("job.token").display().to_string();
+    ottla(["token", "create", "--config", &config, "--out", &out]).succeeded();
+    let read = ottla(["read", "--token-file", &out, "--topic", "orders", "--format", "count"]);
+    assert_eq!(read.json()[0]["records"], 20, "{read:?}");
+}
+
+#[test]
+fn a_token_that_was_made_moments_ago_is_tried_again_and_one_of_java_too() {
+    let kafka = Kafka::start();
+    kafka.topic("orders", 10);
+    kafka.cluster.set_token_propagation(None, std::time::Duration::from_millis(1500));
+    let (config, out) = (kafka.config("alice"), kafka.path("job.token").display().to_string());
+    for java in [false, true] {
+        ottla(["token", "create", "--config", &config, "--out", &out, "--no-wait"]).succeeded();
+        if java {
+            // What Java's tool makes, in a file written by hand, tells nothing of the token's life.
+            let text = fs::read_to_string(&out).unwrap();
+            let bare: String =
+                text.lines().filter(|line| !line.starts_with('#')).map(|l| l.to_owned() + "\n").collect();
+            fs::write(&out, bare).unwrap();
+        }
+        let read = ottla(["read", "--token-file", &out, "--topic", "orders", "--format", "count"]);
+        assert_eq!(read.json()[0]["records"], 20, "{read:?}");
     }
 }
 

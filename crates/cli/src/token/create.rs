@@ -24,7 +24,6 @@ pub(super) async fn run(access: &Access, options: &CreateOptions) -> Result<(), 
     }
     let config = login::config_for_tokens(access)?;
     let target = target(&config, options)?;
-    let brokers = options.target_bootstrap.as_ref().unwrap_or(config.bootstrap()).clone();
     let cluster = Cluster::connect(config.clone()).await?;
     let token = cluster.create_delegation_token(new_token(options)).await?;
     if let Err(failure) = store(options, &target, &token) {
@@ -36,7 +35,7 @@ pub(super) async fn run(access: &Access, options: &CreateOptions) -> Result<(), 
     }
     let accepted = match options.no_wait {
         true => Ok(()),
-        false => ready::wait(access, &target, &brokers, &token).await,
+        false => ready::wait(access, &target, &token).await,
     };
     // It is there, accepted or not, and its maker has to know it.
     print(options, &target, &token)?;
@@ -63,7 +62,7 @@ fn target(config: &Config, options: &CreateOptions) -> Result<Target, Failure> {
     }
     if let Some(ca) = &options.target_ca {
         let tls = Tls::builder().with_roots_file(ca).build();
-        let tls = tls.map_err(|error| Failure::usage(error.to_string()).while_at("--target-ca"))?;
+        let tls = tls.map_err(|error| Failure::usage(explained(&error)).while_at("--target-ca"))?;
         target = target.with_security(Security::Tls(tls));
     }
     match (options.target_protocol, config.security()) {
@@ -97,7 +96,7 @@ fn store(options: &CreateOptions, target: &Target, token: &Token) -> Result<(), 
 }
 
 fn text(target: &Target, token: &Token) -> Result<Secret, Failure> {
-    target.token_file(token).map_err(|error| Failure::failed(error.to_string()))
+    target.token_file(token).map_err(|error| Failure::failed(explained(&error)))
 }
 
 fn print(options: &CreateOptions, target: &Target, token: &Token) -> Result<(), Failure> {
