@@ -1,5 +1,5 @@
 //! What the library counts and measures, by the names that README.md has.
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
 
 mod support;
 

@@ -159,6 +159,8 @@ async fn a_proof_that_is_refused_is_worth_one_more_try() {
         brokers.faults().add(refuse(1));
         executor(&brokers, TokenSource::fixed(token.clone())).await.unwrap();
         let before = brokers.counters().connections;
+        // A token that may be unknown still is tried for longer: this one is older.
+        pass(30 * SECOND).await;
         // Those after the first one: the proofs, and what comes next.
         brokers.faults().add(refuse(100));
         let error = executor(&brokers, TokenSource::fixed(token)).await.unwrap_err();

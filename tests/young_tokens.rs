@@ -1,5 +1,5 @@
 //! Tokens that brokers do not know yet, on embedded brokers that take their time.
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
 
 mod support;
 

@@ -22,7 +22,7 @@ impl Search {
     pub(crate) fn add(&mut self, name: &str, token: &Token) {
         let hmac = token.secret_hmac().secret_bytes();
         let digits = |upper: bool| {
-            let digit = move |nibble: u8| char::from_digit(nibble.into(), 16).unwrap() as u8;
+            let digit = move |nibble: u8| u8::try_from(char::from_digit(nibble.into(), 16).unwrap()).unwrap();
             let case = move |digit: u8| if upper { digit.to_ascii_uppercase() } else { digit };
             move |byte: &u8| [case(digit(byte >> 4)) ^ MASK, case(digit(byte & 15)) ^ MASK]
         };
