@@ -142,7 +142,11 @@ impl Logins {
             source.report_refused(used);
             return Error::Closed;
         }
-        error
+        match error {
+            // It was taken before, so it is the time that is wrong, and that of this connection alone.
+            Error::HandshakeRefused { .. } => Error::Closed,
+            error => error,
+        }
     }
 
     fn terms(&self) -> Terms {
