@@ -7,22 +7,23 @@
 mod lines;
 mod record;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use ottla::{Cluster, NewRecord, TopicWriter};
+use ottla::{Cluster, ErrorKind, NewRecord, TopicWriter, Writer};
 use serde_json::json;
+use tokio::sync::Notify;
 
 use self::lines::Lines;
 use self::record::OwnedRecord;
 use crate::arguments::Access;
 use crate::arguments::write::{Compression, WriteOptions};
-use crate::failure::{Exit, Failure};
+use crate::failure::Failure;
 use crate::progress::Progress;
 use crate::sum::Sum;
 use crate::{login, output, topic};
 
-/// How long what was read already may take to be written after Ctrl-C.
+/// How long what was read already may take to be written after Ctrl-C, or when records were late.
 const LAST_WRITES: Duration = Duration::from_secs(5);
 
 pub(crate) async fn run(access: &Access, options: WriteOptions) -> Result<(), Failure> {
@@ -31,35 +32,40 @@ pub(crate) async fn run(access: &Access, options: WriteOptions) -> Result<(), Fa
     }
     let started = crate::now();
     let login::Opened { config, text, followed: _followed } = login::open(access).await?;
-    let how = how(&options, text.secret_bytes())?;
+    let how = how(access, &options, text.secret_bytes())?;
     drop(text);
     let cluster = Cluster::connect(config).await?;
     topic::partitions(&cluster, &options.topic).await?;
     let taken = Arc::new(Sum::default());
     let written = Arc::new(Sum::default());
-    let counted = Arc::clone(&written);
-    let writer = cluster.write(how.with_batch_listener(move |batch| {
-        if batch.base_offset.is_ok() {
-            counted.add(batch.records.into(), 0, batch.records.into());
-        }
+    let (counted, late) = (Arc::clone(&written), Arc::new(Late::default()));
+    let is_late = Arc::clone(&late);
+    let writer = cluster.write(how.with_batch_listener(move |batch| match &batch.base_offset {
+        Ok(_) => counted.add(batch.records.into(), 0, batch.records.into()),
+        Err(error) => is_late.take_note(error),
     }));
     let topic = writer.topic(&options.topic).await?;
     let progress = Progress::begin(options.count, false, &taken);
-    let read = tokio::select! {
-        read = send_all(&topic, &options, &taken) => read,
-        _ = tokio::signal::ctrl_c() => Err(Failure::interrupted()),
+    let end = tokio::select! {
+        read = send_all(&topic, &options, &taken) => End::Read(read),
+        _ = tokio::signal::ctrl_c() => End::Interrupted,
+        error = late.error() => End::Late(error),
     };
+    let interrupted = matches!(end, End::Interrupted);
     // What was taken is written, whatever came then.
-    let interrupted = read.as_ref().is_err_and(|failure| failure.exit == Exit::Interrupted);
-    let failure = match interrupted {
-        false => {
+    let failure = match end {
+        End::Read(read) => {
             let closed = writer.close().await;
             read.and_then(|()| closed.map_err(|error| failed(error, &taken, &written)))
         }
-        true => {
-            let closed = tokio::time::timeout(LAST_WRITES, writer.close()).await;
-            let in_doubt = closed.map_or(true, |closed| closed.is_err_and(|error| error.possibly_written()));
+        End::Interrupted => {
+            let in_doubt = ends_in_doubt(&writer).await;
             Err(Failure::interrupted().while_at(share(&taken, &written, in_doubt)))
+        }
+        End::Late(error) => {
+            let in_doubt = ends_in_doubt(&writer).await;
+            let in_doubt = in_doubt || error.possibly_written();
+            Err(Failure::from(error).while_at(share(&taken, &written, in_doubt)))
         }
     };
     drop(progress);
@@ -70,6 +76,44 @@ pub(crate) async fn run(access: &Access, options: WriteOptions) -> Result<(), Fa
         )?;
     }
     failure
+}
+
+/// How the taking of records ended.
+enum End {
+    Read(Result<(), Failure>),
+    Interrupted,
+    /// Records could not be delivered in time, and more would fare no better.
+    Late(ottla::Error),
+}
+
+/// The first failure by time.
+#[derive(Default)]
+struct Late {
+    error: OnceLock<ottla::Error>,
+    told: Notify,
+}
+
+impl Late {
+    fn take_note(&self, error: &ottla::Error) {
+        if error.kind() == ErrorKind::Timeout && self.error.set(error.clone()).is_ok() {
+            self.told.notify_one();
+        }
+    }
+
+    async fn error(&self) -> ottla::Error {
+        loop {
+            match self.error.get() {
+                Some(error) => return error.clone(),
+                None => self.told.notified().await,
+            }
+        }
+    }
+}
+
+/// Gives what was taken a little time to be written, and says whether more may be than is known.
+async fn ends_in_doubt(writer: &Writer) -> bool {
+    let closed = tokio::time::timeout(LAST_WRITES, writer.close()).await;
+    closed.map_or(true, |closed| closed.is_err_and(|error| error.possibly_written()))
 }
 
 fn reads_twice(access: &Access, options: &WriteOptions) -> bool {
@@ -90,8 +134,11 @@ fn share(taken: &Sum, written: &Sum, in_doubt: bool) -> String {
 }
 
 /// How to write: as the configuration says, unless the command line says something else.
-fn how(options: &WriteOptions, text: &[u8]) -> Result<ottla::WriteOptions, Failure> {
-    let configured = ottla::WriteOptions::from_properties(text).map_err(ottla::Error::from)?;
+fn how(access: &Access, options: &WriteOptions, text: &[u8]) -> Result<ottla::WriteOptions, Failure> {
+    let mut configured = ottla::WriteOptions::from_properties(text).map_err(ottla::Error::from)?;
+    if let Some(timeout) = access.timeout {
+        configured = configured.with_delivery_timeout(timeout);
+    }
     let codec = match options.compression {
         None => return Ok(configured),
         Some(Compression::None) => ottla::Codec::Uncompressed,

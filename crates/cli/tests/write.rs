@@ -5,8 +5,11 @@
 mod support;
 
 use std::collections::BTreeSet;
+use std::io::Write;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
 
-use support::{Kafka, Ran, command, ottla, ottla_with_input, run};
+use support::{Kafka, Ran, command, ended, ottla, ottla_with_input, run};
 
 fn start() -> (Kafka, String) {
     let kafka = Kafka::start();
@@ -113,4 +116,28 @@ fn a_topic_that_does_not_exist_is_named_soon() {
     let (_kafka, config) = start();
     let told = run(command().args(["write", "--config", &config, "--topic", "nowhere"]), b"").failed(1);
     assert!(told.contains("topic nowhere"), "{told}");
+}
+
+/// Standard input stays open: nobody ends it.
+#[test]
+fn a_topic_that_is_deleted_meanwhile_ends_it_by_its_timeout() {
+    let (kafka, config) = start();
+    let arguments = ["write", "--config", &config, "--topic", "t", "--timeout", "3s"];
+    let mut child = command().args(arguments).stdin(Stdio::piped()).spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    input.write_all(b"one\n").unwrap();
+    let is_written = || (0..3).any(|partition| !kafka.cluster.read("t", partition).unwrap().is_empty());
+    while !is_written() {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    kafka.cluster.delete_topic("t").unwrap();
+    input.write_all(b"two\n").unwrap();
+    let before = Instant::now();
+    let ran = ended(child);
+    // The timeout, and five seconds for what was taken.
+    assert!(before.elapsed() < Duration::from_secs(20), "{:?}", before.elapsed());
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.stderr.contains("1 of 2 records are written"), "{ran:?}");
+    assert!(ran.stderr.contains("not delivered in time") && ran.stderr.contains("UNKNOWN_TOPIC"), "{ran:?}");
+    drop(input);
 }

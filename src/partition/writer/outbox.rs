@@ -120,7 +120,7 @@ impl Outbox {
         if leader.is_none() {
             return resolved;
         }
-        self.checked = None;
+        (self.checked, self.doubts) = (None, 0);
         if self.failures > FAILURES_BEFORE_PAUSE {
             self.not_before = self.not_before.map(|then| then.min(now + MOST_PAUSE_AT_NEW_LEADER));
         } else {
