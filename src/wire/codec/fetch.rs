@@ -11,6 +11,7 @@ use bytes::Bytes;
 use kafka_protocol::messages::{TopicName, fetch_request as request, fetch_response as response};
 use uuid::Uuid;
 
+use super::throttle::LONGEST;
 use super::{Request, duration, millis, read, text, write};
 use crate::ids::{LeaderEpoch, TopicId};
 use crate::wire::Error;
@@ -67,7 +68,7 @@ pub(crate) struct FetchPartition {
 /// What the broker read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FetchResponse {
-    /// From version 8 on: before that, the broker itself has held the answer back (KIP-219).
+    /// From version 8 on: before that, the broker itself has held the answer back (KIP-219). At most 5 minutes.
     pub(crate) throttle_time: Duration,
     pub(crate) error: ErrorCode,
     pub(crate) topics: Vec<FetchedTopic>,
@@ -156,7 +157,8 @@ impl Request for FetchRequest {
     fn decode(version: i16, body: Bytes) -> Result<FetchResponse, Error> {
         let message: response::FetchResponse = read(Self::API, version, body)?;
         Ok(FetchResponse {
-            throttle_time: duration(if version < 8 { 0 } else { message.throttle_time_ms.into() }),
+            throttle_time: duration(if version < 8 { 0 } else { message.throttle_time_ms.into() })
+                .min(LONGEST),
             error: ErrorCode(message.error_code),
             topics: message.responses.into_iter().map(fetched_topic).collect(),
         })

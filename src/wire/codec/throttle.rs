@@ -13,7 +13,7 @@ use crate::wire::guard;
 /// times the quota, minutes. So a lower bound would break a promise that KIP-219 makes to brokers; at
 /// this one a damaged answer costs one connection five minutes, in which its calls fail by their own
 /// deadlines.
-const LONGEST: Duration = Duration::from_secs(300);
+pub(super) const LONGEST: Duration = Duration::from_secs(300);
 
 /// Reads from a response frame (all after the length) how long no request should follow it on this
 /// connection.

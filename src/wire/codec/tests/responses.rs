@@ -123,6 +123,8 @@ fn reads_where_a_log_parts_from_the_one_that_was_fetched() {
         topic.partitions[0].diverging.map(|end| (end.epoch.0, end.end_offset))
     };
     assert_eq!(fetched("00"), None);
+    let damaged = decode::<FetchRequest>(12, hex("00000001 00 7fffffff 0000 00000000 01 00")).unwrap();
+    assert_eq!(damaged.throttle_time, Duration::from_secs(300), "no answer silences for longer");
     assert_eq!(fetched("01 00 0d 00000005 0000000000000032 00"), Some((5, 50)));
 }
 
