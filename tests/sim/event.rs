@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ottla_testkit::ApiKey;
+use ottla_testkit::{ApiKey, Quota};
 
 use super::dice::Dice;
 use super::kind::Kind;
@@ -77,6 +77,19 @@ pub(crate) enum What {
     BitFlipped {
         broker: i32,
     },
+    LeaderTaken {
+        partition: i32,
+        lasts: Duration,
+    },
+    StaleMetadata {
+        broker: i32,
+        lasts: Duration,
+    },
+    Quota {
+        quota: Quota,
+        per_second: f64,
+        lasts: Duration,
+    },
     /// Answers go wrong; with the leader moved meanwhile, or not.
     Answers {
         api: ApiKey,
@@ -145,6 +158,22 @@ impl Event {
             Kind::ConnectionsClosed => What::ConnectionsClosed { broker },
             Kind::Silence => What::Silence { broker, lasts: millis(dice, &[300, 4_000, 15_000, 30_000]) },
             Kind::BitFlipped => What::BitFlipped { broker },
+            Kind::LeaderTaken => {
+                What::LeaderTaken { partition, lasts: millis(dice, &[100, 3_000, 15_000, 30_000]) }
+            }
+            Kind::StaleMetadata => {
+                What::StaleMetadata { broker, lasts: millis(dice, &[1_000, 8_000, 25_000]) }
+            }
+            Kind::Quota => {
+                let lasts = millis(dice, &[5_000, 30_000]);
+                let quota =
+                    dice.pick(&[Quota::ConsumerByteRate, Quota::ProducerByteRate, Quota::RequestRate]);
+                What::Quota {
+                    quota,
+                    per_second: if quota == Quota::RequestRate { 5.0 } else { 10_000.0 },
+                    lasts,
+                }
+            }
             _ => answers(kind, partition, broker, dice),
         };
         Self { at, kind, what }
@@ -160,16 +189,21 @@ impl Event {
             }
             What::LeaderMoved { .. } | What::ConnectionsClosed { .. } | What::Cut { .. } => noticing,
             What::BitFlipped { .. } => WINDOW + noticing,
+            // What was read before is paid for afterwards.
+            What::Quota { lasts, .. } => *lasts + Duration::from_secs(40) + noticing,
             What::BrokerRestarted { away: lasts, .. }
             | What::Silence { lasts, .. }
+            | What::LeaderTaken { lasts, .. }
+            | What::StaleMetadata { lasts, .. }
             | What::Remade { gone: lasts, .. } => *lasts + noticing,
             What::Answers { times, wrong, .. } => {
+                // One after the other in the worst case, each with a new connection; refusals come at once.
                 let each = match wrong {
-                    Wrong::Throttled(throttle) => *throttle,
-                    _ => REQUEST,
+                    Wrong::Refused(..) | Wrong::RefusedWhole(_) | Wrong::RefusedAfter(_) => Duration::ZERO,
+                    Wrong::Throttled(throttle) => *throttle + CONNECT,
+                    _ => REQUEST + CONNECT,
                 };
-                // One after the other in the worst case, each with a new connection.
-                WINDOW + (each + CONNECT) * u32::try_from(*times).unwrap() + noticing
+                WINDOW + each * u32::try_from(*times).unwrap() + noticing
             }
         }
     }
@@ -206,7 +240,9 @@ fn answers(kind: Kind, partition: i32, broker: i32, dice: &mut Dice) -> What {
             ApiKey::ApiVersions,
         ],
     };
-    let (api, times) = (dice.pick(apis), dice.within(1, 2));
+    // A follower that lags may say so again and again.
+    let most = if kind == Kind::WrongOutOfRange { dice.pick(&[1, 5, 500]) } else { 2 };
+    let (api, times) = (dice.pick(apis), dice.within(1, most));
     let moves = kind == Kind::HeldProduce || api == ApiKey::Produce && dice.one_in(3);
     What::Answers { api, times, wrong, moved: moves.then_some((partition, broker)) }
 }

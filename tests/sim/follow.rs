@@ -8,7 +8,6 @@ use std::ops::Range;
 use super::oracle::{Change, Log, Oracle};
 
 /// Why a loss is one, as the reader tells.
-#[allow(dead_code, reason = "readers do not tell it yet")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Gone {
     Deleted,
@@ -26,13 +25,15 @@ pub(crate) struct Follow {
     pub(crate) committed: bool,
     /// No chunk was of an earlier version.
     version: usize,
+    /// It goes on in a new log, wherever that begins when it looks.
+    anew: bool,
     /// From then on the reader knows of which epoch it reads.
     has_read: bool,
 }
 
 impl Follow {
     pub(crate) fn new(partition: i32, from: i64, until: i64, committed: bool) -> Self {
-        Self { partition, from, next: from, until, committed, version: 0, has_read: false }
+        Self { partition, from, next: from, until, committed, version: 0, anew: false, has_read: false }
     }
 
     pub(crate) fn is_finished(&self) -> bool {
@@ -56,6 +57,7 @@ impl Follow {
         offsets: Range<i64>,
         records: &[(i64, String)],
     ) -> Result<(), String> {
+        self.begin_anew(oracle, offsets.start);
         if offsets.start > self.next {
             self.settle(oracle, offsets.start, &[])?;
         }
@@ -133,8 +135,21 @@ impl Follow {
         })
     }
 
+    /// Where a reader begins in a new log: where that begins at the time.
+    fn begin_anew(&mut self, oracle: &mut Oracle, at: i64) {
+        let log = oracle.log(self.partition);
+        let begins = |version: &usize| log.version(*version).start == at;
+        if std::mem::take(&mut self.anew)
+            && at > self.next
+            && let Some(version) = self.possible(log).find(begins)
+        {
+            (self.version, self.next, self.from) = (version, at, at);
+        }
+    }
+
     /// The log begins after them.
     fn deleted(&mut self, oracle: &mut Oracle, offsets: &Range<i64>) -> Result<bool, String> {
+        self.begin_anew(oracle, offsets.start);
         if offsets.start > self.next {
             self.settle(oracle, offsets.start, &[])?;
         }
@@ -181,6 +196,7 @@ impl Follow {
             return offsets.end == self.until;
         }
         (self.version, self.next, self.has_read) = (version, log.version(version).start, false);
+        self.anew = true;
         self.from = self.next;
         offsets.end <= had.max(offsets.start)
     }

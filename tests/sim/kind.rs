@@ -28,6 +28,11 @@ kinds! {
     BrokerRestarted,
     /// A broker restarts that was the only replica.
     Leaderless,
+    /// A partition loses its leader for a while, its brokers run.
+    LeaderTaken,
+    /// A broker learns nothing more: it tells of old leaders and epochs.
+    StaleMetadata,
+    Quota,
     ConnectionsClosed,
     Silence,
     BitFlipped,

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use ottla::ids::TopicPartition;
+use ottla::partition::LossReason;
 use ottla::{
     Chunk, Cluster, Decoder, Error, ErrorKind, IsolationLevel, OffsetRange, OnDataLoss, ReadOptions, Reader,
 };
@@ -28,6 +29,14 @@ pub(crate) enum ReadingEnd {
     Beyond,
     Excused,
     Broken,
+}
+
+fn gone(reason: LossReason) -> Gone {
+    match reason {
+        LossReason::Truncated => Gone::Truncated,
+        LossReason::Recreated => Gone::Recreated,
+        _ => Gone::Deleted,
+    }
 }
 
 struct Task {
@@ -183,7 +192,7 @@ impl Task {
             self.follow(loss.topic_partition.partition)?.loss(
                 &mut world.oracle(),
                 &loss.offsets,
-                Gone::Deleted,
+                gone(loss.reason),
             )?;
         }
         self.losses = reader.losses().len();
@@ -196,7 +205,6 @@ impl Task {
     }
 
     fn chunk(&mut self, chunk: &Chunk) -> Result<(), String> {
-        self.world.has_progressed();
         let mut records = Vec::new();
         let taken = chunk.for_each_record(&mut self.decoder, |record| {
             records.push((record.offset, text(record.value)));

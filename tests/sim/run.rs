@@ -114,6 +114,7 @@ async fn live(plan: Plan) -> Outcome {
     if !world.notes.is_broken() && !writers.is_empty() {
         sleep(DELIVERY).await;
     }
+    storms::judge(&world);
     let written = writers.iter().map(Tolds::judge);
     let written = written.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
     let (violation, trace) = world.notes.take();
@@ -121,6 +122,7 @@ async fn live(plan: Plan) -> Outcome {
 }
 
 /// The trace of a seed's world.
+#[allow(dead_code, reason = "the soak compares no traces")]
 pub(crate) fn trace_of(seed: u64) -> String {
     run(&Plan::of(seed)).trace
 }

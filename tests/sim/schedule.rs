@@ -15,8 +15,8 @@ pub(crate) const CONNECT: Duration = Duration::from_secs(3);
 pub(crate) const REQUEST: Duration = Duration::from_secs(5);
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 pub(crate) const DELIVERY: Duration = Duration::from_secs(60);
-/// Until then things go wrong; then the world heals.
-pub(crate) const TROUBLE: Duration = Duration::from_secs(150);
+/// Until then things begin to go wrong, in the longest of worlds; then it heals.
+pub(crate) const TROUBLE: Duration = Duration::from_secs(100);
 
 /// How clients come in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,6 +87,8 @@ pub(crate) struct Plan {
     /// Records in each partition before anything happens.
     pub(crate) initial: i64,
     pub(crate) initial_size: usize,
+    /// When the last event comes at the latest.
+    pub(crate) trouble: Duration,
     pub(crate) events: Vec<Event>,
     pub(crate) readings: Vec<Reading>,
     pub(crate) writings: Vec<Writing>,
@@ -106,7 +108,7 @@ impl Plan {
         };
         let initial = dice.pick(&[0, 20, 60, 120]);
         let initial_size = dice.pick(&[5, 200, 2_000]);
-        let trouble = dice.pick(&[Duration::from_secs(5), Duration::from_secs(40), TROUBLE]);
+        let trouble = dice.pick(&[Duration::from_secs(4), Duration::from_secs(30), TROUBLE]);
         let shape = Shape { brokers, partitions, initial, trouble, entrance };
         let mut events: Vec<Event> = (0..dice.within(3, 14)).map(|_| shape.event(&mut dice)).collect();
         events.sort_by_key(|event| event.at);
@@ -120,6 +122,7 @@ impl Plan {
             entrance,
             initial,
             initial_size,
+            trouble,
             events,
             readings,
             writings,
@@ -153,7 +156,7 @@ impl Shape {
                 continue;
             }
             let from = if dice.one_in(3) { offset(dice, 0, self.initial) } else { 0 };
-            let until = match dice.below(4) {
+            let until = match dice.below(6) {
                 0 if Kind::RecordsAwaited.is_drawn() => i64::MAX,
                 1 if Kind::RecordsAwaited.is_drawn() => offset(dice, from + 1, self.initial.max(from) + 40),
                 _ => offset(dice, from, self.initial.max(from)),

@@ -1,43 +1,69 @@
 //! Law 3: what brings nothing is asked again after a growing pause.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use ottla_testkit::ApiKey;
+use ottla_testkit::{ApiKey, Asked, BrokerId};
 use tokio::time::sleep;
 
 use super::laws::Law;
 use super::world::World;
 
 /// Requests that one task may make for a partition in a minute without progress.
-const MOST: u64 = 40;
-/// Fetches in a minute that a broker held as long as a client lets it.
-const HELD: u64 = 120;
+const MOST: usize = 40;
+const MINUTE: Duration = Duration::from_secs(60);
+/// A broker held a fetch for about as long as a client lets it.
+const HELD: Duration = Duration::from_millis(400);
 
-/// Counts requests, minute by minute, for as long as the world lasts.
+/// Ends what asks on and on at one moment, which would take real time and no virtual one.
 pub(crate) async fn watch(world: World) {
-    let tasks = (world.plan.readings.len() + world.plan.writings.len()) as u64;
-    let partitions = u64::try_from(world.plan.partitions).unwrap();
-    let brokers = u64::try_from(world.plan.brokers).unwrap();
-    let of = |api| world.brokers.counters().requests(api);
-    let apis = [ApiKey::Fetch, ApiKey::Metadata, ApiKey::ListOffsets, ApiKey::InitProducerId];
-    let mut before = apis.map(of);
-    let mut progress = world.progress();
     loop {
-        for _ in 0..60 {
-            sleep(Duration::from_secs(1)).await;
-            if world.net.is_stormy() {
-                world.notes.broken(Law::Storms, "a client asks on and on without a pause".to_owned());
-            }
+        sleep(Duration::from_secs(1)).await;
+        if world.net.is_stormy() {
+            world.notes.broken(Law::Storms, "a client asks on and on without a pause".to_owned());
         }
-        let (after, progressed) = (apis.map(of), world.progress());
-        for ((api, before), after) in apis.iter().zip(before).zip(after) {
-            let held = if *api == ApiKey::Fetch { HELD * brokers * tasks } else { 0 };
-            let most = MOST * partitions * tasks + held + 2 * (progressed - progress);
-            if after - before > most {
-                let text = format!("{} requests of {api:?} in a minute, {most} are many", after - before);
-                world.notes.broken(Law::Storms, text);
-            }
-        }
-        (before, progress) = (after, progressed);
     }
+}
+
+/// Counts what all that was asked brought, when all is over.
+pub(crate) fn judge(world: &World) {
+    let tasks = world.plan.readings.len() + world.plan.writings.len();
+    let partitions = usize::try_from(world.plan.partitions).unwrap();
+    for ((api, partition), times) in in_vain(&world.brokers.asked()) {
+        let most = MOST * tasks * if partition.is_none() { partitions } else { 1 };
+        if let Some(first) =
+            times.iter().zip(times.iter().skip(most)).find(|(one, other)| **other - **one < MINUTE)
+        {
+            let text = format!(
+                "{most} requests of {api} for partition {partition:?} from {} ms to {} ms bring nothing",
+                first.0.as_millis(),
+                first.1.as_millis()
+            );
+            return world.notes.broken(Law::Storms, text);
+        }
+    }
+}
+
+type Times = BTreeMap<(&'static str, Option<i32>), Vec<Duration>>;
+
+/// When requests were made that brought nothing, by what they asked for.
+fn in_vain(asked: &[Asked]) -> Times {
+    let mut brought: BTreeMap<(BrokerId, u64, Duration), bool> = BTreeMap::new();
+    let key = |asked: &Asked| (asked.broker, asked.connection, asked.at);
+    for one in asked {
+        *brought.entry(key(one)).or_default() |= one.code == 0 && one.bytes > 0;
+    }
+    let mut times = Times::new();
+    for one in asked.iter().filter(|one| one.held() < HELD && !brought[&key(one)]) {
+        let what = match one.api {
+            ApiKey::Fetch | ApiKey::ListOffsets | ApiKey::OffsetForLeaderEpoch | ApiKey::Produce => {
+                ("records and offsets", one.partition)
+            }
+            ApiKey::Metadata => ("Metadata", None),
+            ApiKey::InitProducerId => ("InitProducerId", None),
+            _ => continue,
+        };
+        times.entry(what).or_default().push(one.at);
+    }
+    times
 }

@@ -13,7 +13,7 @@ use super::kind::Kind;
 use super::laws::{Notes, now};
 use super::net::Net;
 use super::oracle::{Change, Oracle};
-use super::schedule::{CONNECT, DEADLINE, Entrance, Plan, REQUEST, TOPIC, TROUBLE};
+use super::schedule::{CONNECT, DEADLINE, Entrance, Plan, REQUEST, TOPIC};
 
 /// A world. Clones share it.
 #[derive(Clone, Debug)]
@@ -40,7 +40,6 @@ struct State {
     /// Brokers that are away.
     down: BTreeSet<i32>,
     healed: bool,
-    progress: u64,
 }
 
 impl World {
@@ -120,9 +119,8 @@ impl World {
             self.notes.trace(&format!("{:?}", event.what));
             self.happen(event);
         }
-        sleep_until(began + TROUBLE).await;
         // What began late goes on for a while.
-        sleep(WINDOW + Duration::from_secs(60)).await;
+        sleep_until(began + self.plan.trouble + Duration::from_secs(40)).await;
         self.heal();
     }
 
@@ -178,6 +176,22 @@ impl World {
                 true
             }
             What::BitFlipped { broker } => return self.flip(*broker),
+            What::LeaderTaken { partition, lasts } => {
+                let partition = *partition;
+                self.later(*lasts, move |world| drop(world.brokers.elect(TOPIC, partition)));
+                self.brokers.without_leader(TOPIC, partition).is_ok()
+            }
+            What::StaleMetadata { broker, lasts } => {
+                let broker = BrokerId(*broker);
+                self.later(*lasts, move |world| world.brokers.thaw_metadata(broker).unwrap());
+                self.brokers.freeze_metadata(broker).is_ok()
+            }
+            What::Quota { quota, per_second, lasts } => {
+                let quota = *quota;
+                self.later(*lasts, move |world| world.brokers.set_quota(quota, None, None));
+                self.brokers.set_quota(quota, None, Some(*per_second));
+                true
+            }
             What::Answers { api, times, wrong, moved } => {
                 if let Some((partition, to)) = *moved {
                     // While the answer is late, or soon.
@@ -327,6 +341,7 @@ impl World {
             let _ = self.brokers.end_transaction(TOPIC, partition, producer, committed);
         }
         for partition in 0..self.plan.partitions {
+            let _ = self.brokers.elect(TOPIC, partition);
             let ranges = self.plan.readings.iter().flat_map(|reading| &reading.ranges);
             let ends = ranges.filter(|(of, ..)| *of == partition).map(|(.., until)| *until);
             let wanted = ends.filter(|until| *until < i64::MAX).max().unwrap_or(0);
@@ -334,15 +349,6 @@ impl World {
             self.append(partition, u64::try_from(wanted - end).unwrap_or(0).max(1), 5);
         }
         self.state().healed = true;
-    }
-
-    /// Counts what a reader got.
-    pub(crate) fn has_progressed(&self) {
-        self.state().progress += 1;
-    }
-
-    pub(crate) fn progress(&self) -> u64 {
-        self.state().progress
     }
 
     pub(crate) fn is_healed(&self) -> bool {
