@@ -95,7 +95,7 @@ impl Seen {
         Ok(())
     }
 
-    async fn to_the_end(&mut self, reader: &mut Reader) -> Result<(), Error> {
+    async fn drain(&mut self, reader: &mut Reader) -> Result<(), Error> {
         while self.step(reader).await? {}
         Ok(())
     }
@@ -104,7 +104,7 @@ impl Seen {
 /// Reads ranges to their end.
 async fn read(client: &Cluster, ranges: Vec<OffsetRange>, options: ReadOptions) -> Result<Seen, Error> {
     let mut seen = Seen::default();
-    seen.to_the_end(&mut client.read(ranges, options)).await?;
+    seen.drain(&mut client.read(ranges, options)).await?;
     Ok(seen)
 }
 

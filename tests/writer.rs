@@ -37,6 +37,11 @@ pub(crate) struct Setup {
     pub(crate) client: Cluster,
 }
 
+#[expect(clippy::disallowed_methods, reason = "a fact about time needs a clock")]
+pub(crate) fn now() -> tokio::time::Instant {
+    tokio::time::Instant::now()
+}
+
 pub(crate) fn builder() -> ClusterBuilder {
     ottla_testkit::Cluster::builder().brokers(3)
 }

@@ -16,7 +16,7 @@ pub(crate) enum Error {
     /// A response answers another request than the oldest, or none.
     CorrelationId { got: i32, want: Option<i32> },
     /// Connections in a row broke on what could not be read: it was not damaged on its way.
-    Unreadable { last: Box<Error> },
+    Unreadable { last: Box<Self> },
     /// The broker refuses ApiVersions with an error code of its own.
     ApiVersionsRefused { code: i16 },
     /// The mechanism goes on for more rounds than any real one.

@@ -39,10 +39,9 @@ where
         if places.size_hint().1 == Some(0) {
             break;
         }
-        match tokio::time::timeout(pause, poll_fn(|cx| attempts.poll(cx))).await {
-            Ok(Some(won)) => return Ok(won),
-            // All that were begun have failed, or the pause is over.
-            Ok(None) | Err(_) => {}
+        // Else all that were begun have failed, or the pause is over.
+        if let Ok(Some(won)) = tokio::time::timeout(pause, poll_fn(|cx| attempts.poll(cx))).await {
+            return Ok(won);
         }
     }
     poll_fn(|cx| attempts.poll(cx)).await.ok_or(attempts.last)

@@ -146,7 +146,7 @@ fn damages(damaged: u64) -> Peer {
                 }
                 let whole = frame(&asked, asked.correlation_id, &DescribeDelegationTokenResponse::default());
                 match answered.fetch_add(1, std::sync::atomic::Ordering::SeqCst) < damaged {
-                    true => broker.write(&whole[..whole.len() - 1]).await?,
+                    true => broker.write(whole.split_last().map_or(&[], |(_, rest)| rest)).await?,
                     false => broker.write(&whole).await?,
                 }
             }

@@ -160,7 +160,7 @@ async fn read(
 fn plan(javas: &Javas, name: &str, pass: u32, random: &mut Random) -> (Vec<OffsetRange>, ReadOptions) {
     let mut options = ReadOptions::new();
     let mut ranges = Vec::new();
-    let skips = pass % 2 == 0 && pass > 0;
+    let skips = pass.is_multiple_of(2) && pass > 0;
     if skips {
         options = options.with_data_loss(OnDataLoss::Skip);
     }

@@ -78,10 +78,10 @@ async fn a_range_beyond_the_last_stable_offset_ends_when_the_transaction_does() 
     let committed = ReadOptions::new().with_isolation_level(IsolationLevel::ReadCommitted);
     let mut reader = client.read(vec![range(0, 11, 33)], committed);
     let mut seen = super::Seen::default();
-    let waited = tokio::time::timeout(Duration::from_secs(100), seen.to_the_end(&mut reader)).await;
+    let waited = tokio::time::timeout(Duration::from_secs(100), seen.drain(&mut reader)).await;
     assert!(waited.is_err() && seen.values.is_empty(), "{waited:?}");
     let producer = brokers.appended(TOPIC, 0).last().unwrap().producer_id();
     brokers.end_transaction(TOPIC, 0, producer, true).unwrap();
-    seen.to_the_end(&mut reader).await.unwrap();
+    seen.drain(&mut reader).await.unwrap();
     assert_eq!(seen.offsets[&0], (22..32).collect::<Vec<_>>());
 }

@@ -47,7 +47,7 @@ async fn a_partition_that_is_without_a_leader_for_a_while_is_read_on() {
     assert!(is_quiet(&mut reader, 50 * SECOND).await);
     brokers.start_broker(BrokerId(leader.0)).unwrap();
     write(&brokers, 0, 20);
-    seen.to_the_end(&mut reader).await.unwrap();
+    seen.drain(&mut reader).await.unwrap();
     assert_eq!(seen.offsets[&0], (0..30).collect::<Vec<_>>());
     assert!(asked_in(&brokers, 5 * SECOND..60 * SECOND) <= 40, "{:#?}", brokers.asked());
 }
@@ -62,7 +62,7 @@ async fn a_topic_that_is_made_after_the_reading_began_is_read() {
     brokers.create_topic(TOPIC, 1, 1).unwrap();
     write(&brokers, 0, 10);
     let mut seen = Seen::default();
-    seen.to_the_end(&mut reader).await.unwrap();
+    seen.drain(&mut reader).await.unwrap();
     assert_eq!(seen.offsets[&0], (0..10).collect::<Vec<_>>());
 }
 

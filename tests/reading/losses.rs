@@ -126,7 +126,7 @@ async fn deleted_records_are_told_with_their_reason() {
     brokers.delete_records_before(TOPIC, 0, 35).unwrap();
     let mut reader = client(&brokers).await.read(vec![range(0, 0, 100)], skip());
     let mut seen = Seen::default();
-    seen.to_the_end(&mut reader).await.unwrap();
+    seen.drain(&mut reader).await.unwrap();
     assert_eq!(seen.offsets[&0], (35..100).collect::<Vec<_>>());
     assert_eq!(lost(&reader), [(0..35, LossReason::Deleted)]);
 }

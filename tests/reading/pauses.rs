@@ -20,7 +20,7 @@ async fn a_pause_of_the_application_is_no_lack_of_the_brokers_progress() {
     brokers.faults().add(Fault::new(Action::Stall).on_api(ApiKey::Fetch).after(1).times(1));
     seen.step(&mut reader).await.unwrap();
     tokio::time::sleep(61 * SECOND).await;
-    seen.to_the_end(&mut reader).await.unwrap();
+    seen.drain(&mut reader).await.unwrap();
     assert_eq!(seen.offsets[&0], (0..2000).collect::<Vec<_>>());
 }
 
@@ -36,7 +36,7 @@ async fn brokers_may_be_away_for_as_long_as_the_application_pauses() {
     tokio::time::sleep(600 * SECOND).await;
     brokers.start_broker(BrokerId(1)).unwrap();
     write(&brokers, 0, 10);
-    seen.to_the_end(&mut reader).await.unwrap();
+    seen.drain(&mut reader).await.unwrap();
     assert_eq!(seen.offsets[&0], (0..20).collect::<Vec<_>>());
 }
 
@@ -58,7 +58,7 @@ fn a_reader_whose_runtime_is_gone_says_so() {
     let serving = std::thread::spawn(move || others.block_on(async { tokio::time::sleep(3 * SECOND).await }));
     first.block_on(seen.step(&mut reader)).unwrap();
     drop(first);
-    let error = runtime().block_on(seen.to_the_end(&mut reader)).unwrap_err();
+    let error = runtime().block_on(seen.drain(&mut reader)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Shutdown);
     assert!(seen.values.len() < 2000);
     serving.join().unwrap();

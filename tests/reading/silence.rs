@@ -18,7 +18,9 @@ const SECOND: Duration = Duration::from_secs(1);
 async fn a_quota_slows_a_reading_and_does_not_end_it() {
     let brokers = brokers(1);
     let value = ottla_testkit::Record::value(vec![b'v'; 10_000]);
-    (0..200).for_each(|_| drop(brokers.write(TOPIC, 0, std::slice::from_ref(&value)).unwrap()));
+    for _ in 0..200 {
+        brokers.write(TOPIC, 0, std::slice::from_ref(&value)).unwrap();
+    }
     brokers.set_quota(Quota::ConsumerByteRate, None, Some(10_000.0));
     let client = client(&brokers).await;
     let began = now();
@@ -52,7 +54,7 @@ async fn an_offset_that_is_wrongly_called_out_of_range_is_asked_for_ever_more_se
     assert!(asked_in(&brokers, Duration::ZERO..60 * SECOND) <= 40, "{:#?}", brokers.asked());
     brokers.faults().clear();
     let mut seen = Seen::default();
-    seen.to_the_end(&mut reader).await.unwrap();
+    seen.drain(&mut reader).await.unwrap();
     assert_eq!(seen.offsets[&0], (0..20).collect::<Vec<_>>());
 
     brokers.faults().add(wrong);
@@ -119,7 +121,7 @@ async fn a_silent_broker_is_warned_of_ever_more_seldom_and_its_return_is_told() 
     assert!(warned[0].contains("t-0") && warned[0].contains("broker-1:9092 does not answer"), "{warned:#?}");
     assert_eq!(log.lines("records come again").len(), 0);
     brokers.faults().clear();
-    Seen::default().to_the_end(&mut reader).await.unwrap();
+    Seen::default().drain(&mut reader).await.unwrap();
     let told = log.lines("INFO message=records come again");
     assert!(told.len() == 1 && told[0].contains("t-0"), "{told:#?}");
 }

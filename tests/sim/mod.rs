@@ -1,4 +1,12 @@
 //! A world in virtual time from a seed; see `tests/sim.rs`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::large_enum_variant,
+    reason = "a test stops at the first thing that is wrong, and has few values at a time"
+)]
 
 mod dice;
 mod event;

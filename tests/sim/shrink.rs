@@ -44,10 +44,14 @@ fn candidates(plan: &Plan, half: usize) -> Vec<Plan> {
         }
     };
     for index in 0..plan.readings.len() {
-        without(&|plan| drop(plan.readings.remove(index)));
+        without(&|plan| {
+            plan.readings.remove(index);
+        });
     }
     for index in 0..plan.writings.len() {
-        without(&|plan| drop(plan.writings.remove(index)));
+        without(&|plan| {
+            plan.writings.remove(index);
+        });
     }
     let count = plan.events.len();
     for first in (0..count).step_by(half) {

@@ -138,6 +138,27 @@ impl World {
 
     fn happen(&self, event: &Event) {
         let struck = match &event.what {
+            What::BitFlipped { broker } => return self.flip(*broker),
+            What::Answers { api, times, wrong, moved } => {
+                if let Some((partition, to)) = *moved {
+                    // While the answer is late, or soon.
+                    self.later(Duration::from_millis(1_500), move |world| {
+                        if world.is_up(to) {
+                            let _ = world.brokers.move_leader(TOPIC, partition, BrokerId(to));
+                        }
+                    });
+                }
+                return self.answers(event.kind, *api, *times, *wrong);
+            }
+            what => self.happen_to_log(what) || self.happen_to_brokers(what),
+        };
+        if struck {
+            self.strikes(event.kind);
+        }
+    }
+
+    fn happen_to_log(&self, what: &What) -> bool {
+        match what {
             What::Append { partition, records, size } => self.append(*partition, *records, *size),
             What::Transaction { partition, records, committed, lasts } => {
                 self.transaction(*partition, *records, *committed, *lasts)
@@ -164,6 +185,12 @@ impl World {
                 struck
             }
             What::Remade { gone, then } => self.remake(*gone, *then),
+            _ => false,
+        }
+    }
+
+    fn happen_to_brokers(&self, what: &What) -> bool {
+        match what {
             What::LeaderMoved { partition, to } => {
                 self.is_up(*to) && self.brokers.move_leader(TOPIC, *partition, BrokerId(*to)).is_ok()
             }
@@ -175,7 +202,6 @@ impl World {
                 self.later(*lasts, move |world| world.net.let_through(broker));
                 true
             }
-            What::BitFlipped { broker } => return self.flip(*broker),
             What::LeaderTaken { partition, lasts } => {
                 let partition = *partition;
                 self.later(*lasts, move |world| drop(world.brokers.elect(TOPIC, partition)));
@@ -192,20 +218,7 @@ impl World {
                 self.brokers.set_quota(quota, None, Some(*per_second));
                 true
             }
-            What::Answers { api, times, wrong, moved } => {
-                if let Some((partition, to)) = *moved {
-                    // While the answer is late, or soon.
-                    self.later(Duration::from_millis(1_500), move |world| {
-                        if world.is_up(to) {
-                            let _ = world.brokers.move_leader(TOPIC, partition, BrokerId(to));
-                        }
-                    });
-                }
-                return self.answers(event.kind, *api, *times, *wrong);
-            }
-        };
-        if struck {
-            self.strikes(event.kind);
+            _ => false,
         }
     }
 

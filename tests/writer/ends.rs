@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use ottla::{ErrorKind, NewRecord, WriteOptions};
 use ottla_testkit::{Action, ApiKey, BrokerId, Fault};
-use tokio::time::Instant;
 
 use crate::support::within;
-use crate::{LIMIT, Setup, TOPIC, flush, write_numbers};
+use crate::{LIMIT, Setup, TOPIC, flush, now, write_numbers};
 
 fn produce(action: Action) -> Fault {
     Fault::new(action).on_api(ApiKey::Produce)
@@ -103,7 +102,7 @@ async fn a_close_takes_no_longer_than_the_delivery_timeout_however_many_batches_
     for _ in 0..500 {
         topic.send(NewRecord::value(&[b'x'; 900])).await.unwrap();
     }
-    let before = Instant::now();
+    let before = now();
     let error = within(LIMIT, "the end", writer.close()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
     // The timeout, a request, and a tick.

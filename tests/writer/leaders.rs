@@ -6,11 +6,10 @@ use std::time::Duration;
 
 use ottla::{Cluster, Config, Connect, Connecting, Credentials, NewRecord, Security, WriteOptions};
 use ottla_testkit::{BrokerId, Protocol};
-use tokio::time::Instant;
 
 use crate::support::embedded::{Pipes, pipes};
 use crate::support::within;
-use crate::{LIMIT, Setup, TOPIC, builder, flush};
+use crate::{LIMIT, Setup, TOPIC, builder, flush, now};
 
 /// Opens pipes, but for brokers that have lost their power: nobody answers there, not even with a refusal.
 #[derive(Clone)]
@@ -49,16 +48,16 @@ async fn partitions_go_on_once_another_leader_is_known_and_nobody_waits_for_memo
     let (setup, power) = powered().await;
     let writer = setup.client.write(WriteOptions::new().with_memory(1 << 20));
     let topic = writer.topic(TOPIC).await.unwrap();
-    let (mut receipts, start) = (Vec::new(), Instant::now());
+    let (mut receipts, start) = (Vec::new(), now());
     let (off, moved) = (Duration::from_secs(5), Duration::from_secs(15));
     // 100 records of 20 bytes a second, for 25 seconds.
     for number in 0..2_500_usize {
         let value = format!("{number:020}");
         let record = NewRecord::value(&value).with_partition(i32::try_from(number % 3).unwrap());
-        let before = Instant::now();
+        let before = now();
         let receipt = topic.send_with_receipt(record).await.unwrap();
         assert!(before.elapsed() < Duration::from_millis(50), "{number}: {:?}", before.elapsed());
-        receipts.push(tokio::spawn(async move { (receipt.await, Instant::now()) }));
+        receipts.push(tokio::spawn(async move { (receipt.await, now()) }));
         if start.elapsed() >= off && power.off.lock().unwrap().is_empty() {
             let (_, port) = setup.brokers.address(BrokerId(3), Protocol::Plaintext).unwrap();
             power.off.lock().unwrap().insert(port);

@@ -1,5 +1,9 @@
 //! What the log cleaner leaves: gaps, headers without records, markers.
-#![expect(clippy::unwrap_used, reason = "a test stops at the first thing that is wrong")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test stops at the first thing that is wrong"
+)]
 
 mod support;
 

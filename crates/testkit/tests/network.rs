@@ -1,5 +1,4 @@
 //! Addresses that are silent and streams that come to harm, over pipes and a paused clock.
-#![expect(clippy::unwrap_used, reason = "a test stops at the first thing that is wrong")]
 
 mod support;
 

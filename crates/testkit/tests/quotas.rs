@@ -1,5 +1,9 @@
 //! Clients that are throttled: by a fault, or by a quota as Kafka measures it.
-#![expect(clippy::unwrap_used, reason = "a test stops at the first thing that is wrong")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test stops at the first thing that is wrong, and measures time"
+)]
 
 mod support;
 
