@@ -54,7 +54,7 @@ fn every_command_ends_within_its_timeout_though_all_brokers_are_silent() {
             &["read", "--config", &config, "--topic", "t"],
             &["write", "--config", &config, "--topic", "t", "--count", "1", "--size", "1"],
             &["token", "create", "--config", &config, "--out", &out],
-            &["token", "list", "--config", &config],
+            &["token", "describe", "--config", &config],
         ] {
             let told = timed(arguments).failed(1);
             assert!(told.contains("127.0.0.1:"), "{told}");
