@@ -6,8 +6,8 @@ mod support;
 use std::time::Duration;
 
 use ottla::{
-    Chunk, Cluster, Credentials, Decoder, Error, ErrorKind, IsolationLevel, NewTopic, OffsetAt, OffsetRange,
-    OnDataLoss, ReadOptions, Reader,
+    Chunk, Cluster, Credentials, Decoder, Error, IsolationLevel, NewTopic, OffsetAt, OffsetRange, OnDataLoss,
+    ReadOptions, Reader,
 };
 use ottla_lab::{Listener, Login, Profile, Record, Tally};
 use support::lab::{config, connect};
@@ -196,19 +196,22 @@ async fn waits_for_records_beyond_the_end_while_others_are_read() {
 }
 
 #[tokio::test]
-async fn offsets_that_are_gone_are_an_error_or_are_told() {
+async fn a_range_that_begins_beyond_the_end_is_an_error_that_names_the_end() {
     let lab = support::lab::cluster(Profile::Default);
     within(PATIENCE, "the test", async {
         java(&lab, "Produce", "", &["topic=reader-gone", "count=100"]).await;
         let cluster = connect(&lab, Listener::Plaintext, Credentials::None).await.unwrap();
         let partition = cluster.partitions("reader-gone").await.unwrap().remove(0);
         let beyond = vec![OffsetRange::new(partition.clone(), 150, 200)];
-        let failed = drain(cluster.read(beyond.clone(), ReadOptions::new())).await.unwrap_err();
-        assert_eq!(failed.kind(), ErrorKind::DataLoss);
-        assert_eq!(failed.topic_partition(), Some(&partition));
-        let mut reader = cluster.read(beyond, ReadOptions::new().with_data_loss(OnDataLoss::Skip));
-        assert!(reader.next().await.unwrap().is_none());
-        assert_eq!(reader.losses()[0].offsets, 150..200);
+        for on_data_loss in [OnDataLoss::Fail, OnDataLoss::Skip] {
+            let options = ReadOptions::new().with_data_loss(on_data_loss);
+            let failed = drain(cluster.read(beyond.clone(), options)).await.unwrap_err();
+            assert!(
+                failed.to_string().contains("beyond the end of the log, which is offset 100"),
+                "{failed}"
+            );
+            assert_eq!(failed.topic_partition(), Some(&partition));
+        }
     })
     .await;
 }

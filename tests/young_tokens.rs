@@ -78,7 +78,7 @@ async fn a_proof_tells_which_brokers_take_a_token_and_which_do_not_and_which_can
         assert_eq!((proof.accepted.len(), refused), (2, vec!["broker-2:9094"]), "{proof:?}");
         assert!(proof.error().unwrap().needs_new_credentials());
         // As long as a token is young, and one pause.
-        assert!(began.elapsed() <= Duration::from_secs(25), "{:?}", began.elapsed());
+        assert!(began.elapsed() <= Duration::from_secs(29), "{:?}", began.elapsed());
 
         brokers.stop_broker(BrokerId(2)).unwrap();
         let began = tokio::time::Instant::now();
