@@ -39,13 +39,17 @@ fn every_command_ends_within_its_timeout_though_all_brokers_are_silent() {
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("client.properties");
     let out = folder.path().join("job.token").display().to_string();
+    let roots = folder.path().join("ca.pem");
+    let kafka = ottla_testkit::Cluster::builder().listener(ottla_testkit::Protocol::Ssl).start_in_memory();
+    fs::write(&roots, kafka.unwrap().ca_pem()).unwrap();
     for (count, protocol) in [(1, "SASL_PLAINTEXT"), (20, "SASL_PLAINTEXT"), (2, "SASL_SSL")] {
         let (_listeners, bootstrap) = silent(count);
         let jaas =
             "org.apache.kafka.common.security.scram.ScramLoginModule required username=\"a\" password=\"b\";";
         let text = format!(
             "bootstrap.servers={bootstrap}\nsecurity.protocol={protocol}\nsasl.mechanism=SCRAM-SHA-256\n\
-             sasl.jaas.config={jaas}\n"
+             sasl.jaas.config={jaas}\nssl.truststore.type=PEM\nssl.truststore.location={}\n",
+            roots.display()
         );
         fs::write(&config, text).unwrap();
         let config = config.display().to_string();
