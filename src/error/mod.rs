@@ -108,10 +108,12 @@ impl Error {
         Self::new(kind, None, Some(failure.error)).with(|inner| inner.written = failure.written)
     }
 
-    /// The time is over; `what` says for what, and `last` is what went wrong until then, if anything.
+    /// The time is over; `what` says for what, and `last` is what went wrong until then, if anything. What
+    /// time does not heal, a login that was refused say, stays of its kind.
     pub(crate) fn late(what: &str, last: Option<&Self>) -> Self {
         let Some(last) = last else { return Self::because(ErrorKind::Timeout, what) };
-        let late = Self::new(ErrorKind::Timeout, Some(format!("{what}; before: {last}").into()), None);
+        let kind = if last.is_retriable() { ErrorKind::Timeout } else { last.kind() };
+        let late = Self::new(kind, Some(format!("{what}; before: {last}").into()), None);
         late.with(|inner| {
             inner.source.clone_from(&last.0.source);
             inner.written = last.0.written;
