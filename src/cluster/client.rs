@@ -1,6 +1,8 @@
 //! `Cluster`: the client of one cluster, which finds the right broker for each request and tries
 //! again what may succeed.
 
+mod anyone;
+
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -8,17 +10,18 @@ use std::time::{Duration, Instant};
 use tokio::sync::Mutex as AsyncMutex;
 use tokio::time::timeout_at;
 
+use self::anyone::not_connected;
 use super::attempts::Attempts;
 use super::config::{Backoff, Config};
 use super::pool::{Pool, Purpose};
 use super::retry::Limit;
+use super::silence::Silence;
 use super::topology::{Address, Topology};
 use crate::conn;
 use crate::conn::counters::Statistics;
 use crate::conn::credentials::Credentials;
 use crate::conn::handle::{Connection, Failure};
 use crate::conn::inflight::Written;
-use crate::conn::race::race;
 use crate::conn::token::{Token, YOUNG};
 use crate::entropy;
 use crate::error::{BrokerError, Error, ErrorKind};
@@ -41,6 +44,7 @@ struct Shared {
     since: Instant,
     pool: Pool,
     topology: Mutex<Topology>,
+    silence: Mutex<Silence>,
     /// Held while a refresh runs: whoever comes meanwhile takes its outcome.
     refreshing: AsyncMutex<Refreshed>,
 }
@@ -59,9 +63,6 @@ const ERROR_AGE: Duration = Duration::from_secs(1);
 
 /// For how long a client that was sent back to its bootstrap list does not go there at once again.
 const REBOOTSTRAP_PAUSE: Duration = Duration::from_secs(30);
-
-/// How many of the brokers that were tried an error names.
-const NAMED: usize = 5;
 
 /// Whether the same request may be sent again after it may have been written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,6 +100,7 @@ impl Cluster {
             since: time::now(),
             pool,
             topology: Mutex::default(),
+            silence: Mutex::default(),
             refreshing: AsyncMutex::default(),
         }))
     }
@@ -190,9 +192,12 @@ impl Cluster {
     }
 
     async fn ask_metadata(&self, limit: Limit) -> Result<(), Error> {
-        let (address, connection) = self.any_connection(limit).await?;
-        let request = MetadataRequest { topics: Some(self.topology(Topology::wanted)) };
-        let response = self.call(&address, &connection, &request, limit).await?;
+        let ask = |address: Address, connection: Connection| async move {
+            let request = MetadataRequest { topics: Some(self.topology(Topology::wanted)) };
+            let response = self.call(&address, &connection, &request, limit).await?;
+            Ok((address, response))
+        };
+        let (address, response) = self.ask_anyone(limit, ask).await?;
         if response.error != ErrorCode::NONE {
             return Err(Error::broker(response.error)
                 .in_api(MetadataRequest::API)
@@ -234,11 +239,6 @@ impl Cluster {
                 Err(error) => attempts.again(error).await?,
             }
         }
-    }
-
-    /// Sends a request to whichever broker is at hand, within the configured deadline.
-    pub(crate) async fn call_any<R: Request>(&self, request: &R) -> Result<R::Response, Error> {
-        self.call_any_within(request, self.limit()).await
     }
 
     /// Sends a request to whichever broker is at hand.
@@ -303,59 +303,6 @@ impl Cluster {
         let address = self.topology(|topology| topology.address(broker).cloned())?;
         let connection = self.0.pool.open(&address, purpose)?;
         Some((address, connection))
-    }
-
-    /// A connection to any broker: one that is open, else a known broker's, else, when none of
-    /// those can be reached, one from the bootstrap list (KIP-899). One that is silent is not waited
-    /// for for long before the next is tried beside it.
-    async fn any_connection(&self, limit: Limit) -> Result<(Address, Connection), Error> {
-        let candidates = self.candidates();
-        let last = Mutex::new(None);
-        let connect = |address: Address| {
-            let last = &last;
-            async move {
-                match self.0.pool.connection(&address, Purpose::Prompt).await {
-                    Ok(connection) => Ok(Ok((address, connection))),
-                    Err(failed) if failed.is_retriable() => {
-                        *last.lock().unwrap_or_else(PoisonError::into_inner) = Some(failed.clone());
-                        Err(failed)
-                    }
-                    Err(failed) => Ok(Err(failed)),
-                }
-            }
-        };
-        let stagger = limit.stagger(time::now(), candidates.len());
-        match timeout_at(limit.ends.into(), race(candidates.iter().cloned(), stagger, connect)).await {
-            Ok(Ok(found)) => found,
-            Ok(Err(Some(failed))) => Err(failed),
-            Ok(Err(None)) => Err(Error::because(ErrorKind::Config, "the bootstrap list is empty")),
-            Err(_) => {
-                let last = last.into_inner().unwrap_or_else(PoisonError::into_inner);
-                Err(not_connected(limit, &candidates.iter().collect::<Vec<_>>(), last.as_ref()))
-            }
-        }
-    }
-
-    /// The addresses to try: connected ones first, then the others from a random one on.
-    fn candidates(&self) -> Vec<Address> {
-        let turned = |mut addresses: Vec<Address>| {
-            let random = entropy::fill().map_or(0, |[byte]| usize::from(byte));
-            let turn = random.checked_rem(addresses.len()).unwrap_or(0);
-            addresses.rotate_left(turn);
-            addresses
-        };
-        let known = turned(self.topology(|topology| topology.addresses().cloned().collect()));
-        let bootstrap = self.0.config.bootstrap().endpoints().iter();
-        let bootstrap =
-            bootstrap.map(|end| Address { host: Arc::from(end.host.as_str()), port: end.port }).collect();
-        let mut all = known;
-        for address in turned(bootstrap) {
-            if !all.contains(&address) {
-                all.push(address);
-            }
-        }
-        all.sort_by_key(|address| !self.0.pool.is_connected(address));
-        all
     }
 
     async fn call<R: Request>(
@@ -424,17 +371,6 @@ impl Cluster {
 /// Whether the broker sends its clients back to their bootstrap list.
 pub(crate) fn is_rebootstrap(error: &Error) -> bool {
     error.kind() == ErrorKind::Broker(BrokerError::new(ErrorCode::REBOOTSTRAP_REQUIRED))
-}
-
-/// The time was over before there was a connection to one of these.
-fn not_connected(limit: Limit, tried: &[&Address], last: Option<&Error>) -> Error {
-    let named: Vec<_> = tried.iter().take(NAMED).map(ToString::to_string).collect();
-    let more = match tried.len().saturating_sub(NAMED) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    let text = format!("no connection within {:?} to {}{more}", limit.length, named.join(", "));
-    Error::late(&text, last)
 }
 
 impl fmt::Debug for Cluster {

@@ -9,4 +9,5 @@ pub(crate) mod pool;
 pub(crate) mod probe;
 pub(crate) mod properties;
 pub(crate) mod retry;
+pub(crate) mod silence;
 pub(crate) mod topology;

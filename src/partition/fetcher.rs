@@ -14,6 +14,7 @@ use super::range::Loss;
 use super::recovery::{Failed, LOOK, Reading, names};
 use super::sorted::{NotAsked, Sorted};
 use crate::cluster::pool::Purpose;
+use crate::cluster::silence::OVERDUE;
 use crate::cluster::topology::Address;
 use crate::conn::handle::{Connection, Failure, Pending};
 use crate::error::{Error, ErrorKind};
@@ -96,8 +97,15 @@ impl Fetcher {
     /// Fetches until nobody reads any more.
     pub(super) async fn run(self) {
         let plan = Plan::new(self.reading.options.response_bytes);
-        let (in_flight, throttled, idle) = (VecDeque::new(), false, 0);
-        let mut task = Task { parts: self, plan, connection: None, in_flight, quiet: None, throttled, idle };
+        let mut task = Task {
+            parts: self,
+            plan,
+            connection: None,
+            in_flight: VecDeque::new(),
+            quiet: None,
+            throttled: false,
+            idle: 0,
+        };
         while task.turn().await.is_ok() {}
     }
 }
@@ -187,13 +195,16 @@ impl Task {
         }
         let reading = self.parts.reading.clone();
         let since = reading.asking.time();
-        let dial = reading.cluster.connection(self.parts.broker, self.parts.purpose);
-        tokio::pin!(dial);
+        let broker = self.parts.broker;
+        let dial = reading.cluster.connection(broker, self.parts.purpose);
+        let look = reading.look_beside(broker, time::now() + OVERDUE);
+        tokio::pin!(dial, look);
         let dialled = loop {
             self.plan.iter_mut().for_each(|range| range.ask(since));
             tokio::select! {
                 biased;
                 dialled = &mut dial => break dialled,
+                next = &mut look => look.set(reading.look_beside(broker, next)),
                 () = tokio::time::sleep(LOOK) => {}
             }
             self.take_sent();
@@ -255,6 +266,14 @@ impl Task {
         }
     }
 
+    /// How long the broker may wait for records.
+    fn max_wait(&self) -> Duration {
+        match self.parts.purpose {
+            Purpose::Prompt | Purpose::Write => Duration::ZERO,
+            Purpose::LongPoll => MAX_WAIT,
+        }
+    }
+
     async fn send(
         &mut self,
         address: Address,
@@ -262,10 +281,7 @@ impl Task {
         asked: Asked,
         hold: Option<Hold>,
     ) -> Result<(), Gone> {
-        let max_wait = match self.parts.purpose {
-            Purpose::Prompt | Purpose::Write => Duration::ZERO,
-            Purpose::LongPoll => MAX_WAIT,
-        };
+        let max_wait = self.max_wait();
         let request = asked.request(max_wait, self.parts.reading.options.isolation_level);
         let timeout = self.parts.reading.cluster.config().request_timeout() + max_wait;
         let sent = time::now();
@@ -306,7 +322,8 @@ impl Task {
     /// Waits for an answer and passes it on, the next requests first.
     async fn answer(&mut self, front: InFlight) -> Result<(), Gone> {
         let InFlight { mut asked, address, hold, pending, sent } = front;
-        let Some(response) = self.response(pending, &mut asked, &address).await else {
+        let overdue = sent + self.max_wait() + OVERDUE;
+        let Some(response) = self.response(pending, &mut asked, &address, overdue).await else {
             self.plan.push_front(asked.rest());
             return self.give_away_moved();
         };
@@ -346,15 +363,22 @@ impl Task {
         pending: Pending<FetchRequest>,
         asked: &mut Asked,
         address: &Address,
+        overdue: Instant,
     ) -> Option<Result<FetchResponse, Failure>> {
-        let (reading, broker) = (&self.parts.reading, self.parts.broker);
-        let response = pending.response();
-        tokio::pin!(response);
+        let (reading, broker) = (self.parts.reading.clone(), self.parts.broker);
+        let (response, look) = (pending.response(), reading.look_beside(broker, overdue));
+        tokio::pin!(response, look);
         loop {
             tokio::select! {
                 biased;
-                response = &mut response => return Some(response),
-                () = tokio::time::sleep(2 * LOOK) => {}
+                response = &mut response => {
+                    if time::now() >= overdue && response.is_ok() {
+                        reading.cluster.note_answer(broker);
+                    }
+                    return Some(response);
+                }
+                next = &mut look => look.set(reading.look_beside(broker, next)),
+                () = tokio::time::sleep(LOOK) => {}
             }
             if asked.iter().any(|range| reading.is_led_elsewhere(range, broker)) {
                 return None;

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::asking::Asking;
 use super::pace;
@@ -13,6 +13,7 @@ use crate::cluster::client::Cluster;
 use crate::entropy;
 use crate::error::{Error, ErrorKind};
 use crate::ids::{BrokerId, TopicPartition};
+use crate::time;
 use crate::wire::codec::Request;
 use crate::wire::codec::fetch::{EpochEnd, FetchRequest, IsolationLevel};
 use crate::wire::codec::list_offsets::OffsetAt;
@@ -68,6 +69,13 @@ impl Reading {
     pub(super) fn is_led_elsewhere(&self, range: &Progress, broker: BrokerId) -> bool {
         let leader = self.cluster.topology(|topology| topology.leader(&range.topic_partition));
         leader.is_some_and(|leader| leader.broker != broker)
+    }
+
+    /// At `then` looks who leads the partitions of a broker that is silent, and says when to look again.
+    pub(super) async fn look_beside(&self, silent: BrokerId, then: Instant) -> Instant {
+        tokio::time::sleep_until(then.into()).await;
+        let pause = self.cluster.look_beside(silent).await;
+        time::now() + pause
     }
 
     /// Tells whoever reads the log of ranges that bring nothing.
@@ -173,7 +181,8 @@ pub(super) async fn find_topics(
     failed.ranges.iter_mut().for_each(|range| range.ask(asked));
     loop {
         match failed.watch(reading, reading.cluster.want(topics)).await? {
-            Some(Err(error)) if !reading.may_recover(&error, 0) => return Err(error),
+            // Answers that break the protocol were counted in there.
+            Some(Err(error)) if !reading.may_recover(&error, u32::MAX) => return Err(error),
             Some(Err(error)) => failed.error = error,
             Some(Ok(())) | None => break,
         }

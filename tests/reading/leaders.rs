@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ottla::{Connect, Connecting, ErrorKind, ReadOptions};
-use ottla_testkit::BrokerId;
+use ottla_testkit::{Action, ApiKey, BrokerId, Fault};
 
 use super::support::embedded::{Pipes, pipes};
 use super::{Seen, TOPIC, asked_in, brokers, client, config, is_quiet, now, range, read, write};
@@ -118,4 +118,69 @@ async fn a_dial_to_the_old_leader_does_not_hold_up_what_another_broker_leads_by_
     let mut seen = Seen::default();
     seen.until(&mut reader, 20).await.unwrap();
     assert!(began.elapsed() < 2 * SECOND, "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broker_that_falls_silent_is_left_within_a_second_of_the_moment_when_metadata_names_another_leader()
+{
+    // In a long poll, and in the midst of what there is.
+    for records in [0, 20] {
+        for lasts in [2_000, 6_000, 10_350, 15_800].map(Duration::from_millis) {
+            let brokers = brokers(3);
+            brokers.delete_topic(TOPIC).unwrap();
+            brokers.create_topic(TOPIC, 2, 3).unwrap();
+            brokers.move_leader(TOPIC, 0, BrokerId(1)).unwrap();
+            brokers.move_leader(TOPIC, 1, BrokerId(3)).unwrap();
+            let client = client(&brokers).await;
+            let ranges = vec![range(0, 0, i64::MAX), range(1, 0, i64::MAX)];
+            let mut reader = client.read(ranges, ReadOptions::new());
+            if records == 0 {
+                assert!(is_quiet(&mut reader, 5 * SECOND).await);
+            } else {
+                write(&brokers, 0, records);
+            }
+            brokers.faults().add(Fault::new(Action::Stall).on_broker(BrokerId(1)));
+            assert!(is_quiet(&mut reader, lasts).await);
+            write(&brokers, 1, 10);
+            let (began, mut seen) = (now(), Seen::default());
+            seen.until(&mut reader, 10).await.unwrap();
+            assert!(began.elapsed() < SECOND / 10, "others wait for {:?}", began.elapsed());
+            brokers.move_leader(TOPIC, 0, BrokerId(2)).unwrap();
+            write(&brokers, 0, 10);
+            let began = now();
+            let all = usize::try_from(records).unwrap() + 20;
+            seen.until(&mut reader, all).await.unwrap();
+            assert!(began.elapsed() <= 11 * SECOND / 10, "{lasts:?} {:?}", began.elapsed());
+            assert_eq!(seen.offsets[&0], (0..records + 10).collect::<Vec<_>>());
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_leads_what_a_silent_broker_led_is_asked_at_most_forty_times_a_minute() {
+    let brokers = brokers(3);
+    brokers.delete_topic(TOPIC).unwrap();
+    brokers.create_topic(TOPIC, 1, 3).unwrap();
+    brokers.move_leader(TOPIC, 0, BrokerId(1)).unwrap();
+    let client = client(&brokers).await;
+    let mut reader = client.read(vec![range(0, 0, i64::MAX)], ReadOptions::new());
+    assert!(is_quiet(&mut reader, 5 * SECOND).await);
+    brokers.faults().add(Fault::new(Action::Stall).on_broker(BrokerId(1)));
+    assert!(is_quiet(&mut reader, 59 * SECOND).await);
+    let asked = asked_in(&brokers, 5 * SECOND..64 * SECOND);
+    assert!((20..=40).contains(&asked), "{asked}: {:#?}", brokers.asked());
+}
+
+#[tokio::test(start_paused = true)]
+async fn answers_about_leaders_that_break_the_protocol_three_times_end_a_reading() {
+    let brokers = brokers(1);
+    let client = client(&brokers).await;
+    let hostile = Action::Overwrite { at: 8, bytes: vec![0x7f; 8] };
+    brokers.faults().add(Fault::new(hostile).on_api(ApiKey::Metadata));
+    let began = now();
+    let error = read(&client, vec![range(0, 0, 10)], ReadOptions::new()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Protocol, "{error}");
+    assert!(began.elapsed() < 5 * SECOND, "{:?}", began.elapsed());
+    let asked = brokers.asked().into_iter().filter(|one| one.api == ApiKey::Metadata).count();
+    assert_eq!(asked, 3);
 }

@@ -55,6 +55,10 @@ pub(super) struct Dispatcher {
     /// The picture of the cluster that the leaders were taken from.
     generation: u64,
     refresh_failures: u32,
+    /// When it was looked last.
+    refreshed: Instant,
+    /// A broker owes an answer for long.
+    is_silent: bool,
     compressor: Compressor,
     couriers: JoinSet<()>,
     errands: JoinSet<Errand>,
@@ -105,6 +109,8 @@ impl Dispatcher {
             refresh_wanted: false,
             generation: 0,
             refresh_failures: 0,
+            refreshed: time::now(),
+            is_silent: false,
             compressor: Compressor::default(),
             couriers: JoinSet::new(),
             errands: JoinSet::new(),
@@ -219,6 +225,7 @@ impl Dispatcher {
         let late: Vec<_> = late.into_iter().map(|batch| (too_late(why(&batch)), batch)).collect();
         resolved.extend(late.into_iter().map(|(error, batch)| Resolved { batch, outcome: Err(error) }));
         self.resolve_all(resolved);
+        self.look_beside_silent(now);
         self.watch(now);
     }
 

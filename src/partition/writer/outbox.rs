@@ -86,6 +86,7 @@ struct Sent {
     /// Each time that a batch is sent has a number.
     attempt: u64,
     to: Option<BrokerId>,
+    at: Instant,
     /// Whether it may have been written before this attempt.
     possibly_before: bool,
     /// A later batch was taken, so this one is there.
@@ -149,6 +150,11 @@ impl Outbox {
         self.sent.iter().filter(|sent| sent.failed.is_none())
     }
 
+    /// The broker that has not answered about a batch sent to it before `then`.
+    pub(super) fn silent_since(&self, then: Instant) -> Option<BrokerId> {
+        self.in_flight().next().filter(|sent| sent.at <= then)?.to
+    }
+
     /// Whether the next batch may go out: `waiting` first, then a fresh one.
     pub(super) fn may_send(&self, now: Instant) -> bool {
         let Some(producer) = self.producer else { return false };
@@ -209,13 +215,14 @@ impl Outbox {
 
     /// Takes note that a batch is sent to the leader, and gives the number of the attempt. From now on it
     /// may be written, until a verdict says that this attempt did not.
-    pub(super) fn on_sent(&mut self, mut batch: Batch) -> u64 {
+    pub(super) fn on_sent(&mut self, mut batch: Batch, now: Instant) -> u64 {
         self.attempts += 1;
         let possibly_before = std::mem::replace(&mut batch.possibly_written, true);
         self.sent.push_back(Sent {
             batch,
             attempt: self.attempts,
             to: self.leader,
+            at: now,
             possibly_before,
             is_proven: false,
             failed: None,

@@ -5,16 +5,15 @@ use std::time::{Duration, Instant};
 
 use super::{Dispatcher, Leader, MOST_PAUSE};
 use crate::cluster::client::Cluster;
+use crate::cluster::silence::{LOOK_PAUSE, PROMPT_LOOKS};
 use crate::error::{Class, Error, class};
 use crate::ids::BrokerId;
 use crate::partition::writer::accumulator::Sleep;
 use crate::partition::writer::outbox::Producer;
+use crate::time;
 use crate::wire::codec::Request;
 use crate::wire::codec::init_producer_id::InitProducerIdRequest;
 use crate::wire::error_code::ErrorCode;
-
-/// So many looks at the cluster that bring nothing follow each other soon, some twenty seconds of them.
-const PROMPT_REFRESHES: u32 = 20;
 
 /// One that has ended.
 pub(super) enum Errand {
@@ -47,9 +46,10 @@ impl Dispatcher {
             let pause = match self.refresh_failures {
                 0 => Duration::ZERO,
                 // A new leader is to be found soon, where there is one to find.
-                failures @ ..=PROMPT_REFRESHES => cluster.pause(failures),
+                failures @ ..=PROMPT_LOOKS => cluster.pause(failures).min(LOOK_PAUSE),
                 failures => cluster.long_pause(failures, MOST_PAUSE),
             };
+            let pause = pause.saturating_sub(now.saturating_duration_since(self.refreshed));
             self.errands.spawn(async move {
                 tokio::time::sleep(pause).await;
                 Errand::Refreshed(cluster.refresh(seen).await)
@@ -73,7 +73,7 @@ impl Dispatcher {
     pub(super) fn handle_errand(&mut self, errand: Errand) {
         match errand {
             Errand::Refreshed(outcome) => {
-                self.refreshing = false;
+                (self.refreshing, self.refreshed) = (false, time::now());
                 // Who asks again at once for what nobody knows yet would spin.
                 self.refresh_failures = self.refresh_failures.saturating_add(1);
                 if let Err(error) = outcome {

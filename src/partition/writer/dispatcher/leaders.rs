@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use super::Dispatcher;
 use super::errands::Errand;
 use crate::cluster::pool::Purpose;
+use crate::cluster::silence::OVERDUE;
 use crate::cluster::topology::Address;
 use crate::conn::handle::Connection;
 use crate::error::Error;
@@ -40,7 +41,7 @@ pub(super) struct Leader {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Dial {
     No,
-    UnderWay,
+    UnderWay { since: Instant },
     NotBefore(Instant),
 }
 
@@ -83,9 +84,9 @@ impl Dispatcher {
     fn dial(&mut self, broker: BrokerId, now: Instant) {
         let Some(leader) = self.leaders.get_mut(&broker) else { return };
         match leader.dial {
-            Dial::UnderWay => return,
+            Dial::UnderWay { .. } => return,
             Dial::NotBefore(then) if then > now => return,
-            _ => leader.dial = Dial::UnderWay,
+            _ => leader.dial = Dial::UnderWay { since: now },
         }
         let cluster = self.cluster.clone();
         self.errands.spawn(async move {
@@ -128,6 +129,18 @@ impl Dispatcher {
         }
     }
 
+    /// Looks for new leaders where a broker is silent, be it to a batch or to a dial for one: it may be gone
+    /// without a word.
+    pub(super) fn look_beside_silent(&mut self, now: Instant) {
+        let Some(then) = now.checked_sub(OVERDUE) else { return };
+        let theirs = self.outboxes.iter().flatten().filter_map(|outbox| outbox.silent_since(then));
+        let dialled = self.leaders.iter().filter(|(_, leader)| leader.is_dialled_since(then));
+        let silent: BTreeSet<BrokerId> = theirs.chain(dialled.map(|(broker, _)| *broker)).collect();
+        self.is_silent = !silent.is_empty();
+        silent.into_iter().for_each(|broker| self.cluster.note_silence(broker));
+        self.refresh_wanted |= self.is_silent && !self.cluster.knows_newest_leaders();
+    }
+
     /// Adds up what could go to each leader now.
     fn weigh(&mut self, accumulator: &Accumulator, now: Instant) {
         self.leaders.values_mut().for_each(|leader| (leader.ready_bytes, leader.is_overdue) = (0, false));
@@ -166,7 +179,8 @@ impl Dispatcher {
             leader.is_overdue |= is_overdue;
         }
         let away = self.leaders.values().any(|leader| leader.ready_bytes > 0 && leader.failures > 0);
-        if !(away || self.refresh_wanted || self.refreshing) && self.again.is_empty() {
+        let silent = self.is_silent;
+        if !(away || silent || self.refresh_wanted || self.refreshing) && self.again.is_empty() {
             self.refresh_failures = 0;
         }
     }
@@ -241,7 +255,7 @@ impl Dispatcher {
 
     /// Packs and stamps batches, and puts them among those that are sent.
     fn stamp(&mut self, batches: Vec<Batch>) -> Vec<(Item, Bytes)> {
-        let codec = self.shared.options.codec;
+        let (codec, now) = (self.shared.options.codec, time::now());
         let mut parts: Vec<(Item, Bytes)> = Vec::with_capacity(batches.len());
         for mut batch in batches {
             let spare = self.shared.lock().spare();
@@ -264,7 +278,7 @@ impl Dispatcher {
             let partition = i32::try_from(place.partition).unwrap_or(i32::MAX);
             let bytes = batch.stamped(stamp);
             let serial = batch.serial;
-            let attempt = outbox.on_sent(batch);
+            let attempt = outbox.on_sent(batch, now);
             let id = self.ids.get(place.topic).copied().flatten();
             parts.push((Item { place, serial, attempt, topic, id, partition }, bytes));
         }
@@ -281,8 +295,13 @@ impl Leader {
     pub(super) fn dials_at(&self) -> Option<Instant> {
         match self.dial {
             Dial::NotBefore(then) => Some(then),
-            Dial::No | Dial::UnderWay => None,
+            Dial::No | Dial::UnderWay { .. } => None,
         }
+    }
+
+    /// Whether batches wait for a dial that began before `then`.
+    fn is_dialled_since(&self, then: Instant) -> bool {
+        self.ready_bytes > 0 && matches!(self.dial, Dial::UnderWay { since } if since <= then)
     }
 
     /// Whether a request is to go out now. Beside another one it waits to be worth it.

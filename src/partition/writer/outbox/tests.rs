@@ -27,7 +27,7 @@ fn send(outbox: &mut Outbox, mut batch: Batch) -> (i16, i32) {
     batch.pack(Codec::Uncompressed, &mut Compressor::default(), Vec::new()).unwrap();
     let stamp = outbox.stamp(&batch).unwrap();
     batch.stamped(stamp);
-    outbox.on_sent(batch);
+    outbox.on_sent(batch, now());
     (stamp.producer_epoch, stamp.base_sequence)
 }
 
