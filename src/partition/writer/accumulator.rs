@@ -8,6 +8,7 @@
 //! until it is full. What counts is the capacity of buffers: they begin small, and those of busy partitions are
 //! used again.
 
+mod arrival;
 mod memory;
 mod queue;
 
@@ -15,14 +16,13 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+pub(super) use self::arrival::{Arrival, Pushed};
 use self::memory::Memory;
 use self::queue::Queue;
 pub(super) use self::queue::Topic;
 use super::batch::{Batch, Place};
-use super::completion::Receipt;
 use super::options::WriteOptions;
 use super::partitioner::Sticky;
-use super::sender::Sender;
 use crate::error::{Error, ErrorKind};
 use crate::wire::records::{BatchBuilder, NewRecord};
 
@@ -58,32 +58,6 @@ pub(super) enum Sleep {
     Awake,
     /// It looks again then, and where asked to, when a batch is full.
     Until { then: Option<Instant>, full: bool },
-}
-
-/// A record was taken, or there is no memory for it.
-#[derive(Debug)]
-pub(super) enum Pushed {
-    Taken { receipt: Option<Receipt>, wake: bool },
-    Full { wake: bool },
-}
-
-impl Pushed {
-    fn and_wake(self, and: bool) -> Self {
-        match self {
-            Self::Taken { receipt, wake } => Self::Taken { receipt, wake: wake || and },
-            Self::Full { wake } => Self::Full { wake: wake || and },
-        }
-    }
-}
-
-/// How a record comes in.
-#[derive(Clone, Copy)]
-pub(super) struct Arrival<'a> {
-    pub(super) topic: usize,
-    pub(super) timestamp: i64,
-    pub(super) now: fn() -> Instant,
-    pub(super) wants_receipt: bool,
-    pub(super) sender: &'a Arc<Sender>,
 }
 
 impl Accumulator {

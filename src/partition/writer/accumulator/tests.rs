@@ -1,5 +1,6 @@
 use super::memory::FIRST_BYTES;
 use super::*;
+use crate::partition::writer::sender::Sender;
 use crate::time::now;
 
 const KIB: usize = 1 << 10;
