@@ -229,6 +229,7 @@ impl Asked {
 mod tests {
     use super::*;
     use crate::partition::range::OffsetRange;
+    use crate::time;
 
     const MIB: usize = 1 << 20;
 
@@ -240,6 +241,10 @@ mod tests {
         let mut plan = Plan::new(MIB);
         plan.push_back((0..partitions).map(|partition| range("t", partition)));
         plan
+    }
+
+    fn request(asked: Asked) -> FetchRequest {
+        asked.request(Duration::ZERO, IsolationLevel::ReadUncommitted)
     }
 
     fn numbers(asked: &Asked) -> Vec<i32> {
@@ -311,6 +316,25 @@ mod tests {
             let asked = plan.next_prompt(0).unwrap();
             assert_eq!(asked.iter().map(Progress::next).collect::<Vec<_>>(), [first]);
         }
+    }
+
+    #[test]
+    fn ten_thousand_partitions_are_planned_in_ten_milliseconds() {
+        let fastest = |plan_all: fn(&mut Plan)| {
+            let run = |_| {
+                let (mut plan, began) = (plan(10_000), time::now());
+                plan_all(&mut plan);
+                assert!(plan.is_empty());
+                began.elapsed()
+            };
+            (0..10).map(run).min().unwrap()
+        };
+        let polled = fastest(|plan| drop(plan.next_long_poll().map(request)));
+        let prompt = fastest(|plan| while plan.next_prompt(0).map(request).is_some() {});
+        println!("one long poll in {polled:?}, all prompt requests in {prompt:?}");
+        // What is not optimised takes far longer, but nothing like the square of the number.
+        let most = Duration::from_millis(if cfg!(debug_assertions) { 400 } else { 10 });
+        assert!(polled <= most && prompt <= most, "{polled:?} {prompt:?}");
     }
 
     #[test]
