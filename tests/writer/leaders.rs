@@ -12,7 +12,7 @@ use crate::support::within;
 use crate::{LIMIT, Setup, TOPIC, builder, flush, now};
 
 /// A look at the cluster comes within a second, and then the batches go.
-const SOON: Duration = Duration::from_millis(1_100);
+const SOON: Duration = Duration::from_secs(1);
 
 /// Opens pipes, but for brokers that have lost their power: nobody answers there, not even with a refusal.
 #[derive(Clone)]

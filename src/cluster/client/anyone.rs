@@ -25,7 +25,7 @@ use crate::wire::codec::Request;
 const NAMED: usize = 5;
 
 /// A picture that is younger is not asked for again because of a broker that is silent.
-const NEW: Duration = Duration::from_millis(700);
+const NEW: Duration = Duration::from_millis(400);
 
 impl Cluster {
     /// Takes note that a broker owes an answer for long: what any broker can do is asked of others first.
