@@ -1,4 +1,5 @@
 //! What is known of brokers, asked of real ones (`ottla_lab`) and of the embedded one beside them.
+// By itself: what brokers do at a time is asked at that time.
 
 mod support;
 

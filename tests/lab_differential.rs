@@ -1,5 +1,6 @@
 //! Reading, against Java's consumer: 200 random topics, record by record.
 // Once: the soak compares on every version.
+// By itself: Java and this client read as fast as they can, each within a limit.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod differential;

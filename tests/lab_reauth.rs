@@ -1,5 +1,6 @@
 //! Reading goes on through re-authentications: sessions of 5 s, a minute of reading by token, no
 //! connection lost.
+// By itself: a session of 5 s ends where the machine has no time for its next login.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, reason = "tests")]
 
 mod support;
