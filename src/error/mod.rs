@@ -108,11 +108,11 @@ impl Error {
         Self::new(kind, None, Some(failure.error)).with(|inner| inner.written = failure.written)
     }
 
-    /// The time is over; `what` says for what, and `last` is what went wrong until then, if anything. What
-    /// time does not heal, a login that was refused say, stays of its kind.
+    /// The time is over; `what` says for what, and `last` is what went wrong until then, if anything. A
+    /// credential that was refused stays that: more time would not help.
     pub(crate) fn late(what: &str, last: Option<&Self>) -> Self {
         let Some(last) = last else { return Self::because(ErrorKind::Timeout, what) };
-        let kind = if last.is_retriable() { ErrorKind::Timeout } else { last.kind() };
+        let kind = if last.needs_new_credentials() { last.kind() } else { ErrorKind::Timeout };
         let late = Self::new(kind, Some(format!("{what}; before: {last}").into()), None);
         late.with(|inner| {
             inner.source.clone_from(&last.0.source);
@@ -164,6 +164,10 @@ impl Error {
     /// Says that the broker may have done what the failed request asked, if that is so.
     pub(crate) fn possibly_written_if(self, possibly: bool) -> Self {
         if possibly { self.with(|inner| inner.written = Written::Possibly) } else { self }
+    }
+
+    pub(crate) fn not_written(self) -> Self {
+        self.with(|inner| inner.written = Written::No)
     }
 
     fn with(mut self, change: impl FnOnce(&mut Inner)) -> Self {

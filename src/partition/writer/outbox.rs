@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use super::batch::Batch;
 use super::verdict::Verdict;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::ids::BrokerId;
 use crate::wire::error_code::ErrorCode;
 use crate::wire::records::Stamp;
@@ -333,12 +333,9 @@ impl Outbox {
     }
 }
 
-/// The delivery timeout has passed.
+/// The delivery timeout has passed. Whether the batch was written says the batch, not what failed last.
 pub(super) fn too_late(last: Option<&Error>) -> Error {
-    match last {
-        Some(error) => Error::because(ErrorKind::Timeout, format!("not delivered in time: {error}")),
-        None => Error::because(ErrorKind::Timeout, "not delivered in time"),
-    }
+    Error::late("not delivered in time", last).not_written()
 }
 
 #[cfg(test)]
