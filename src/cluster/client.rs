@@ -4,7 +4,7 @@
 mod anyone;
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex as AsyncMutex;
@@ -116,10 +116,14 @@ impl Cluster {
 
     /// Looks at the newest picture of the cluster.
     pub(crate) fn topology<T>(&self, look: impl FnOnce(&Topology) -> T) -> T {
-        look(&self.0.topology.lock().unwrap_or_else(PoisonError::into_inner))
+        look(&self.topology_mut())
     }
 
-    /// Makes sure that something is known of these topics, by one request for all that were ever
+    fn topology_mut(&self) -> MutexGuard<'_, Topology> {
+        self.0.topology.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes sure that something is known of these topics, by one request for all that are
     /// wanted. An error that was told of one of them is asked again, but not twice a second.
     ///
     /// # Cancel safety
@@ -135,8 +139,8 @@ impl Cluster {
         topics: &[Arc<str>],
     ) -> Result<(), Error> {
         let known = {
-            let mut topology = self.0.topology.lock().unwrap_or_else(PoisonError::into_inner);
-            topology.want(topics);
+            let mut topology = self.topology_mut();
+            topology.want(topics, time::now());
             let is_older =
                 |age| time::now().checked_sub(age).is_some_and(|then| topology.is_older_than(then));
             topology.knows(topics)
@@ -193,7 +197,7 @@ impl Cluster {
 
     async fn ask_metadata(&self, limit: Limit) -> Result<(), Error> {
         let ask = |address: Address, connection: Connection| async move {
-            let request = MetadataRequest { topics: Some(self.topology(Topology::wanted)) };
+            let request = MetadataRequest { topics: Some(self.topology_mut().wanted(time::now())) };
             let response = self.call(&address, &connection, &request, limit).await?;
             Ok((address, response))
         };
@@ -203,7 +207,7 @@ impl Cluster {
                 .in_api(MetadataRequest::API)
                 .at_broker(&address.to_string()));
         }
-        self.0.topology.lock().unwrap_or_else(PoisonError::into_inner).update(response, time::now());
+        self.topology_mut().update(response, time::now());
         Ok(())
     }
 
@@ -211,14 +215,14 @@ impl Cluster {
     /// bootstrap list.
     pub(crate) fn rebootstrap(&self) {
         tracing::info!("a broker sends this client back to its bootstrap list");
-        self.0.topology.lock().unwrap_or_else(PoisonError::into_inner).forget_brokers();
+        self.topology_mut().forget_brokers();
         self.0.pool.retire_all();
     }
 
     /// Takes over who leads a partition, as another answer than Metadata told it (KIP-951). Says
     /// whether it is news, of a broker whose address is known.
     pub(crate) fn learn_leader(&self, partition: &TopicPartition, leader: (BrokerId, LeaderEpoch)) -> bool {
-        self.0.topology.lock().unwrap_or_else(PoisonError::into_inner).learn_leader(partition, leader)
+        self.topology_mut().learn_leader(partition, leader)
     }
 
     /// Sends a request to whichever broker is at hand, and again if that failed on the way.

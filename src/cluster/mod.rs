@@ -10,4 +10,5 @@ pub(crate) mod probe;
 pub(crate) mod properties;
 pub(crate) mod retry;
 pub(crate) mod silence;
+mod slot;
 pub(crate) mod topology;

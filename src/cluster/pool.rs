@@ -3,22 +3,22 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Semaphore, watch};
-use tokio::task::{AbortHandle, JoinHandle};
+use tokio::task::JoinHandle;
 
 use super::config::Backoff;
 use super::outage::{News, Outage};
+use super::slot::{Dial, Failure, Live, Slot};
 use super::topology::Address;
 use crate::conn;
 use crate::conn::counters::{Statistics, tell_token};
 use crate::conn::credentials::{Credentials, TokenSource};
 use crate::conn::dial::Dialler;
-use crate::conn::handle::{Connection, Damage};
+use crate::conn::handle::Connection;
 use crate::conn::token::Token;
-use crate::entropy;
 use crate::error::{Error, explained};
 use crate::time;
 
@@ -28,10 +28,6 @@ const DIALS: usize = 16;
 /// A connection that lived for less than this counts as a failed dial, so that a broker which
 /// accepts a login and then closes is not asked again at once, and for ever.
 const SHORT_LIFE: Duration = Duration::from_secs(1);
-
-/// The least wait before a broker is asked again with a credential that it has refused. Another
-/// credential is tried at once.
-const REFUSED: Backoff = Backoff { first: Duration::from_millis(750), max: Duration::from_secs(5) };
 
 /// For how long a dial counts among those that run at once.
 const TURN: Duration = Duration::from_millis(250);
@@ -65,43 +61,6 @@ struct Shared {
 }
 
 type Slots = Mutex<BTreeMap<(Address, Purpose), Arc<Slot>>>;
-
-/// The place of one connection.
-#[derive(Default)]
-struct Slot {
-    live: Mutex<Option<Live>>,
-    state: Mutex<State>,
-    damage: Damage,
-}
-
-#[derive(Default)]
-struct State {
-    failure: Option<Failure>,
-    /// The dial under way, for all who wait for it.
-    dial: Option<Dial>,
-}
-
-/// A dial under way: a task of its own, so that it neither ends nor begins anew when one of those
-/// who wait for it gives up.
-struct Dial {
-    outcome: watch::Receiver<Option<Result<Connection, Error>>>,
-    task: AbortHandle,
-}
-
-#[derive(Clone)]
-struct Live {
-    connection: Connection,
-    since: Instant,
-}
-
-/// The last dial failed.
-struct Failure {
-    error: Error,
-    times: u32,
-    again_at: Instant,
-    /// The token that was the newest then. Its secret is not kept for this.
-    token: Option<Weak<Token>>,
-}
 
 /// What there is in place of an open connection.
 enum Found {
@@ -164,7 +123,8 @@ impl Pool {
 
     /// Whether there is a connection to a broker that can be used at once.
     pub(crate) fn is_connected(&self, address: &Address) -> bool {
-        self.shared.slot(address, Purpose::Prompt).open().is_some()
+        let slots = self.shared.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        slots.get(&(address.clone(), Purpose::Prompt)).is_some_and(|slot| slot.open().is_some())
     }
 
     /// Leaves all connections: what is in flight is answered, and whoever comes next is connected
@@ -197,7 +157,17 @@ impl Drop for Pool {
 impl Shared {
     fn slot(&self, address: &Address, purpose: Purpose) -> Arc<Slot> {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(slots.entry((address.clone(), purpose)).or_default())
+        let place = (address.clone(), purpose);
+        if let Some(slot) = slots.get(&place) {
+            return Arc::clone(slot);
+        }
+        // Brokers come and go under new names and addresses for as long as a client lives.
+        let now = time::now();
+        slots.retain(|_, slot| Arc::strong_count(slot) > 1 || slot.is_used(now));
+        let mut outages = self.outages.lock().unwrap_or_else(PoisonError::into_inner);
+        outages.retain(|away, _| slots.keys().any(|(known, _)| known == away));
+        drop(outages);
+        Arc::clone(slots.entry(place).or_default())
     }
 
     /// Gives the connection if there is one by now, else the dial under way, else the last failure
@@ -320,21 +290,6 @@ impl Shared {
     }
 }
 
-impl Slot {
-    fn live(&self) -> MutexGuard<'_, Option<Live>> {
-        self.live.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn open(&self) -> Option<Connection> {
-        let live = self.live();
-        live.as_ref().map(|live| &live.connection).filter(|connection| connection.is_open()).cloned()
-    }
-}
-
 /// Has every live connection log in with each new token, spread over time.
 async fn follow(slots: Weak<Slots>, mut source: TokenSource, cluster: String) {
     let mut old = source.current();
@@ -353,21 +308,4 @@ async fn follow(slots: Weak<Slots>, mut source: TokenSource, cluster: String) {
         }
         old = new;
     }
-}
-
-impl State {
-    fn fail(&mut self, error: Error, backoff: Backoff, at: Instant, token: Option<Arc<Token>>) {
-        let times = self.failure.as_ref().map_or(0, |failure| failure.times).saturating_add(1);
-        let delay = match error.needs_new_credentials() {
-            true => REFUSED.delay(times, random()).max(backoff.delay(times, random())),
-            false => backoff.delay(times, random()),
-        };
-        let token = token.as_ref().map(Arc::downgrade);
-        self.failure = Some(Failure { error, times, again_at: at + delay, token });
-    }
-}
-
-/// A random byte for jitter; without entropy there is none, which does no harm here.
-fn random() -> u8 {
-    entropy::fill().map_or(128, |[byte]| byte)
 }
