@@ -48,7 +48,9 @@ impl Memory {
         if least <= self.batch_bytes && usual > self.batch_bytes / 2 && !self.spare.is_empty() {
             return Some(self.spare());
         }
-        let bytes = usual.next_power_of_two().max(FIRST_BYTES).min(self.batch_bytes).max(least);
+        let bytes = usual.next_power_of_two().max(FIRST_BYTES).min(self.batch_bytes);
+        // Where all of the memory is less than that, it is never free.
+        let bytes = bytes.min(self.most.saturating_sub(Batch::COST)).max(least);
         self.reserve(Batch::COST + bytes).then(|| Vec::with_capacity(bytes))
     }
 

@@ -58,6 +58,20 @@ fn memory_is_what_buffers_hold_and_free_when_batches_are_resolved() {
 }
 
 #[test]
+fn a_batch_may_be_as_large_as_the_memory() {
+    let mut accumulator = accumulator(16 * KIB, 1);
+    for _ in 0..5 {
+        while matches!(push(&mut accumulator, &[0; KIB], 0), Pushed::Taken { .. }) {}
+        accumulator.starving = 1;
+        accumulator.mark_due(now());
+        accumulator.starving = 0;
+        let ready = take(&mut accumulator);
+        assert!(ready.iter().map(Batch::count).sum::<i32>() >= 7, "{ready:?}");
+        ready.iter().for_each(|batch| accumulator.finish(batch.serial, batch.charge, None));
+    }
+}
+
+#[test]
 fn a_few_records_of_many_partitions_take_little_memory() {
     let mut accumulator = accumulator(1 << 20, 512);
     for _ in 0..8 {
