@@ -430,8 +430,8 @@ impl Task {
     /// Tells the router of ranges whose log is not what it was.
     fn report_lost(&self, sorted: &mut Sorted) -> Result<(), Gone> {
         let (out_of_range, diverged) = (&mut sorted.out_of_range, &mut sorted.diverged);
-        let ranges = out_of_range.iter_mut().chain(diverged.iter_mut().map(|(range, _)| range));
-        ranges.for_each(Progress::fail);
+        out_of_range.iter_mut().for_each(Progress::stray);
+        diverged.iter_mut().for_each(|(range, _)| range.fail());
         if !out_of_range.is_empty() {
             self.report(Report::OutOfRange(std::mem::take(out_of_range)))?;
         }

@@ -45,6 +45,8 @@ pub(super) struct Progress {
     /// The end of the log as lately seen.
     log_end: i64,
     failures: u32,
+    /// How many of them in a row were that the offset is out of range.
+    strays: u32,
     /// Nothing comes, although it should.
     trouble: Trouble,
     /// Nothing comes, since there is nothing before the end of the range.
@@ -141,6 +143,7 @@ impl Progress {
             begun: false,
             log_end: 0,
             failures: 0,
+            strays: 0,
             trouble: Trouble::default(),
             waiting: Trouble::default(),
         }
@@ -238,20 +241,21 @@ impl Progress {
             self.waiting.end();
         }
         if moved || manner.held && at_end {
-            self.failures = 0;
+            (self.failures, self.strays) = (0, 0);
         }
         (moved || at_end || manner.throttled) && self.trouble.end()
     }
 
     /// Notes in which epochs the batches were written. No checksum covers a batch's epoch, but none is
-    /// newer than its leader's.
+    /// newer than its leader's: of what seems to be, it is not known, and an older one would be wrong.
     fn note_epochs(&mut self, batches: &CheckedBatches) {
         let told = |epoch: &LeaderEpoch| self.leader_epoch.is_none_or(|leader| *epoch <= leader);
         if batches.last_epoch() > self.epochs.last() {
             for batch in batches.iter() {
                 let header = batch.header();
-                if let Some(epoch) = header.leader_epoch().filter(told) {
-                    self.epochs.note(epoch, header.base_offset);
+                match header.leader_epoch() {
+                    Some(epoch) if told(&epoch) => self.epochs.note(epoch, header.base_offset),
+                    _ => self.epochs.forget(),
                 }
             }
         }
@@ -372,14 +376,25 @@ impl Progress {
         self.failures = self.failures.saturating_add(1);
     }
 
+    /// Notes that a broker called the next offset out of range.
+    pub(super) fn stray(&mut self) {
+        self.fail();
+        self.strays = self.strays.saturating_add(1);
+    }
+
+    /// How many failures in a row were that.
+    pub(super) fn strays(&self) -> u32 {
+        self.strays
+    }
+
     /// How many failures there were in a row.
     pub(super) fn failures(&self) -> u32 {
         self.failures
     }
 
-    /// Whether nothing came for as long as this.
-    pub(super) fn is_given_up(&self, asked: Duration, deadline: Duration) -> bool {
-        self.trouble.lasts(asked) >= deadline
+    /// For how long nothing came.
+    pub(super) fn silence(&self, asked: Duration) -> Duration {
+        self.trouble.lasts(asked)
     }
 
     /// Whether somebody is to be told now that nothing comes.

@@ -25,6 +25,9 @@ use crate::wire::error_code::ErrorCode;
 /// How often somebody who waits looks whether a partition has another leader by now.
 pub(super) const LOOK: Duration = Duration::from_millis(500);
 
+/// So long before the end of the deadline it is tried once more, however long the pause.
+const LAST_TRY: Duration = Duration::from_secs(2);
+
 /// So many answers in a row that break the protocol are no damage.
 const DAMAGE_BELIEVED: u32 = 3;
 
@@ -139,7 +142,7 @@ impl Failed {
 
     fn give_up(&self, reading: &Reading) -> Result<(), Error> {
         let (asked, deadline) = (reading.asking.time(), reading.cluster.config().deadline());
-        match self.ranges.iter().find(|range| range.is_given_up(asked, deadline)) {
+        match self.ranges.iter().find(|range| range.silence(asked) >= deadline) {
             Some(range) => Err(self.error.clone().at_partition(&range.topic_partition)),
             None => Ok(()),
         }
@@ -147,8 +150,21 @@ impl Failed {
 
     /// Waits as long as the failures in a row ask for. `false`: a newer leader is known before.
     async fn pause(&mut self, reading: &Reading) -> Result<bool, Error> {
-        let pause = tokio::time::sleep(Reading::pause(self.failures(), self.requests));
-        Ok(self.watch(reading, pause).await?.is_some())
+        self.pause_after(self.failures(), reading).await
+    }
+
+    async fn pause_after(&mut self, failures: u32, reading: &Reading) -> Result<bool, Error> {
+        let pause = Reading::pause(failures, self.requests);
+        let last = self.time_left(reading).saturating_sub(LAST_TRY);
+        let pause = if last >= LOOK { pause.min(last) } else { pause };
+        Ok(self.watch(reading, tokio::time::sleep(pause)).await?.is_some())
+    }
+
+    /// How long it is until the first of the ranges is given up.
+    fn time_left(&self, reading: &Reading) -> Duration {
+        let (asked, deadline) = (reading.asking.time(), reading.cluster.config().deadline());
+        let left = self.ranges.iter().map(|range| deadline.saturating_sub(range.silence(asked)));
+        left.min().unwrap_or_default()
     }
 
     fn failures(&self) -> u32 {
@@ -214,7 +230,9 @@ pub(super) async fn recover(reading: Reading, mut failed: Failed) -> Result<Reco
 pub(super) async fn resolve(reading: Reading, ranges: Vec<Progress>) -> Result<Recovered, Error> {
     let error = Error::broker(ErrorCode::OFFSET_OUT_OF_RANGE).in_api(FetchRequest::API);
     let mut failed = Failed { ranges, error, requests: 3 };
-    if !failed.pause(&reading).await? {
+    // A broker that says so answers: what failed before is no reason to wait for long.
+    let strays = failed.ranges.iter().map(Progress::strays).max().unwrap_or(0);
+    if !failed.pause_after(strays, &reading).await? {
         return Ok(failed.recovered());
     }
     let partitions = failed.partitions();

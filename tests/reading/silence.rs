@@ -4,8 +4,8 @@ use std::fmt::{Debug, Write};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use ottla::{ErrorKind, ReadOptions};
-use ottla_testkit::{Action, ApiKey, Fault, Quota};
+use ottla::{ErrorKind, OnDataLoss, ReadOptions};
+use ottla_testkit::{Action, ApiKey, BrokerId, Fault, Quota};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
@@ -62,6 +62,43 @@ async fn an_offset_that_is_wrongly_called_out_of_range_is_asked_for_ever_more_se
     let error = read(&client, vec![range(0, 0, 20)], ReadOptions::new()).await.unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::Broker(code) if code.code() == 1), "{error}");
     assert!((60 * SECOND..65 * SECOND).contains(&began.elapsed()), "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_long_silence_what_is_gone_is_asked_for_at_once() {
+    let brokers = brokers(1);
+    write(&brokers, 0, 10);
+    let mut reader = client(&brokers)
+        .await
+        .read(vec![range(0, 0, 30)], ReadOptions::new().with_data_loss(OnDataLoss::Skip));
+    let mut seen = Seen::default();
+    seen.until(&mut reader, 10).await.unwrap();
+    brokers.stop_broker(BrokerId(1)).unwrap();
+    write(&brokers, 0, 20);
+    brokers.delete_records_before(TOPIC, 0, 20).unwrap();
+    assert!(super::is_quiet(&mut reader, 50 * SECOND).await);
+    brokers.start_broker(BrokerId(1)).unwrap();
+    seen.drain(&mut reader).await.unwrap();
+    assert_eq!(seen.offsets[&0], (0..10).chain(20..30).collect::<Vec<_>>());
+    let asked = brokers.asked();
+    let refused = asked.iter().find(|asked| asked.code == 1).unwrap().at;
+    let resolved = asked.iter().find(|asked| asked.api == ApiKey::ListOffsets).unwrap().at;
+    assert!(resolved - refused < SECOND, "{refused:?} to {resolved:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_heals_shortly_before_the_deadline_is_healed_unseen() {
+    for healed in 40..57 {
+        let brokers = brokers(1);
+        write(&brokers, 0, 10);
+        let client = client(&brokers).await;
+        let refused = Action::RefusePartition { topic: TOPIC.to_owned(), partition: 0, code: 1 };
+        brokers.faults().add(Fault::new(refused).on_api(ApiKey::Fetch));
+        let mut reader = client.read(vec![range(0, 0, 10)], ReadOptions::new());
+        assert!(super::is_quiet(&mut reader, healed * SECOND).await);
+        brokers.faults().clear();
+        Seen::default().drain(&mut reader).await.unwrap();
+    }
 }
 
 /// What is logged at info and above, one line each.

@@ -117,7 +117,7 @@ impl Call<'_> {
     }
 
     /// As [`Call::led`], whatever a fault demands. A broker that lags behind compares with what it
-    /// knows; one that only believes that it leads answers 6 too.
+    /// knows; one that only believes that it leads, or has not heard of its last election, answers 6 too.
     pub(crate) fn leads(&mut self, topic: &str, index: i32, epoch: i32) -> Result<&mut Partition, i16> {
         let unknown = ResponseError::UnknownTopicOrPartition.code();
         let seen = self.state.seen_by(self.broker);
@@ -128,10 +128,10 @@ impl Call<'_> {
         if epoch > known.epoch {
             return Err(ResponseError::UnknownLeaderEpoch.code());
         }
-        let believes = known.leader == Some(self.broker);
+        let (believes, known_epoch) = (known.leader == Some(self.broker), known.epoch);
         let topic = self.state.topics.by_name_mut(topic);
         let partition = topic.and_then(|topic| topic.partition_mut(index)).ok_or(unknown)?;
-        if !believes || partition.leader != Some(self.broker) {
+        if !believes || partition.leader != Some(self.broker) || partition.epoch != known_epoch {
             return Err(ResponseError::NotLeaderOrFollower.code());
         }
         Ok(partition)
