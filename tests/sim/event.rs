@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ottla_testkit::{ApiKey, Quota};
+use ottla_testkit::{ApiKey, Quota, Reach};
 
 use super::dice::Dice;
 use super::kind::Kind;
@@ -72,6 +72,12 @@ pub(crate) enum What {
     /// The network takes what is sent to and by a broker, and lets nothing through for so long.
     Silence {
         broker: i32,
+        lasts: Duration,
+    },
+    /// The first address of a broker's name, for so long.
+    AddressAway {
+        broker: i32,
+        reach: Reach,
         lasts: Duration,
     },
     BitFlipped {
@@ -157,6 +163,11 @@ impl Event {
             }
             Kind::ConnectionsClosed => What::ConnectionsClosed { broker },
             Kind::Silence => What::Silence { broker, lasts: millis(dice, &[300, 4_000, 15_000, 30_000]) },
+            Kind::AddressAway => What::AddressAway {
+                broker,
+                reach: dice.pick(&[Reach::Silent, Reach::Refused, Reach::Mute]),
+                lasts: millis(dice, &[3_000, 30_000]),
+            },
             Kind::BitFlipped => What::BitFlipped { broker },
             Kind::LeaderTaken => {
                 What::LeaderTaken { partition, lasts: millis(dice, &[100, 3_000, 15_000, 30_000]) }
@@ -187,12 +198,15 @@ impl Event {
             What::Append { .. } | What::Transaction { .. } | What::Compact { .. } | What::Delete { .. } => {
                 Duration::ZERO
             }
+            // The other address is tried a quarter of a second later.
+            What::AddressAway { reach, .. } if *reach != Reach::Mute => Duration::ZERO,
             What::LeaderMoved { .. } | What::ConnectionsClosed { .. } | What::Cut { .. } => noticing,
             What::BitFlipped { .. } => WINDOW + noticing,
             // What was read before is paid for afterwards.
             What::Quota { lasts, .. } => *lasts + Duration::from_secs(40) + noticing,
             What::BrokerRestarted { away: lasts, .. }
             | What::Silence { lasts, .. }
+            | What::AddressAway { lasts, .. }
             | What::LeaderTaken { lasts, .. }
             | What::StaleMetadata { lasts, .. }
             | What::Remade { gone: lasts, .. } => *lasts + noticing,

@@ -29,11 +29,35 @@ pub(crate) struct Follow {
     anew: bool,
     /// From then on the reader knows of which epoch it reads.
     has_read: bool,
+    /// The version of when the reading began, and its end at that time.
+    begun: (usize, i64),
 }
 
 impl Follow {
-    pub(crate) fn new(partition: i32, from: i64, until: i64, committed: bool) -> Self {
-        Self { partition, from, next: from, until, committed, version: 0, anew: false, has_read: false }
+    pub(crate) fn new(
+        oracle: &mut Oracle,
+        (partition, from, until): (i32, i64, i64),
+        committed: bool,
+    ) -> Self {
+        let log = oracle.log(partition);
+        let begun = (log.now(), log.latest().end);
+        Self {
+            partition,
+            from,
+            next: from,
+            until,
+            committed,
+            version: 0,
+            anew: false,
+            has_read: false,
+            begun,
+        }
+    }
+
+    /// The same for another reader, which goes on where this one is.
+    pub(crate) fn again(&self, oracle: &mut Oracle) -> Self {
+        let range = (self.partition, self.next.min(self.until), self.until);
+        Self { version: self.version, ..Self::new(oracle, range, self.committed) }
     }
 
     pub(crate) fn is_finished(&self) -> bool {
@@ -201,10 +225,20 @@ impl Follow {
         offsets.end <= had.max(offsets.start)
     }
 
-    /// Whether the range began where nothing is any more, so that reading it makes no sense.
-    pub(crate) fn begins_beyond(&self, oracle: &mut Oracle) -> bool {
+    /// Whether, while it was read, the log ended where it is said to, before the first offset of the range.
+    pub(crate) fn begins_beyond(&self, oracle: &mut Oracle, told: i64) -> bool {
         let log = oracle.log(self.partition);
-        !self.has_read && (self.version..=log.now()).any(|version| log.version(version).end < self.next)
+        let (first, least) = self.begun;
+        let mut ends = (first..=log.now()).map(|version| {
+            let known = log.version(version);
+            if version == first { least..=known.end } else { known.least..=known.end }
+        });
+        !self.has_read && told < self.next && ends.any(|ends| ends.contains(&told))
+    }
+
+    /// Whether nothing is left of a range with an end but a hole, of which the reader says nothing.
+    pub(crate) fn ends_in_a_hole(&self, oracle: &mut Oracle) -> bool {
+        self.until < i64::MAX && self.can_end(oracle) && !self.has_more(oracle)
     }
 
     /// Whether anything that is to be read was taken away, so that the reading may fail for it.

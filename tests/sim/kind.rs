@@ -1,7 +1,5 @@
 //! The kinds of things that happen to a world, brokers' faults and an application's manners alike.
 
-use std::sync::LazyLock;
-
 use super::schedule::{Entrance, Shape};
 
 macro_rules! kinds {
@@ -11,7 +9,7 @@ macro_rules! kinds {
         pub(crate) enum Kind { $($(#[$doc])* $name,)* }
 
         impl Kind {
-            const ALL: &[Self] = &[$(Self::$name,)*];
+            pub(crate) const ALL: &[Self] = &[$(Self::$name,)*];
         }
     };
 }
@@ -35,6 +33,8 @@ kinds! {
     Quota,
     ConnectionsClosed,
     Silence,
+    /// One of the addresses of a broker's name takes no connection, or is silent.
+    AddressAway,
     BitFlipped,
     Delay,
     Stall,
@@ -55,24 +55,18 @@ kinds! {
     /// The application pauses for more than ten seconds.
     LongPause,
     CallGivenUp,
+    ReaderDropped,
     WriterDropped,
+    /// Two tasks write by one writer.
+    WriterShared,
     ListenerPanicked,
+    /// A broker names the records of a batch that it refuses.
+    RecordsRefused,
     /// A range ends beyond the log, or never.
     RecordsAwaited,
 }
 
 impl Kind {
-    /// The kinds that worlds draw.
-    pub(crate) fn all() -> impl Iterator<Item = Self> {
-        Self::ALL.iter().copied().filter(|kind| kind.is_drawn())
-    }
-
-    /// Whether worlds draw it; what they do not draw yet is drawn if `OTTLA_SIM_WITH` names it.
-    pub(crate) fn is_drawn(self) -> bool {
-        static WITH: LazyLock<String> = LazyLock::new(|| std::env::var("OTTLA_SIM_WITH").unwrap_or_default());
-        !super::NOT_YET.contains(&self) || WITH.split(',').any(|name| name == format!("{self:?}"))
-    }
-
     /// Whether it is an event that a world of this shape can have.
     pub(crate) fn fits(self, shape: &Shape) -> bool {
         match self {
@@ -82,8 +76,11 @@ impl Kind {
             Self::Leaderless => false,
             Self::LongPause
             | Self::CallGivenUp
+            | Self::ReaderDropped
             | Self::WriterDropped
+            | Self::WriterShared
             | Self::ListenerPanicked
+            | Self::RecordsRefused
             | Self::RecordsAwaited => false,
             _ => true,
         }

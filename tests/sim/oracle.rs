@@ -29,6 +29,8 @@ pub(crate) enum Change {
 pub(crate) struct Version {
     pub(crate) change: Change,
     pub(crate) start: i64,
+    /// Where it began to grow.
+    pub(crate) least: i64,
     /// The greatest that was seen.
     pub(crate) end: i64,
     pub(crate) stable: i64,
@@ -53,7 +55,7 @@ pub(crate) struct Log {
 
 impl Log {
     fn new(partition: i32) -> Self {
-        let first = Version { change: Change::Begun, start: 0, end: 0, stable: 0 };
+        let first = Version { change: Change::Begun, start: 0, least: 0, end: 0, stable: 0 };
         Self { partition, entries: Vec::new(), versions: vec![first] }
     }
 
@@ -103,7 +105,7 @@ impl Log {
         }
         let before = self.latest().start;
         if let Some(change) = change {
-            self.versions.push(Version { change, start, end, stable });
+            self.versions.push(Version { change, start, least: end, end, stable });
         }
         let version = self.now();
         let latest = &mut self.versions[version];

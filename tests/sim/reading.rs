@@ -52,11 +52,8 @@ struct Task {
 
 /// Reads as the plan says, to the end.
 pub(crate) async fn read(world: World, reading: Reading, number: usize) -> ReadingEnd {
-    let follows = reading.ranges.iter();
-    let follows =
-        follows.map(|(partition, from, until)| Follow::new(*partition, *from, *until, reading.committed));
     let task = Task {
-        follows: follows.collect(),
+        follows: Vec::new(),
         name: format!("reader {number}"),
         losses: 0,
         in_vain: Duration::ZERO,
@@ -70,6 +67,9 @@ pub(crate) async fn read(world: World, reading: Reading, number: usize) -> Readi
 impl Task {
     async fn run(mut self) -> ReadingEnd {
         sleep(self.reading.start).await;
+        let follow =
+            |range: &(i32, i64, i64)| Follow::new(&mut self.world.oracle(), *range, self.reading.committed);
+        self.follows = self.reading.ranges.iter().map(follow).collect();
         let client = loop {
             let began = self.world.notes.passed();
             let limit = DEADLINE + REQUEST + CONNECT;
@@ -97,17 +97,34 @@ impl Task {
             if let Some(end) = self.step(&mut reader, &mut patience).await {
                 return end;
             }
+            if self.reading.dropped_one_in > 0 && patience.dice().one_in(self.reading.dropped_one_in) {
+                drop(reader);
+                reader = self.begin_again(&client);
+            }
             if !self.world.is_healed() {
                 patience.pause().await;
             }
         }
     }
 
+    /// Another reader goes on.
+    fn begin_again(&mut self, client: &Cluster) -> Reader {
+        self.note("dropped");
+        self.world.strikes(Kind::ReaderDropped);
+        (self.losses, self.in_vain) = (0, Duration::ZERO);
+        let mut oracle = self.world.oracle();
+        self.follows.iter_mut().for_each(|follow| *follow = follow.again(&mut oracle));
+        drop(oracle);
+        client.read(self.ranges(), self.options())
+    }
+
+    /// What is left to read.
     fn ranges(&self) -> Vec<OffsetRange> {
-        let range = |(partition, from, until): &(i32, i64, i64)| {
-            OffsetRange::new(TopicPartition::new(TOPIC, *partition), *from, *until)
+        let range = |follow: &Follow| {
+            let place = TopicPartition::new(TOPIC, follow.partition);
+            OffsetRange::new(place, follow.next, follow.until)
         };
-        self.reading.ranges.iter().map(range).collect()
+        self.follows.iter().filter(|follow| !follow.is_finished()).map(range).collect()
     }
 
     fn options(&self) -> ReadOptions {
@@ -124,12 +141,16 @@ impl Task {
         options
     }
 
-    /// Whether only open ranges are left, at the end of their logs.
+    /// Whether only open ranges are left, at the end of their logs. Only at the end of all ranges does a
+    /// reader tell of a hole at the end of one.
     fn has_read_all_there_is(&mut self) -> bool {
         let mut oracle = self.world.oracle();
-        self.follows
-            .iter()
-            .all(|follow| follow.is_finished() || follow.until == i64::MAX && !follow.has_more(&mut oracle))
+        let is_open = |follow: &Follow| follow.until == i64::MAX;
+        self.follows.iter().any(is_open)
+            && self.follows.iter().all(|follow| match is_open(follow) {
+                true => !follow.has_more(&mut oracle),
+                false => follow.is_finished() || follow.ends_in_a_hole(&mut oracle),
+            })
     }
 
     /// One call of `next`, and what follows from it.
@@ -240,15 +261,20 @@ impl Task {
         {
             return ReadingEnd::Excused;
         }
-        if !error.is_retriable() && self.begins_beyond() {
+        if !error.is_retriable() && self.begins_beyond(error) {
             return ReadingEnd::Beyond;
         }
         self.broken(Law::Reading, format!("the reading fails: {error:?}"))
     }
 
-    fn begins_beyond(&self) -> bool {
+    /// Whether it is true that a range begins beyond the log's end, which the error names.
+    fn begins_beyond(&self, error: &Error) -> bool {
+        let text = error.to_string();
+        let told = text.split_once("the log, which is offset ").and_then(|(_, end)| end.split(',').next());
+        let Some(told) = told.and_then(|end| end.parse().ok()) else { return false };
         let mut oracle = self.world.oracle();
-        self.follows.iter().any(|follow| follow.begins_beyond(&mut oracle))
+        let of = |follow: &Follow| text.contains(&format!("{TOPIC}-{}", follow.partition));
+        self.follows.iter().any(|follow| of(follow) && follow.begins_beyond(&mut oracle, told))
     }
 
     fn note(&self, what: &str) {

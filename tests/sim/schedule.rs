@@ -4,6 +4,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use ottla_testkit::KafkaVersion;
+
 use super::dice::Dice;
 use super::event::Event;
 use super::kind::Kind;
@@ -35,6 +37,8 @@ pub(crate) struct Reading {
     pub(crate) committed: bool,
     pub(crate) skip: bool,
     pub(crate) small_budget: bool,
+    /// After one in so many calls the reader is dropped, and another one goes on; 0: after none.
+    pub(crate) dropped_one_in: u64,
     pub(crate) manners: Manners,
 }
 
@@ -52,6 +56,10 @@ pub(crate) struct Writing {
     pub(crate) ends: Ends,
     /// The listener panics at one in so many batches; 0: there is none.
     pub(crate) panics_one_in: u64,
+    /// One in so many records has no key; 0: none.
+    pub(crate) keyless_one_in: u64,
+    /// Another task writes by a clone of the writer.
+    pub(crate) is_shared: bool,
     pub(crate) manners: Manners,
 }
 
@@ -81,6 +89,9 @@ pub(crate) struct Plan {
     pub(crate) seed: u64,
     pub(crate) brokers: i32,
     pub(crate) partitions: i32,
+    pub(crate) version: KafkaVersion,
+    /// The topic takes no records without a key.
+    pub(crate) compacted: bool,
     pub(crate) entrance: Entrance,
     /// How many replicas each partition has.
     pub(crate) replicas: usize,
@@ -97,9 +108,10 @@ pub(crate) struct Plan {
 impl Plan {
     pub(crate) fn of(seed: u64) -> Self {
         let mut dice = Dice::new(seed.wrapping_mul(0x2545_f491_4f6c_dd1d) ^ 0x5eed);
-        let alone = Kind::Leaderless.is_drawn();
-        let brokers = if alone { dice.pick(&[1, 2, 3, 3]) } else { dice.pick(&[2, 3, 3]) };
-        let replicas = if alone { dice.pick(&[1, 3, 3]) } else { 3 };
+        let brokers = dice.pick(&[1, 2, 3, 3]);
+        let replicas = dice.pick(&[1, 3, 3]);
+        let version = dice.pick(&[KafkaVersion::V3_9, KafkaVersion::V4_3, KafkaVersion::V4_3]);
+        let compacted = dice.one_in(4);
         let partitions = dice.pick(&[1, 1, 2, 3]);
         let entrance = match dice.below(12) {
             0 => Entrance::Tls,
@@ -109,7 +121,7 @@ impl Plan {
         let initial = dice.pick(&[0, 20, 60, 120]);
         let initial_size = dice.pick(&[5, 200, 2_000]);
         let trouble = dice.pick(&[Duration::from_secs(4), Duration::from_secs(30), TROUBLE]);
-        let shape = Shape { brokers, partitions, initial, trouble, entrance };
+        let shape = Shape { brokers, partitions, compacted, initial, trouble, entrance };
         let mut events: Vec<Event> = (0..dice.within(3, 14)).map(|_| shape.event(&mut dice)).collect();
         events.sort_by_key(|event| event.at);
         let readings = (0..dice.pick(&[1, 1, 2])).map(|_| shape.reading(&mut dice)).collect();
@@ -119,6 +131,8 @@ impl Plan {
             brokers,
             replicas,
             partitions,
+            version,
+            compacted,
             entrance,
             initial,
             initial_size,
@@ -134,6 +148,7 @@ impl Plan {
 pub(crate) struct Shape {
     pub(crate) brokers: i32,
     pub(crate) partitions: i32,
+    pub(crate) compacted: bool,
     pub(crate) initial: i64,
     /// When the last event comes at the latest.
     pub(crate) trouble: Duration,
@@ -143,7 +158,10 @@ pub(crate) struct Shape {
 impl Shape {
     fn event(&self, dice: &mut Dice) -> Event {
         let at = Duration::from_millis(dice.below(u64::try_from(self.trouble.as_millis()).unwrap()));
-        let kinds: Vec<Kind> = Kind::all().filter(|kind| kind.fits(self)).collect();
+        let mut kinds: Vec<Kind> = Kind::ALL.iter().copied().filter(|kind| kind.fits(self)).collect();
+        // Few worlds have TLS.
+        kinds
+            .extend(kinds.contains(&Kind::BitFlipped).then_some([Kind::BitFlipped; 4]).into_iter().flatten());
         // Half of all that happens is that somebody writes.
         let kind = if dice.one_in(3) { Kind::Append } else { dice.pick(&kinds) };
         Event::draw(kind, at, self, dice)
@@ -157,8 +175,8 @@ impl Shape {
             }
             let from = if dice.one_in(3) { offset(dice, 0, self.initial) } else { 0 };
             let until = match dice.below(6) {
-                0 if Kind::RecordsAwaited.is_drawn() => i64::MAX,
-                1 if Kind::RecordsAwaited.is_drawn() => offset(dice, from + 1, self.initial.max(from) + 40),
+                0 => i64::MAX,
+                1 => offset(dice, from + 1, self.initial.max(from) + 40),
                 _ => offset(dice, from, self.initial.max(from)),
             };
             ranges.push((partition, from, until));
@@ -169,6 +187,7 @@ impl Shape {
             committed: dice.one_in(2),
             skip: dice.one_in(2),
             small_budget: dice.one_in(3),
+            dropped_one_in: dice.pick(&[0, 0, 0, 4]),
             manners: manners(dice),
         }
     }
@@ -189,11 +208,13 @@ impl Shape {
             flush_every: dice.pick(&[3, 10, 1_000]),
             without_receipt: dice.pick(&[0, 50]),
             ends: match dice.below(4) {
-                0 if Kind::WriterDropped.is_drawn() => Ends::Drop,
+                0 => Ends::Drop,
                 1 => Ends::Flush,
                 _ => Ends::Close,
             },
-            panics_one_in: if Kind::ListenerPanicked.is_drawn() { dice.pick(&[0, 0, 0, 3]) } else { 0 },
+            panics_one_in: dice.pick(&[0, 0, 0, 3]),
+            keyless_one_in: if self.compacted { dice.pick(&[0, 4]) } else { 1 },
+            is_shared: dice.one_in(4),
             manners: manners(dice),
         }
     }
@@ -217,8 +238,15 @@ impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "    {} brokers, {} partitions by {} replicas of {} records of {} bytes, {:?}",
-            self.brokers, self.partitions, self.replicas, self.initial, self.initial_size, self.entrance
+            "    {} brokers {:?}, {} partitions by {} replicas of {} records of {} bytes, {:?}{}",
+            self.brokers,
+            self.version,
+            self.partitions,
+            self.replicas,
+            self.initial,
+            self.initial_size,
+            self.entrance,
+            if self.compacted { ", compacted" } else { "" }
         )?;
         for event in &self.events {
             writeln!(f, "    {:>7} ms {:?}", event.at.as_millis(), event.what)?;

@@ -39,7 +39,9 @@ impl Tally {
 
     /// The kinds that struck too seldom.
     pub(crate) fn seldom(&self) -> Vec<(Kind, u64)> {
-        Kind::all()
+        Kind::ALL
+            .iter()
+            .copied()
             .map(|kind| (kind, self.struck.get(&kind).copied().unwrap_or(0)))
             .filter(|(_, struck)| struck * 1000 < self.worlds * LEAST_IN_A_THOUSAND)
             .collect()

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use ottla::{Config, Credentials, Security};
-use ottla_testkit::{Action, ApiKey, BrokerId, Cluster, Fault, Protocol, Record};
+use ottla_testkit::{Action, ApiKey, BrokerId, Cluster, Fault, Protocol, Reach, Record};
 use tokio::time::{sleep, sleep_until};
 
 use super::event::{Event, WINDOW, What, Wrong};
@@ -39,6 +39,8 @@ struct State {
     struck: BTreeMap<Kind, u64>,
     /// Brokers that are away.
     down: BTreeSet<i32>,
+    /// Partitions that have no leader until a broker is back.
+    leaderless: BTreeSet<i32>,
     healed: bool,
 }
 
@@ -47,12 +49,15 @@ impl World {
         let protocol = protocol(plan.entrance);
         let builder = Cluster::builder()
             .brokers(plan.brokers)
+            .addresses(2)
+            .kafka(plan.version)
             .listener(protocol)
             .seed(plan.seed)
             .wall_clock(SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000))
             .user("alice", "alice-secret");
         let brokers = Arc::new(builder.start_in_memory().unwrap());
         brokers.create_topic(TOPIC, plan.partitions, plan.replicas).unwrap();
+        brokers.set_compacted(TOPIC, plan.compacted).unwrap();
         let world = Self {
             net: Net::new(brokers.connector()),
             notes: Notes::new(&plan),
@@ -202,9 +207,18 @@ impl World {
                 self.later(*lasts, move |world| world.net.let_through(broker));
                 true
             }
+            What::AddressAway { broker, reach, lasts } => {
+                let place = self.brokers.address(BrokerId(*broker), protocol(self.plan.entrance));
+                let Ok((host, port)) = place else { return false };
+                let addresses = self.brokers.connector().addresses(&host, port);
+                let Some(first) = addresses.first().map(std::net::SocketAddr::ip) else { return false };
+                self.brokers.set_reach(first, *reach);
+                self.later(*lasts, move |world| world.brokers.set_reach(first, Reach::Open));
+                true
+            }
             What::LeaderTaken { partition, lasts } => {
                 let partition = *partition;
-                self.later(*lasts, move |world| drop(world.brokers.elect(TOPIC, partition)));
+                self.later(*lasts, move |world| world.elect(partition));
                 self.brokers.without_leader(TOPIC, partition).is_ok()
             }
             What::StaleMetadata { broker, lasts } => {
@@ -229,7 +243,7 @@ impl World {
     fn restart(&self, broker: i32, away: Duration) -> bool {
         let last = self.state().down.len() + 1 >= usize::try_from(self.plan.brokers).unwrap();
         let leaderless = last || self.plan.replicas == 1;
-        if !self.is_up(broker) || leaderless && !Kind::Leaderless.is_drawn() {
+        if !self.is_up(broker) {
             return false;
         }
         self.state().down.insert(broker);
@@ -240,8 +254,17 @@ impl World {
         self.later(away, move |world| {
             world.state().down.remove(&broker);
             world.brokers.start_broker(BrokerId(broker)).unwrap();
+            let waiting = std::mem::take(&mut world.state().leaderless);
+            waiting.into_iter().for_each(|partition| world.elect(partition));
         });
         true
+    }
+
+    /// Gives a partition a leader: if no broker is there that can lead it, when one comes back.
+    fn elect(&self, partition: i32) {
+        if self.brokers.elect(TOPIC, partition).is_err() {
+            self.state().leaderless.insert(partition);
+        }
     }
 
     fn remake(&self, gone: Duration, then: u64) -> bool {
@@ -251,7 +274,11 @@ impl World {
         self.oracle().remake(|brokers| brokers.delete_topic(TOPIC).unwrap());
         self.later(gone, move |world| {
             let (partitions, replicas) = (world.plan.partitions, world.plan.replicas);
-            world.oracle().remake(|brokers| brokers.create_topic(TOPIC, partitions, replicas).unwrap());
+            let compacted = world.plan.compacted;
+            world.oracle().remake(|brokers| {
+                brokers.create_topic(TOPIC, partitions, replicas).unwrap();
+                brokers.set_compacted(TOPIC, compacted).unwrap();
+            });
             for partition in 0..partitions {
                 world.append(partition, then, 5);
             }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ottla::partition::Acknowledgement;
 use ottla::time::Timestamp;
-use ottla::{Cluster, Error, NewRecord, Receipt, TopicWriter, WriteOptions, Writer};
+use ottla::{Cluster, Error, ErrorKind, NewRecord, Receipt, TopicWriter, WriteOptions, Writer};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
@@ -45,50 +45,87 @@ struct Task {
     receipts: JoinSet<(usize, Duration, Result<Acknowledgement, Error>)>,
 }
 
+/// The number of the task that shares the writer of another one is so much greater.
+const SHARES: usize = 100;
+
 /// Writes as the plan says. What was told of the records is to be judged when all is over.
 pub(crate) async fn write(world: World, writing: Writing, number: usize) -> Tolds {
-    let name = format!("writer {number}");
-    let mut task = Task { world, writing, name, number, told: Vec::new(), receipts: JoinSet::new() };
-    task.run().await;
-    Tolds(task)
+    let mut task = Task::new(world, writing, number);
+    let other = task.run().await;
+    Tolds([Some(task), other].into_iter().flatten().collect())
 }
 
-/// What a writer told of its records.
-pub(crate) struct Tolds(Task);
+/// What the tasks that share a writer were told of their records.
+pub(crate) struct Tolds(Vec<Task>);
 
 impl Tolds {
     /// Holds it against the logs once more, for what comes late. Gives how many records were
     /// acknowledged, and how many failed.
     pub(crate) fn judge(&self) -> (u64, u64) {
-        (0..self.0.told.len()).for_each(|record| self.0.check(record));
-        let count = |wanted: fn(&Told) -> bool| self.0.told.iter().filter(|told| wanted(told)).count() as u64;
-        let written = count(|told| matches!(told, Told::Written(..) | Told::Flushed));
-        let failed = count(|told| matches!(told, Told::Failed { .. }));
-        self.0.note(&format!("{written} records acknowledged, {failed} failed"));
-        (written, failed)
+        self.0.iter().map(Task::judge).fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1))
     }
 }
 
 impl Task {
-    async fn run(&mut self) {
+    fn new(world: World, writing: Writing, number: usize) -> Self {
+        let name = format!("writer {number}");
+        Self { world, writing, name, number, told: Vec::new(), receipts: JoinSet::new() }
+    }
+
+    fn judge(&self) -> (u64, u64) {
+        (0..self.told.len()).for_each(|record| self.check(record));
+        let count = |wanted: fn(&Told) -> bool| self.told.iter().filter(|told| wanted(told)).count() as u64;
+        let written = count(|told| matches!(told, Told::Written(..) | Told::Flushed));
+        let failed = count(|told| matches!(told, Told::Failed { .. }));
+        self.note(&format!("{written} records acknowledged, {failed} failed"));
+        (written, failed)
+    }
+
+    /// Writes, and gives the task that shared the writer.
+    async fn run(&mut self) -> Option<Self> {
         sleep(self.writing.start).await;
-        let Some((writer, topic)) = self.open().await else { return };
+        let (writer, topic) = self.open().await?;
+        let mut other = None;
+        if self.writing.is_shared {
+            let shared = writer.clone();
+            let name = limited(&self.world.notes, "topic", LIMIT, shared.topic(TOPIC)).await;
+            if let Ok(topic) = name {
+                let mut task = Self::new(self.world.clone(), self.writing.clone(), self.number + SHARES);
+                (task.writing.ends, task.writing.manners.seed) = (Ends::Flush, self.writing.manners.seed ^ 1);
+                other = Some(tokio::spawn(async move {
+                    task.send_all(&shared, &topic).await;
+                    task.leave_with(shared, topic, Ends::Flush).await;
+                    task
+                }));
+            }
+        }
+        self.send_all(&writer, &topic).await;
+        let other = match other {
+            Some(other) => {
+                self.world.strikes(Kind::WriterShared);
+                other.await.ok()
+            }
+            None => None,
+        };
+        self.leave_with(writer, topic, self.writing.ends).await;
+        other
+    }
+
+    async fn send_all(&mut self, writer: &Writer, topic: &TopicWriter) {
         let mut patience = Patience::new(&self.writing.manners, &self.world);
         for record in 0..self.writing.records {
             if self.world.notes.is_broken() {
                 return;
             }
-            self.send(&topic, &mut patience).await;
+            self.send(topic, &mut patience).await;
             self.gather(false).await;
             if (record + 1) % self.writing.flush_every == 0 {
-                self.flush(&writer, &mut patience).await;
+                self.flush(writer, &mut patience).await;
             }
             if !self.world.is_healed() {
                 patience.pause().await;
             }
         }
-        self.leave(writer, topic).await;
-        self.gather(true).await;
     }
 
     async fn open(&mut self) -> Option<(Writer, TopicWriter)> {
@@ -140,9 +177,13 @@ impl Task {
         let value = format!("{} {}", self.value(record), "y".repeat(self.writing.size));
         let partition = patience.dice().int(self.world.plan.partitions);
         let with_receipt = patience.dice().below(100) >= self.writing.without_receipt;
+        let key = format!("k{}", record % 5);
         let new = NewRecord::value(&value)
             .with_partition(partition)
             .with_timestamp(Timestamp::from_millis(1_800_000_000_000));
+        let keyless = self.writing.keyless_one_in;
+        let has_key = keyless == 0 || !(record as u64 + 1).is_multiple_of(keyless);
+        let new = if has_key { new.with_key(&key) } else { new };
         let notes = self.world.notes.clone();
         let began = notes.passed();
         let call = async {
@@ -166,10 +207,7 @@ impl Task {
             }
             Some(Err(error)) => {
                 self.note(&format!("send: {error}"));
-                if self.writing.panics_one_in == 0 {
-                    let text = format!("{}: a record was not taken: {error:?}", self.name);
-                    notes.broken(Law::Receipts, text);
-                }
+                notes.broken(Law::Receipts, format!("{}: a record was not taken: {error:?}", self.name));
                 Told::Failed { possibly: error.possibly_written() }
             }
         });
@@ -193,7 +231,9 @@ impl Task {
                 self.note(&format!("record {record} failed after {} ms: {error}", took.as_millis()));
                 let dropped =
                     self.writing.ends == Ends::Drop && self.told.len() as u64 == self.writing.records;
-                if !dropped && !self.is_excused(began) {
+                if self.is_refused(&error) {
+                    self.world.strikes(Kind::RecordsRefused);
+                } else if !dropped && !self.is_excused(began) {
                     notes.broken(Law::Receipts, format!("{}: record {record} failed: {error:?}", self.name));
                 }
                 Told::Failed { possibly: error.possibly_written() }
@@ -225,7 +265,14 @@ impl Task {
                 // What was taken and not named may have failed: nothing more is known of it.
                 let taken = self.told.iter_mut().filter(|told| **told == Told::Taken);
                 taken.for_each(|told| *told = Told::Failed { possibly: true });
-                if !self.is_excused(began.saturating_sub(DELIVERY)) {
+                let gives = |told: &Told| matches!(told, Told::Failed { .. });
+                // The first clone is told what others that are gone were not.
+                let is_first = self.writing.is_shared && self.number < SHARES;
+                if !is_first && !self.told.iter().any(gives) {
+                    let text = format!("{}: {what} fails for another task's records: {error:?}", self.name);
+                    self.world.notes.broken(Law::Receipts, text);
+                }
+                if !self.is_refused(&error) && !self.is_excused(began.saturating_sub(DELIVERY)) {
                     let text = format!("{}: {what} failed: {error:?}", self.name);
                     self.world.notes.broken(Law::Receipts, text);
                 }
@@ -233,10 +280,10 @@ impl Task {
         }
     }
 
-    async fn leave(&mut self, writer: Writer, topic: TopicWriter) {
+    async fn leave_with(&mut self, writer: Writer, topic: TopicWriter, ends: Ends) {
         let notes = self.world.notes.clone();
         let (began, before) = (notes.passed(), self.told.len());
-        match self.writing.ends {
+        match ends {
             Ends::Close => {
                 let closed = limited(&notes, "close", LIMIT, writer.close()).await;
                 self.flushed("close", Some(closed), began, before);
@@ -284,10 +331,15 @@ impl Task {
         }
     }
 
-    /// Whether a call that began then may fail: there was never a time to recover, or a listener may have
-    /// ended the writer.
+    /// Whether a broker refused records for what they are, and nothing of it may be written.
+    fn is_refused(&self, error: &Error) -> bool {
+        let is_invalid = matches!(error.kind(), ErrorKind::Broker(code) if code.code() == 87);
+        is_invalid && self.world.plan.compacted && self.writing.keyless_one_in > 0
+    }
+
+    /// Whether a call that began then may fail: there was never a time to recover.
     fn is_excused(&self, since: Duration) -> bool {
-        self.writing.panics_one_in > 0 || self.world.notes.is_excused(since, DELIVERY)
+        self.world.notes.is_excused(since, DELIVERY)
     }
 
     fn note(&self, what: &str) {
