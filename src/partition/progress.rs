@@ -293,12 +293,13 @@ impl Progress {
         Loss { topic_partition: self.topic_partition.clone(), offsets, reason }
     }
 
-    /// Judges an offset that is out of range by what the partition has now.
+    /// Judges an offset that is out of range by what the partition has now. How far a log was cut its end
+    /// says only where no epoch of it is known: it may have grown again.
     pub(super) fn resolve(&mut self, earliest: i64, latest: i64) -> Bounds {
         let lost = match self.next {
             next if next < earliest => self.lose_until(earliest.min(self.until)),
             next if next > latest && !self.begun => return Bounds::Beyond,
-            next if next > latest => self.cut(latest),
+            next if next > latest && self.epochs.last().is_none() => self.cut(latest),
             _ => None,
         };
         lost.map_or(Bounds::Within, Bounds::Lost)

@@ -10,6 +10,7 @@ use super::pace;
 use super::progress::{Bounds, Parting, Progress};
 use super::range::{Loss, OnDataLoss, ReadOptions};
 use crate::cluster::client::Cluster;
+use crate::cluster::topology::Topology;
 use crate::entropy;
 use crate::error::{Error, ErrorKind};
 use crate::ids::{BrokerId, TopicPartition};
@@ -72,6 +73,12 @@ impl Reading {
     pub(super) fn is_led_elsewhere(&self, range: &Progress, broker: BrokerId) -> bool {
         let leader = self.cluster.topology(|topology| topology.leader(&range.topic_partition));
         leader.is_some_and(|leader| leader.broker != broker)
+    }
+
+    /// Whether the newest picture has another topic under this name.
+    fn is_of_another_topic(&self, range: &Progress) -> bool {
+        let told = self.cluster.topology(|topology| topology.topic_id(&range.topic_partition.topic));
+        told.is_some() && range.topic_id.is_some() && told != range.topic_id
     }
 
     /// At `then` looks who leads the partitions of a broker that is silent, and says when to look again.
@@ -229,7 +236,7 @@ pub(super) async fn recover(reading: Reading, mut failed: Failed) -> Result<Reco
 /// Asks what the partitions have, of ranges whose next offset is out of it.
 pub(super) async fn resolve(reading: Reading, ranges: Vec<Progress>) -> Result<Recovered, Error> {
     let error = Error::broker(ErrorCode::OFFSET_OUT_OF_RANGE).in_api(FetchRequest::API);
-    let mut failed = Failed { ranges, error, requests: 3 };
+    let mut failed = Failed { ranges, error, requests: 4 };
     // A broker that says so answers: what failed before is no reason to wait for long.
     let strays = failed.ranges.iter().map(Progress::strays).max().unwrap_or(0);
     if !failed.pause_after(strays, &reading).await? {
@@ -240,6 +247,8 @@ pub(super) async fn resolve(reading: Reading, ranges: Vec<Progress>) -> Result<R
     let ask = async {
         let earliest = reading.cluster.list_offsets_once(&partitions, OffsetAt::Earliest, level).await?;
         let latest = reading.cluster.list_offsets_once(&partitions, OffsetAt::Latest, level).await?;
+        // The bounds may be those of a topic that was made anew.
+        reading.cluster.refresh(reading.cluster.topology(Topology::generation)).await?;
         Ok::<_, Error>((earliest, latest))
     };
     let (earliest, latest) = match failed.watch(&reading, ask).await? {
@@ -250,6 +259,10 @@ pub(super) async fn resolve(reading: Reading, ranges: Vec<Progress>) -> Result<R
     let mut recovered = Recovered::default();
     let mut unproven = Vec::new();
     for mut range in failed.ranges {
+        if reading.is_of_another_topic(&range) {
+            recovered.ranges.push(range);
+            continue;
+        }
         let place = &range.topic_partition;
         let bounds = earliest.get(place).zip(latest.get(place)).map(|(from, end)| (*from, *end));
         let (from, end) = bounds.unwrap_or((0, i64::MAX));

@@ -210,8 +210,9 @@ impl Follow {
     /// A range with an end is over; one without goes on at the start of the new log.
     fn recreated(&mut self, oracle: &mut Oracle, offsets: &Range<i64>) -> bool {
         let log = oracle.log(self.partition);
-        let remade = (self.version + 1..=log.now()).rev();
-        let Some(version) = remade.into_iter().find(|v| log.version(*v).change == Change::Remade) else {
+        // What comes next may as well be of a later one.
+        let Some(version) = (self.version + 1..=log.now()).find(|v| log.version(*v).change == Change::Remade)
+        else {
             return false;
         };
         let had = (0..version).map(|version| log.version(version).end).max().unwrap_or(0);

@@ -109,6 +109,7 @@ fn an_offset_out_of_range_is_judged_by_what_the_partition_has() {
         let mut progress = progress(5, until);
         if begun {
             take(&mut progress, fetched(&[batch(0, 10)], 100, 0)).unwrap();
+            progress.forget_epochs();
         }
         (progress.resolve(earliest, latest), progress.next())
     };
@@ -129,6 +130,12 @@ fn an_offset_out_of_range_is_judged_by_what_the_partition_has() {
 fn records_before_a_range_are_passed_over_where_its_log_was_cut_off() {
     let mut progress = progress(5, 40);
     take(&mut progress, fetched(&[batch(0, 10)], 100, 0)).unwrap();
+    assert_eq!(
+        (progress.resolve(0, 4), progress.next()),
+        (Bounds::Within, 10),
+        "its epoch tells where it parts"
+    );
+    progress.forget_epochs();
     assert_eq!(progress.resolve(0, 4), Bounds::Lost(lost(5..10, LossReason::Truncated)));
     assert_eq!((progress.resolve(0, 2), progress.next()), (Bounds::Within, 2), "none of it was given");
     let taken = take(&mut progress, fetched(&[batch(2, 2)], 4, 0)).unwrap();
