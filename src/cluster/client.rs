@@ -123,7 +123,7 @@ impl Cluster {
         self.0.topology.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes sure that something is known of these topics, by one request for all that are
+    /// Makes sure that something is known of these topics, by one request for all that were ever
     /// wanted. An error that was told of one of them is asked again, but not twice a second.
     ///
     /// # Cancel safety
@@ -140,7 +140,7 @@ impl Cluster {
     ) -> Result<(), Error> {
         let known = {
             let mut topology = self.topology_mut();
-            topology.want(topics, time::now());
+            topology.want(topics);
             let is_older =
                 |age| time::now().checked_sub(age).is_some_and(|then| topology.is_older_than(then));
             topology.knows(topics)
@@ -197,7 +197,7 @@ impl Cluster {
 
     async fn ask_metadata(&self, limit: Limit) -> Result<(), Error> {
         let ask = |address: Address, connection: Connection| async move {
-            let request = MetadataRequest { topics: Some(self.topology_mut().wanted(time::now())) };
+            let request = MetadataRequest { topics: Some(self.topology(Topology::wanted)) };
             let response = self.call(&address, &connection, &request, limit).await?;
             Ok((address, response))
         };

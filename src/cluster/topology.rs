@@ -1,19 +1,13 @@
 //! What is known of a cluster: its brokers, and who leads which partition.
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::ids::{BrokerId, LeaderEpoch, TopicId, TopicPartition};
-use crate::time;
 use crate::wire::codec::metadata::{MetadataResponse, Partition, Topic};
 use crate::wire::error_code::ErrorCode;
-
-/// A topic that nobody looked for so long is asked for no more, and forgotten (KIP-526,
-/// `metadata.max.idle.ms`).
-const IDLE: Duration = Duration::from_secs(300);
 
 /// So many answers in a row that tell an older leader epoch are believed: then not they lag, but the
 /// epoch that is known was never true, or the partition is another one by now.
@@ -47,9 +41,8 @@ pub(crate) struct Leader {
 pub(crate) struct Topology {
     brokers: BTreeMap<BrokerId, Address>,
     topics: BTreeMap<Arc<str>, TopicState>,
-    /// The topics that somebody asked for or looked at, and when, of which every refresh asks. Looking is
-    /// not changing.
-    wanted: RefCell<BTreeMap<Arc<str>, Instant>>,
+    /// The topics that somebody asked for, of which every refresh asks.
+    wanted: BTreeSet<Arc<str>>,
     generation: u64,
     taken: Option<Instant>,
 }
@@ -77,26 +70,13 @@ impl PartitionState {
 
 impl Topology {
     /// Remembers topics, to be asked for from the next refresh on.
-    pub(crate) fn want(&mut self, topics: &[Arc<str>], now: Instant) {
-        self.wanted.get_mut().extend(topics.iter().map(|topic| (Arc::clone(topic), now)));
+    pub(crate) fn want(&mut self, topics: &[Arc<str>]) {
+        self.wanted.extend(topics.iter().cloned());
     }
 
-    /// The topics to ask for at `now`. Those that nobody used of late are forgotten.
-    pub(crate) fn wanted(&mut self, now: Instant) -> Vec<Arc<str>> {
-        let wanted = self.wanted.get_mut();
-        wanted.retain(|_, used| now.saturating_duration_since(*used) < IDLE);
-        self.topics.retain(|topic, _| wanted.contains_key(topic));
-        wanted.keys().cloned().collect()
-    }
-
-    /// What is known of a topic. Whoever looks uses it, so the next refresh asks for it.
-    fn topic(&self, name: &str) -> Option<&TopicState> {
-        let mut wanted = self.wanted.borrow_mut();
-        match wanted.get_mut(name) {
-            Some(used) => *used = time::now(),
-            None => drop(wanted.insert(Arc::from(name), time::now())),
-        }
-        self.topics.get(name)
+    /// All topics that were ever wanted.
+    pub(crate) fn wanted(&self) -> Vec<Arc<str>> {
+        self.wanted.iter().cloned().collect()
     }
 
     /// How many answers this picture is made of.
@@ -130,12 +110,12 @@ impl Topology {
 
     /// The id of a topic that exists, where brokers tell it (Metadata from version 10 on).
     pub(crate) fn topic_id(&self, topic: &str) -> Option<TopicId> {
-        self.topic(topic)?.id
+        self.topics.get(topic)?.id
     }
 
     /// The leader of a partition, if there is one.
     pub(crate) fn leader(&self, partition: &TopicPartition) -> Option<Leader> {
-        let state = self.topic(&partition.topic)?.partitions.get(&partition.partition)?;
+        let state = self.topics.get(&partition.topic)?.partitions.get(&partition.partition)?;
         Some(Leader { broker: state.leader?, epoch: state.epoch })
     }
 
@@ -150,7 +130,7 @@ impl Topology {
 
     /// The partitions of a topic, or why they are not known.
     pub(crate) fn partitions(&self, topic: &str) -> Result<Vec<i32>, ErrorCode> {
-        match self.topic(topic) {
+        match self.topics.get(topic) {
             None => Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION),
             Some(state) if state.error != ErrorCode::NONE => Err(state.error),
             Some(state) => Ok(state.partitions.keys().copied().collect()),
@@ -255,7 +235,7 @@ mod tests {
     fn leader_after(answers: &[(i32, i32)]) -> Option<i32> {
         let mut topology = Topology::default();
         for (leader, epoch) in answers {
-            topology.update(told(*leader, *epoch), time::now());
+            topology.update(told(*leader, *epoch), crate::time::now());
         }
         topology.leader(&TopicPartition::new("t", 0)).map(|leader| leader.broker.0)
     }
@@ -272,7 +252,7 @@ mod tests {
         let mut answer = |id, epoch| {
             let mut answer = told(epoch, epoch);
             answer.topics.iter_mut().for_each(|topic| topic.id = TopicId::new(id));
-            topology.update(answer, time::now());
+            topology.update(answer, crate::time::now());
             let leader = topology.leader(&TopicPartition::new("t", 0)).unwrap();
             (leader.broker.0, topology.topic_id("t").map(TopicId::as_u128))
         };
@@ -297,45 +277,31 @@ mod tests {
         let partition = TopicPartition::new("t", 0);
         let leader = |broker, epoch| (BrokerId(broker), LeaderEpoch(epoch));
         assert!(!topology.learn_leader(&partition, leader(2, 9)));
-        topology.update(told(1, 5), time::now());
+        topology.update(told(1, 5), crate::time::now());
         for (hint, is_news) in [(leader(2, 5), false), (leader(3, 6), false), (leader(2, 6), true)] {
             assert_eq!(topology.learn_leader(&partition, hint), is_news, "{hint:?}");
         }
         assert_eq!(topology.leader(&partition).unwrap().broker, BrokerId(2));
         assert_eq!(topology.generation(), 1);
-        topology.update(told(1, 5), time::now());
+        topology.update(told(1, 5), crate::time::now());
         assert_eq!(topology.leader(&partition).unwrap().broker, BrokerId(2), "an answer that lags");
     }
 
     #[test]
     fn a_topic_that_is_gone_is_an_error_and_no_partitions() {
         let mut topology = Topology::default();
-        topology.update(told(1, 1), time::now());
+        topology.update(told(1, 1), crate::time::now());
         let gone = topic(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, Vec::new());
-        topology.update(MetadataResponse { topics: vec![gone], ..told(1, 1) }, time::now());
+        topology.update(MetadataResponse { topics: vec![gone], ..told(1, 1) }, crate::time::now());
         assert_eq!(topology.partitions("t"), Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION));
         assert!(topology.knows(&["t".into()]) && !topology.knows(&["u".into()]));
     }
 
     #[test]
-    fn a_topic_that_nobody_looks_at_is_forgotten_and_one_that_is_looked_at_is_asked_for() {
-        let (mut topology, now) = (Topology::default(), time::now());
-        let names = |topics: Vec<Arc<str>>| topics.iter().map(ToString::to_string).collect::<Vec<_>>();
-        topology.want(&["t".into(), "u".into()], now);
-        topology.update(told(1, 1), now);
-        assert_eq!(names(topology.wanted(now + IDLE / 2)), ["t", "u"]);
-        topology.want(&["u".into()], now + IDLE / 2);
-        assert_eq!(names(topology.wanted(now + IDLE)), ["u"]);
-        assert!(!topology.knows(&["t".into()]), "it is forgotten");
-        assert!(topology.leader(&TopicPartition::new("t", 0)).is_none());
-        assert_eq!(names(topology.wanted(now + IDLE)), ["t", "u"], "somebody looked");
-    }
-
-    #[test]
     fn an_answer_without_brokers_leaves_those_that_are_known() {
         let mut topology = Topology::default();
-        topology.update(told(1, 1), time::now());
-        topology.update(MetadataResponse { brokers: Vec::new(), ..told(1, 1) }, time::now());
+        topology.update(told(1, 1), crate::time::now());
+        topology.update(MetadataResponse { brokers: Vec::new(), ..told(1, 1) }, crate::time::now());
         assert_eq!(topology.addresses().count(), 2);
     }
 }

@@ -52,7 +52,6 @@ async fn a_partition_that_is_without_a_leader_for_a_while_is_read_on() {
     assert!(asked_in(&brokers, 5 * SECOND..60 * SECOND) <= 40, "{:#?}", brokers.asked());
 }
 
-/// The client has forgotten the topic by then (KIP-526).
 #[tokio::test(start_paused = true)]
 async fn a_leader_that_moves_after_an_hour_of_silence_is_followed() {
     let brokers = ottla_testkit::Cluster::builder().brokers(3).start_in_memory().unwrap();
