@@ -23,8 +23,10 @@ async fn a24_a_driver_that_was_killed_adopts_its_own_token() {
         let clients = executors(&kafka, Listener::SaslPlaintext, &again, 1).await;
         let readers = topic.read_by(&clients, SECOND);
         tokio::time::sleep(SECOND).await;
+        // Whoever still reads when its token is deleted is told so, and rightly.
+        let seen = readers.end().await;
         again.shutdown(AtShutdown::Expire).await.unwrap();
-        tell(&kafka, "with the token of an earlier run", &readers.end().await);
+        tell(&kafka, "with the token of an earlier run", &seen);
         assert_ne!(second.state().token_id, token.id());
         let clients = executors(&kafka, Listener::SaslPlaintext, &second, 1).await;
         tell(&kafka, "with that of the other driver", &topic.read_by(&clients, SECOND).end().await);
