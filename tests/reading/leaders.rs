@@ -56,12 +56,11 @@ async fn a_partition_that_is_without_a_leader_for_a_while_is_read_on() {
 async fn a_leader_that_moves_after_an_hour_of_silence_is_followed() {
     let brokers = ottla_testkit::Cluster::builder().brokers(3).start_in_memory().unwrap();
     brokers.create_topic(TOPIC, 1, 3).unwrap();
-    brokers.create_topic("other", 1, 1).unwrap();
+    brokers.move_leader(TOPIC, 0, BrokerId(1)).unwrap();
     let client = client(&brokers).await;
     let mut reader = client.read(vec![range(0, 0, i64::MAX)], ReadOptions::new());
     assert!(is_quiet(&mut reader, 3_600 * SECOND).await);
-    client.partitions("other").await.unwrap();
-    brokers.elect(TOPIC, 0).unwrap();
+    brokers.move_leader(TOPIC, 0, BrokerId(2)).unwrap();
     write(&brokers, 0, 10);
     let (began, mut seen) = (now(), Seen::default());
     seen.until(&mut reader, 10).await.unwrap();

@@ -50,7 +50,7 @@ async fn an_offset_that_is_wrongly_called_out_of_range_is_asked_for_ever_more_se
     let wrong = Fault::new(refused).on_api(ApiKey::Fetch);
     let mut reader = client.read(vec![range(0, 0, 20)], ReadOptions::new());
     brokers.faults().add(wrong.clone());
-    assert!(super::is_quiet(&mut reader, 45 * SECOND).await);
+    assert!(super::is_quiet(&mut reader, 50 * SECOND).await);
     assert!(asked_in(&brokers, Duration::ZERO..60 * SECOND) <= 40, "{:#?}", brokers.asked());
     brokers.faults().clear();
     let mut seen = Seen::default();
