@@ -1,6 +1,7 @@
 use std::future::Future;
 
 use super::*;
+use crate::error::ErrorKind;
 use crate::partition::writer::batch::Place;
 use crate::partition::writer::sender::Sender;
 use crate::time::now;
@@ -394,7 +395,7 @@ fn what_is_too_old_is_given_up_and_what_is_not_begins_an_epoch() {
     let late = outbox.expire(young);
     assert_eq!(late.len(), 1);
     let error = late[0].outcome.as_ref().unwrap_err();
-    assert_eq!((error.kind(), error.possibly_written()), (crate::error::ErrorKind::Timeout, false));
+    assert_eq!((error.kind(), error.possibly_written()), (ErrorKind::Timeout, false));
     assert_eq!(send_waiting(&mut outbox), (2, (1, 0)));
 }
 
