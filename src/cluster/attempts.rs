@@ -64,7 +64,7 @@ impl<'a> Attempts<'a> {
             && (self.repeat == Repeat::Harmless || !error.possibly_written());
         self.failures += 1;
         self.damaged += u32::from(is_damage(&error));
-        let pause = self.pause();
+        let pause = self.pause().min(self.cluster.longest_pause(&error));
         if self.damaged >= Damage::FINAL {
             return Err(error.repeated());
         }

@@ -341,6 +341,17 @@ impl Cluster {
         error.is_retriable() || (error.needs_new_credentials() && may_pass)
     }
 
+    /// The longest pause after which a failure is worth another attempt: what a broker does not know when the
+    /// token is no longer young it does not know later either.
+    pub(crate) fn longest_pause(&self, error: &Error) -> Duration {
+        match self.0.config.credentials() {
+            Credentials::Token { source, .. } if error.needs_new_credentials() && !source.may_change() => {
+                (self.0.since + YOUNG).saturating_duration_since(time::now())
+            }
+            _ => Duration::MAX,
+        }
+    }
+
     /// Whether a broker may not know the token yet: it was made moments ago, or tells nothing of its life
     /// and came to this client moments ago, as one does that Java's tools have made.
     fn is_token_young(&self, token: &Token) -> bool {
