@@ -20,6 +20,8 @@ const LIMIT: Duration = Duration::from_secs(300);
 
 /// A target and what it is asked.
 type Asked<'a> = (&'a dyn Target, &'static Fact);
+/// What each target answered.
+type Columns = BTreeMap<String, Column>;
 
 /// Runs what the command line asks for: words are parts of names, as with cargo's tests.
 pub(crate) fn main(targets: &[&dyn Target]) {
@@ -35,12 +37,30 @@ pub(crate) fn main(targets: &[&dyn Target]) {
         return;
     }
     println!("\nrunning {} tests", asked.len());
-    let columns: Mutex<BTreeMap<String, Column>> = Mutex::default();
+    let mut columns = answers(&asked, SIDE_BY_SIDE);
+    // A broker that shares two cores with ten others may be late, which is no fact about it.
+    let again: Vec<Asked<'_>> = asked.iter().copied().filter(|asked| late(&columns, asked)).collect();
+    again.iter().for_each(|(target, fact)| println!("asked again by itself: {}", name(*target, fact)));
+    for (target, column) in answers(&again, 1) {
+        columns.entry(target).or_default().extend(column);
+    }
+    report(&all, &asked, &columns, words.is_empty());
+}
+
+/// Whether a real broker was asked in vain, or answered something else.
+fn late(columns: &Columns, (target, fact): &Asked<'_>) -> bool {
+    let cell = columns.get(&target.name()).and_then(|column| column.get(fact.says));
+    !target.is_embedded() && matches!(cell, Some(Cell::Wrong(_)))
+}
+
+/// Asks so many facts at a time.
+fn answers(asked: &[Asked<'_>], side_by_side: usize) -> Columns {
+    let columns: Mutex<Columns> = Mutex::default();
     let next = AtomicUsize::new(0);
     std::thread::scope(|scope| {
         let (finished, watch) = mpsc::channel();
-        for _ in 0..SIDE_BY_SIDE {
-            let (finished, asked, columns, next) = (finished.clone(), &asked, &columns, &next);
+        for _ in 0..side_by_side {
+            let (finished, columns, next) = (finished.clone(), &columns, &next);
             scope.spawn(move || {
                 while let Some((target, fact)) = asked.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let cell = ask(*target, fact);
@@ -61,7 +81,7 @@ pub(crate) fn main(targets: &[&dyn Target]) {
             }
         }
     });
-    report(&all, &asked, &columns.into_inner().unwrap(), words.is_empty());
+    columns.into_inner().unwrap()
 }
 
 fn name(target: &dyn Target, fact: &Fact) -> String {
@@ -82,7 +102,7 @@ fn ask(target: &dyn Target, fact: &Fact) -> Cell {
     }
 }
 
-fn report(all: &[&Fact], asked: &[Asked<'_>], columns: &BTreeMap<String, Column>, whole: bool) {
+fn report(all: &[&Fact], asked: &[Asked<'_>], columns: &Columns, whole: bool) {
     let (mut passed, mut failed) = (0, 0);
     for (target, fact) in asked {
         let cell = columns.get(&target.name()).and_then(|column| column.get(fact.says));
