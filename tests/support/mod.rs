@@ -25,11 +25,15 @@ pub(crate) async fn within<F: Future>(limit: Duration, what: &str, future: F) ->
     tokio::time::timeout(limit, future).await.unwrap_or_else(|_| panic!("{what} took longer than {limit:?}"))
 }
 
-/// Builds an example, and gives the command that runs it.
+/// Builds an example, of the same parts as the tests, and gives the command that runs it.
 pub(crate) fn example(name: &str) -> Command {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let built =
-        Command::new(env!("CARGO")).args(["build", "--quiet", "--example", name]).current_dir(root).status();
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--quiet", "--workspace", "--example", name]);
+    if cfg!(feature = "unstable-internals") {
+        cargo.args(["--features", "ottla/unstable-internals"]);
+    }
+    let built = cargo.current_dir(root).status();
     assert!(built.is_ok_and(|status| status.success()), "cargo build --example {name}");
     let target = std::env::var("CARGO_TARGET_DIR").unwrap_or_else(|_| "target".to_owned());
     Command::new(root.join(target).join("debug/examples").join(name))

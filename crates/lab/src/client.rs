@@ -99,6 +99,19 @@ fn lab_dir() -> Result<PathBuf> {
     own.as_ref().map(|lab| lab.dir.clone()).map_err(|text| Error::new(text.clone()))
 }
 
+/// The program `ottla-lab`: `OTTLA_LAB_PROGRAM`, else as cargo builds it, since it does not build the
+/// binary of a dev-dependency by itself. On Unix `cargo run` then *becomes* the lab, and its pipes go
+/// straight to it.
+fn lab_program() -> Command {
+    if let Some(program) = std::env::var_os("OTTLA_LAB_PROGRAM") {
+        return Command::new(program);
+    }
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+    cargo.args(["run", "--quiet", "--manifest-path", manifest, "--"]);
+    cargo
+}
+
 /// The lab of this process. The pipe to its standard input closes when the process ends, in
 /// whatever way, and so ends the lab.
 struct OwnLab {
@@ -107,18 +120,10 @@ struct OwnLab {
 }
 
 impl OwnLab {
-    /// Cargo does not build the binary of a dev-dependency, so it is asked to; on Unix it then
-    /// *becomes* the lab, and the pipe goes straight to it.
     fn start() -> Result<Self> {
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
-        let mut command = Command::new(cargo);
-        command.args(["run", "--quiet", "--manifest-path", manifest, "--", "serve"]);
-        let mut process = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .context(|| "start the lab with `cargo run`".into())?;
+        let mut command = lab_program();
+        command.arg("serve").stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut process = command.spawn().context(|| format!("start the lab by {command:?}"))?;
         let stdout = process.stdout.take().ok_or_else(|| Error::new("the lab has no output"))?;
         let (sender, first_line) = mpsc::channel();
         thread::spawn(move || {

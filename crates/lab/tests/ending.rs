@@ -59,6 +59,7 @@ impl Starter {
             .args(["--exact", test, "--nocapture"])
             .env("LAB_TEST_STARTER", "1")
             .env_remove("OTTLA_LAB")
+            .env("OTTLA_LAB_PROGRAM", env!("CARGO_BIN_EXE_ottla-lab"))
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
