@@ -1,6 +1,6 @@
-//! The static binaries: they log in, by password and by Kerberos, make a token and read with it where
-//! there is nothing but the binary, a CA file and `etc/hosts`, and for Kerberos a keytab and
-//! `etc/krb5.conf`.
+//! The command line as a static binary: it logs in, by password and by Kerberos, makes a token and
+//! reads with it where there is nothing but the binary, a CA file and `etc/hosts`, and for Kerberos a
+//! keytab and `etc/krb5.conf`.
 
 // Once: what is shown is how the client was built.
 #![cfg(feature = "kerberos")]
@@ -21,7 +21,8 @@ const RECORDS: &str = "5000";
 
 #[test]
 fn the_musl_binary_works_in_an_empty_root() {
-    works_in_an_empty_root("x86_64-unknown-linux-musl", "");
+    // As people install it.
+    works_in_an_empty_root(&built("x86_64-unknown-linux-musl", "command", ""));
 }
 
 #[test]
@@ -29,19 +30,18 @@ fn the_static_glibc_binary_works_in_an_empty_root() {
     // Without the second flag random bytes come by a symbol that is looked up at run time, which a
     // static glibc cannot do, or from /dev/urandom, which is not there.
     let flags = "-C target-feature=+crt-static --cfg getrandom_backend=\"linux_getrandom\"";
-    works_in_an_empty_root("x86_64-unknown-linux-gnu", flags);
+    works_in_an_empty_root(&built("x86_64-unknown-linux-gnu", "dev", flags));
 }
 
-fn works_in_an_empty_root(target: &str, rustflags: &str) {
-    let binary = build(target, rustflags);
+fn works_in_an_empty_root(binary: &Path) {
     let kafka = lab::cluster(Profile::Kerberos);
-    let topic = format!("static-{target}-{}", std::process::id());
-    written_by_java(&kafka, &topic);
     let root = tempfile::tempdir().unwrap();
+    let topic = format!("static-{}", root.path().file_name().unwrap().display()).replace("-.", "-");
+    written_by_java(&kafka, &topic);
     fs::create_dir(root.path().join("etc")).unwrap();
     fs::write(root.path().join("etc/hosts"), hosts(&kafka)).unwrap();
     fs::copy(kafka.ca_pem_path(), root.path().join("ca.pem")).unwrap();
-    fs::copy(binary, root.path().join("token_fanout")).unwrap();
+    fs::copy(binary, root.path().join("ottla")).unwrap();
     reads_all_by(SCRAM, &kafka, root.path(), &topic);
     let realms = realms(&kafka);
     fs::copy(realms.keytab("alice"), root.path().join("client.keytab")).unwrap();
@@ -74,26 +74,35 @@ fn reads_all_by(login: &str, kafka: &ottla_lab::Cluster, root: &Path, topic: &st
          ssl.truststore.type=PEM\nssl.truststore.location=/ca.pem\n",
         kafka.bootstrap(Listener::SaslSsl)
     );
-    let output = run_in(root, topic, &config);
-    let text = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
-    assert!(text.contains(&format!("read: {RECORDS} records of {RECORDS} offsets")), "{text}");
+    said_by(root, "token create --config - --out /job.token", &config);
+    let text = said_by(root, &format!("read --token-file /job.token --format count --topic {topic}"), "");
+    assert!(text.contains(&format!("\"records\":{RECORDS},")), "{text}");
+    fs::remove_file(root.join("job.token")).unwrap();
 }
 
-/// Builds the example without a C compiler.
-fn build(target: &str, rustflags: &str) -> PathBuf {
+/// What `ottla` prints, when all goes well.
+fn said_by(root: &Path, arguments: &str, input: &str) -> String {
+    let output = run_in(root, arguments, input);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{arguments}: {text}{}", String::from_utf8_lossy(&output.stderr));
+    text
+}
+
+/// Builds the command line without a C compiler.
+fn built(target: &str, profile: &str, rustflags: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target");
     let rustup = Command::new("rustup").args(["target", "add", target]).status();
     assert!(rustup.is_ok_and(|status| status.success()), "rustup target add {target}");
     let built = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--example", "token_fanout", "--target", target])
+        .args(["build", "--quiet", "--package", "ottla-cli", "--profile", profile, "--target", target])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .env("RUSTFLAGS", rustflags)
         .env("CARGO_TARGET_DIR", &folder)
         .envs([("CC", "/bin/false"), ("CXX", "/bin/false")])
         .status();
     assert!(built.is_ok_and(|status| status.success()), "cargo build --target {target}");
-    folder.join(target).join("debug/examples/token_fanout")
+    let profile = if profile == "dev" { "debug" } else { profile };
+    folder.join(target).join(profile).join("ottla")
 }
 
 fn written_by_java(kafka: &ottla_lab::Cluster, topic: &str) {
@@ -108,7 +117,7 @@ fn written_by_java(kafka: &ottla_lab::Cluster, topic: &str) {
 }
 
 /// Runs the binary with `root` as its root directory, by root or in a user namespace of its own.
-fn run_in(root: &Path, topic: &str, config: &str) -> Output {
+fn run_in(root: &Path, arguments: &str, input: &str) -> Output {
     let mut command = if rustix::process::geteuid().is_root() {
         Command::new("chroot")
     } else {
@@ -116,7 +125,7 @@ fn run_in(root: &Path, topic: &str, config: &str) -> Output {
         command.args(["--map-root-user", "chroot"]);
         command
     };
-    command.arg(root).args(["/token_fanout", "--alone", "--config", "-", "--topic", topic]);
+    command.arg(root).arg("/ottla").args(arguments.split(' '));
     command
         .env_clear()
         .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
@@ -124,6 +133,6 @@ fn run_in(root: &Path, topic: &str, config: &str) -> Output {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     let mut process = command.spawn().unwrap();
-    process.stdin.take().unwrap().write_all(config.as_bytes()).unwrap();
+    process.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
     process.wait_with_output().unwrap()
 }
