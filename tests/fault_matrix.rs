@@ -1,11 +1,11 @@
-//! Every kind of fault against every role of a client, with twenty seeds each.
+//! Every kind of fault against every role of a client, with ten seeds each.
 
 #[path = "fault_matrix/mod.rs"]
 #[macro_use]
 mod matrix;
 mod support;
 
-every_role!(0..20);
+every_role!(0..10);
 
 /// Answers whose damage nothing shows (versions that a broker does not speak, elections that never
 /// were) and a call that outlived its deadline twice.

@@ -22,7 +22,7 @@ use ottla::internals::{apis, decode_response, fuzz_response, throttle_time, vers
 
 use mutation::{Numbers, mutate};
 
-const MUTATIONS: u64 = 100_000;
+const MUTATIONS: u64 = if cfg!(debug_assertions) { 20_000 } else { 100_000 };
 
 /// Decoding takes at most this, without the frame itself.
 fn allowed(frame: usize) -> u64 {

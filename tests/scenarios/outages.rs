@@ -96,7 +96,7 @@ fn a12_no_read_fails_for_want_of_a_token_in_months_of_random_outages() {
     let given = std::env::var("OTTLA_SEED").ok().and_then(|seed| seed.parse().ok());
     let seeds = match given {
         Some(seed) => seed..seed + 1,
-        None => 0..rounds(50, 10_000),
+        None => 0..rounds(20, 10_000),
     };
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {

@@ -52,7 +52,8 @@ async fn a04_a_month_of_tokens_with_the_brokers_defaults() {
     .await;
     let took = on_processor() - before;
     println!("a month of tokens took {took:?}");
-    assert!(took < 2 * SECOND, "{took:?}");
+    let bound = if cfg!(debug_assertions) { 10 * SECOND } else { 2 * SECOND };
+    assert!(took < bound, "{took:?}");
 }
 
 /// How long this thread, which all of a paused clock's tasks run on, had a processor: other than a
