@@ -100,7 +100,7 @@ async fn a_refused_bearer_token_is_an_auth_error_with_the_reason_of_the_server_a
             assert_eq!(error.kind(), ErrorKind::Auth);
             assert!(!error.is_retriable());
             assert_eq!(made.load(Ordering::SeqCst), 1);
-            let shown = format!("{error:?}");
+            let shown = ottla::explained(&error);
             assert!(shown.contains("invalid_token"), "{shown}");
         }
     })

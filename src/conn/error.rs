@@ -184,7 +184,16 @@ impl fmt::Display for Error {
     }
 }
 
-impl std::error::Error for Error {}
+impl std::error::Error for Error {
+    /// What lies behind an error whose text is this one's.
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Sasl(error) => error.source(),
+            Self::Mechanism(error) => error.source(),
+            _ => None,
+        }
+    }
+}
 
 impl From<wire::Error> for Error {
     fn from(error: wire::Error) -> Self {
@@ -214,6 +223,12 @@ impl From<crate::entropy::NoEntropy> for Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_reason_of_a_mechanism_stands_behind_its_error() {
+        let reason = sasl::Error::Mechanism(sasl::MechanismError::new("invalid_token"));
+        assert_eq!(crate::explained(&Error::from(reason)), "the SASL mechanism gave up: invalid_token");
+    }
 
     #[test]
     fn a_text_from_a_peer_is_short_and_printable() {

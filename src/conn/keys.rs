@@ -17,6 +17,9 @@ use crate::secret::Secret;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct HashingStopped;
 
+/// So many runtimes may end with the hash that somebody on another one waits for.
+const RUNTIMES: usize = 3;
+
 /// A bounded cache of salted passwords. Logins that need the same key at the same time wait for
 /// one hash; the key that was not used for the longest time makes room, and is wiped.
 #[derive(Debug)]
@@ -63,11 +66,16 @@ impl Keys {
     /// block if the key is not known yet.
     ///
     /// # Cancel safety
-    /// A dropped call stops no hash: it goes on for those who wait for it, and for the next call.
+    /// A dropped call stops no hash: it goes on for those who wait for it, and for the next call. Clients of
+    /// one token may live on several runtimes: a hash that ended with another one's is begun again.
     pub(crate) async fn key(&self, derivation: Derivation) -> Result<SaltedPassword, HashingStopped> {
-        let mut promise = self.promise(derivation);
-        let key = promise.wait_for(Option::is_some).await.map_err(|_| HashingStopped)?;
-        key.clone().ok_or(HashingStopped)
+        for _ in 0..RUNTIMES {
+            let mut promise = self.promise(derivation.clone());
+            if let Ok(key) = promise.wait_for(Option::is_some).await {
+                return key.clone().ok_or(HashingStopped);
+            }
+        }
+        Err(HashingStopped)
     }
 
     /// Wipes the keys of all other passwords, and keeps none of them from now on.
