@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -62,12 +62,23 @@ pub(crate) struct Facts {
     damage: Damage,
     /// An answer could not be read.
     damaged: AtomicBool,
+    /// So many milliseconds after `since` the broker wants to be left alone (KIP-219).
+    muted: AtomicU64,
 }
 
 impl Facts {
     pub(crate) fn new(opened: Opened, client_id: Arc<str>, damage: Damage) -> Self {
         let (outdated, damaged) = (AtomicBool::new(false), AtomicBool::new(false));
-        Self { opened, client_id, since: time::now(), outdated, damage, damaged }
+        let muted = AtomicU64::new(0);
+        Self { opened, client_id, since: time::now(), outdated, damage, damaged, muted }
+    }
+
+    /// An answer wants the client to say nothing for a while.
+    fn on_throttle(&self, silence: Duration) {
+        if !silence.is_zero() {
+            let until = (time::now() + silence).saturating_duration_since(self.since).as_millis();
+            self.muted.fetch_max(u64::try_from(until).unwrap_or(u64::MAX), Ordering::Relaxed);
+        }
     }
 
     /// An answer was read: what was damaged before was so on its way.
@@ -121,6 +132,12 @@ impl Connection {
     /// Whether requests can still be handed over, and are worth it.
     pub(crate) fn is_open(&self) -> bool {
         !self.commands.is_closed() && !self.facts.outdated.load(Ordering::Relaxed)
+    }
+
+    /// Until when nothing is sent, since the broker throttles somebody who uses the connection.
+    pub(crate) fn muted_until(&self) -> Option<Instant> {
+        let until = self.facts.since + Duration::from_millis(self.facts.muted.load(Ordering::Relaxed));
+        (until > time::now()).then_some(until)
     }
 
     /// Whether the broker speaks `version` of `api`.
@@ -193,6 +210,7 @@ impl<R: Request> Pending<R> {
             // A task that ends answers all that it has. This one was dropped with its runtime.
             Err(_) => return Err(Failure { error: Error::Closed, written: Written::Possibly }),
         };
+        self.facts.on_throttle(codec::throttle_time(R::API, self.version, &frame));
         let decoded = codec::decode::<R>(self.version, frame).map_err(|error| {
             let error = Error::from(error);
             let _ = self.commands.try_send(Command::Break(error.clone()));

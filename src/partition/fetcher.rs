@@ -1,6 +1,6 @@
 //! The task that fetches from one broker. It decides nothing about a range by itself.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -139,11 +139,7 @@ impl Task {
     /// Sends requests. Unless it `may_wait`, only those that need neither a new connection nor
     /// bytes of the budget that others hold.
     async fn fill(&mut self, may_wait: bool) -> Result<(), Gone> {
-        let depth = match self.parts.purpose {
-            Purpose::Prompt | Purpose::Write if !self.throttled => DEPTH,
-            _ => 1,
-        };
-        while self.in_flight.len() < depth && !self.plan.is_empty() {
+        while self.in_flight.len() < self.depth() && !self.plan.is_empty() {
             if !self.may_ask(may_wait).await? {
                 break;
             }
@@ -161,9 +157,23 @@ impl Task {
         Ok(())
     }
 
+    /// How many requests may be in flight.
+    fn depth(&self) -> usize {
+        match self.parts.purpose {
+            Purpose::Prompt | Purpose::Write if !self.throttled && !self.is_tried_again() => DEPTH,
+            _ => 1,
+        }
+    }
+
+    /// Whether something is in flight that failed before: others of its partition are not to follow it.
+    fn is_tried_again(&self) -> bool {
+        self.in_flight.iter().any(|sent| sent.asked.iter().any(|range| range.failures() > 0))
+    }
+
     /// Whether the broker may be asked now. If not, some of the time until then is waited for.
     async fn may_ask(&mut self, may_wait: bool) -> Result<bool, Gone> {
         let now = time::now();
+        self.quiet = self.quiet.max(self.muted_until());
         let Some(until) = self.quiet.filter(|until| now < *until) else {
             self.quiet = None;
             return Ok(true);
@@ -174,6 +184,11 @@ impl Task {
             self.give_away_moved()?;
         }
         Ok(false)
+    }
+
+    /// Until when the broker throttles all that use the connection: it may have told another one.
+    fn muted_until(&self) -> Option<Instant> {
+        self.connection.as_ref()?.1.muted_until()
     }
 
     fn ask(&mut self) -> Option<Asked> {
@@ -311,6 +326,24 @@ impl Task {
         self.deliver(Delivery::Failed(error)).await
     }
 
+    /// Gives back ranges of partitions that the broker refused, and all others of these: it would refuse
+    /// them too, one after the other.
+    async fn fail_refused(&mut self, refused: Vec<(Progress, Error)>) -> Result<(), Gone> {
+        let places: HashSet<_> = refused.iter().map(|(range, _)| range.topic_partition.clone()).collect();
+        let mut beside: HashMap<_, Vec<Progress>> = HashMap::new();
+        if !places.is_empty() {
+            for range in self.plan.take_if(|range| places.contains(&range.topic_partition)) {
+                beside.entry(range.topic_partition.clone()).or_default().push(range);
+            }
+        }
+        for (range, error) in refused {
+            let mut ranges = beside.remove(&range.topic_partition).unwrap_or_default();
+            ranges.push(range);
+            self.fail(ranges, error, 2).await?;
+        }
+        Ok(())
+    }
+
     fn report(&self, report: Report) -> Result<(), Gone> {
         self.parts.reports.send(report).map_err(|_| Gone)
     }
@@ -333,9 +366,13 @@ impl Task {
                 let error = Error::broker(response.error).in_api(FetchRequest::API);
                 return self.fail(asked.rest(), error.at_broker(&address.to_string()), 2).await;
             }
-            Err(failure) => {
-                return self.fail(asked.rest(), request_error(failure, &address), 2).await;
+            // Behind an answer that was throttled nothing is read until the time is over.
+            Err(_) if self.muted_until().is_some() => {
+                self.quiet = self.quiet.max(self.muted_until());
+                self.plan.push_front(asked.rest());
+                return Ok(());
             }
+            Err(error) => return self.fail(asked.rest(), error, 2).await,
         };
         let length = response.records_len();
         let manner = self.manner(&response, sent);
@@ -343,7 +380,11 @@ impl Task {
         let on_data_loss = self.parts.reading.options.on_data_loss;
         let all = sorted.sort(response, &mut asked, manner, on_data_loss, &address.to_string());
         match all {
-            Ok(()) => sorted.no_room.extend(asked.rest()),
+            Ok(()) if manner.throttled => sorted.no_room.extend(asked.rest()),
+            Ok(()) => {
+                let error = Error::because(ErrorKind::Timeout, "the broker leaves out what it was asked for");
+                self.fail(asked.rest(), error.at_broker(&address.to_string()), 2).await?;
+            }
             Err(NotAsked(error)) => self.fail(asked.rest(), error, 2).await?,
         }
         self.go_on(&mut sorted, &address, manner).await?;
@@ -364,7 +405,7 @@ impl Task {
         asked: &mut Asked,
         address: &Address,
         overdue: Instant,
-    ) -> Option<Result<FetchResponse, Failure>> {
+    ) -> Option<Result<FetchResponse, Error>> {
         let (reading, broker) = (self.parts.reading.clone(), self.parts.broker);
         let (response, look) = (pending.response(), reading.look_beside(broker, overdue));
         tokio::pin!(response, look);
@@ -375,10 +416,17 @@ impl Task {
                     if time::now() >= overdue && response.is_ok() {
                         reading.cluster.note_answer(broker);
                     }
-                    return Some(response);
+                    return Some(response.map_err(|failure| request_error(failure, address)));
                 }
                 next = &mut look => look.set(reading.look_beside(broker, next)),
                 () = tokio::time::sleep(LOOK) => {}
+            }
+            if self.muted_until().is_some() {
+                asked.iter_mut().for_each(Progress::excuse);
+            }
+            if asked.iter().any(|range| reading.is_given_up(range)) {
+                let error = Error::because(ErrorKind::Timeout, "the broker does not answer");
+                return Some(Err(error.in_api(FetchRequest::API).at_broker(&address.to_string())));
             }
             if asked.iter().any(|range| reading.is_led_elsewhere(range, broker)) {
                 return None;
@@ -416,9 +464,7 @@ impl Task {
         no_room.iter_mut().for_each(Progress::postpone);
         self.plan.push_front(no_room);
         self.plan.push_back(std::mem::take(&mut sorted.had_turn));
-        for (range, error) in std::mem::take(&mut sorted.refused) {
-            self.fail(vec![range], error, 2).await?;
-        }
+        self.fail_refused(std::mem::take(&mut sorted.refused)).await?;
         self.report_lost(sorted)?;
         if self.parts.purpose == Purpose::LongPoll {
             self.settle_polls(sorted, manner);

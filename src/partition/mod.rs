@@ -17,6 +17,7 @@ mod chunk;
 mod decoder;
 mod epochs;
 mod fetcher;
+mod inquiry;
 mod pace;
 mod plan;
 mod progress;

@@ -1,26 +1,19 @@
-//! What is done for ranges that could not be read: waits, new pictures of the cluster, questions for
-//! offsets and epochs. Nothing here ends a reading that may still go on.
+//! What is done for ranges that could not be read: waits, and new pictures of the cluster. Nothing here
+//! ends a reading that may still go on.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::asking::Asking;
 use super::pace;
-use super::progress::{Bounds, Parting, Progress};
+use super::progress::Progress;
 use super::range::{Loss, OnDataLoss, ReadOptions};
 use crate::cluster::client::Cluster;
-use crate::cluster::topology::Topology;
+use crate::cluster::silence::OVERDUE;
 use crate::entropy;
 use crate::error::{Error, ErrorKind};
 use crate::ids::{BrokerId, TopicPartition};
 use crate::time;
-use crate::wire::codec::Request;
-use crate::wire::codec::fetch::{EpochEnd, FetchRequest, IsolationLevel};
-use crate::wire::codec::list_offsets::OffsetAt;
-use crate::wire::codec::offset_for_leader_epoch::{
-    EpochPartition, EpochTopic, OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse,
-};
 use crate::wire::error_code::ErrorCode;
 
 /// How often somebody who waits looks whether a partition has another leader by now.
@@ -76,7 +69,7 @@ impl Reading {
     }
 
     /// Whether the newest picture has another topic under this name.
-    fn is_of_another_topic(&self, range: &Progress) -> bool {
+    pub(super) fn is_of_another_topic(&self, range: &Progress) -> bool {
         let told = self.cluster.topology(|topology| topology.topic_id(&range.topic_partition.topic));
         told.is_some() && range.topic_id.is_some() && told != range.topic_id
     }
@@ -86,6 +79,11 @@ impl Reading {
         tokio::time::sleep_until(then.into()).await;
         let pause = self.cluster.look_beside(silent).await;
         time::now() + pause
+    }
+
+    /// Whether a range brought nothing for the whole deadline.
+    pub(super) fn is_given_up(&self, range: &Progress) -> bool {
+        range.silence(self.asking.time()) >= self.cluster.config().deadline()
     }
 
     /// Tells whoever reads the log of ranges that bring nothing.
@@ -122,7 +120,11 @@ pub(super) fn names(partitions: &[&TopicPartition]) -> String {
 impl Failed {
     /// Awaits `future`, with an eye on the ranges: `None` when it is not worth waiting for any more,
     /// since one of them has a newer leader. An error when one brought nothing for the whole deadline.
-    async fn watch<F: Future>(&mut self, reading: &Reading, future: F) -> Result<Option<F::Output>, Error> {
+    pub(super) async fn watch<F: Future>(
+        &mut self,
+        reading: &Reading,
+        future: F,
+    ) -> Result<Option<F::Output>, Error> {
         tokio::pin!(future);
         loop {
             self.give_up(reading)?;
@@ -138,6 +140,41 @@ impl Failed {
         }
     }
 
+    /// Who leads the first of the ranges.
+    pub(super) fn leader(&self, reading: &Reading) -> Option<BrokerId> {
+        let place = &self.ranges.first()?.topic_partition;
+        Some(reading.cluster.topology(|topology| topology.leader(place))?.broker)
+    }
+
+    /// [Awaits](Self::watch) what a broker answers. While it is silent, others are asked who leads what
+    /// it led.
+    pub(super) async fn question<T>(
+        &mut self,
+        reading: &Reading,
+        broker: Option<BrokerId>,
+        answer: impl Future<Output = Result<T, Error>>,
+    ) -> Result<Option<Result<T, Error>>, Error> {
+        let Some(broker) = broker else { return self.watch(reading, answer).await };
+        let look = async {
+            let mut next = time::now() + OVERDUE;
+            loop {
+                next = reading.look_beside(broker, next).await;
+            }
+        };
+        let answered = async {
+            tokio::select! {
+                biased;
+                answer = answer => answer,
+                never = look => never,
+            }
+        };
+        let answered = self.watch(reading, answered).await?;
+        if matches!(answered, Some(Ok(_))) {
+            reading.cluster.note_answer(broker);
+        }
+        Ok(answered)
+    }
+
     fn is_news(&self, reading: &Reading) -> bool {
         reading.cluster.topology(|topology| {
             self.ranges.iter().any(|range| {
@@ -148,19 +185,18 @@ impl Failed {
     }
 
     fn give_up(&self, reading: &Reading) -> Result<(), Error> {
-        let (asked, deadline) = (reading.asking.time(), reading.cluster.config().deadline());
-        match self.ranges.iter().find(|range| range.silence(asked) >= deadline) {
+        match self.ranges.iter().find(|range| reading.is_given_up(range)) {
             Some(range) => Err(self.error.clone().at_partition(&range.topic_partition)),
             None => Ok(()),
         }
     }
 
     /// Waits as long as the failures in a row ask for. `false`: a newer leader is known before.
-    async fn pause(&mut self, reading: &Reading) -> Result<bool, Error> {
+    pub(super) async fn pause(&mut self, reading: &Reading) -> Result<bool, Error> {
         self.pause_after(self.failures(), reading).await
     }
 
-    async fn pause_after(&mut self, failures: u32, reading: &Reading) -> Result<bool, Error> {
+    pub(super) async fn pause_after(&mut self, failures: u32, reading: &Reading) -> Result<bool, Error> {
         let pause = Reading::pause(failures, self.requests);
         let last = self.time_left(reading).saturating_sub(LAST_TRY);
         let pause = if last >= LOOK { pause.min(last) } else { pause };
@@ -183,11 +219,11 @@ impl Failed {
         self.ranges.iter_mut().for_each(Progress::fail);
     }
 
-    fn recovered(self) -> Recovered {
+    pub(super) fn recovered(self) -> Recovered {
         Recovered { ranges: self.ranges, ..Recovered::default() }
     }
 
-    fn partitions(&self) -> Vec<TopicPartition> {
+    pub(super) fn partitions(&self) -> Vec<TopicPartition> {
         self.ranges.iter().map(|range| range.topic_partition.clone()).collect()
     }
 }
@@ -233,182 +269,21 @@ pub(super) async fn recover(reading: Reading, mut failed: Failed) -> Result<Reco
     }
 }
 
-/// Asks what the partitions have, of ranges whose next offset is out of it.
-pub(super) async fn resolve(reading: Reading, ranges: Vec<Progress>) -> Result<Recovered, Error> {
-    let error = Error::broker(ErrorCode::OFFSET_OUT_OF_RANGE).in_api(FetchRequest::API);
-    let mut failed = Failed { ranges, error, requests: 4 };
-    // A broker that says so answers: what failed before is no reason to wait for long.
-    let strays = failed.ranges.iter().map(Progress::strays).max().unwrap_or(0);
-    if !failed.pause_after(strays, &reading).await? {
-        return Ok(failed.recovered());
-    }
-    let partitions = failed.partitions();
-    let level = IsolationLevel::ReadUncommitted;
-    let ask = async {
-        let earliest = reading.cluster.list_offsets_once(&partitions, OffsetAt::Earliest, level).await?;
-        let latest = reading.cluster.list_offsets_once(&partitions, OffsetAt::Latest, level).await?;
-        // The bounds may be those of a topic that was made anew.
-        reading.cluster.refresh(reading.cluster.topology(Topology::generation)).await?;
-        Ok::<_, Error>((earliest, latest))
-    };
-    let (earliest, latest) = match failed.watch(&reading, ask).await? {
-        Some(Ok(offsets)) => offsets,
-        Some(Err(error)) => return Ok(again(failed, error)),
-        None => return Ok(failed.recovered()),
-    };
-    let mut recovered = Recovered::default();
-    let mut unproven = Vec::new();
-    for mut range in failed.ranges {
-        if reading.is_of_another_topic(&range) {
-            recovered.ranges.push(range);
-            continue;
-        }
-        let place = &range.topic_partition;
-        let bounds = earliest.get(place).zip(latest.get(place)).map(|(from, end)| (*from, *end));
-        let (from, end) = bounds.unwrap_or((0, i64::MAX));
-        match range.resolve(from, end) {
-            Bounds::Lost(loss) => {
-                recovered.lose(loss, reading.options.on_data_loss)?;
-                recovered.ranges.push(range);
-            }
-            Bounds::Beyond => return Err(beyond(&range, end)),
-            // Brokers say the same of an epoch that they do not know.
-            Bounds::Within if range.last_epoch().is_some() => unproven.push(range),
-            Bounds::Within => recovered.ranges.push(range),
-        }
-    }
-    match unproven.is_empty() {
-        true => Ok(recovered),
-        false => recovered.and(prove(reading, unproven).await?),
-    }
-}
-
-/// A range begins where its partition never had anything.
-fn beyond(range: &Progress, end: i64) -> Error {
-    let text = format!("offset {} lies beyond the end of the log, which is offset {end}", range.next());
-    Error::broker(ErrorCode::OFFSET_OUT_OF_RANGE).with_detail(text).at_partition(&range.topic_partition)
-}
-
-/// Asks the leaders whether their logs are those that were read so far (KIP-320).
-pub(super) async fn prove(reading: Reading, ranges: Vec<Progress>) -> Result<Recovered, Error> {
-    let error = Error::broker(ErrorCode::UNKNOWN_LEADER_EPOCH);
-    let mut failed = Failed { ranges, error, requests: 3 };
-    let mut told = HashMap::new();
-    for (broker, request) in questions(&reading, &failed.ranges) {
-        match failed.watch(&reading, reading.cluster.call_broker(broker, &request)).await? {
-            Some(Ok(response)) => told.extend(answers(response)),
-            // Without the API nobody can tell.
-            Some(Err(error)) if error.kind() == ErrorKind::Unsupported => {
-                failed.ranges.iter_mut().for_each(Progress::forget_epochs);
-                return Ok(failed.recovered());
-            }
-            Some(Err(error)) => return Ok(again(failed, error)),
-            None => return Ok(failed.recovered()),
-        }
-    }
-    let mut recovered = Recovered::default();
-    for range in failed.ranges {
-        let next = match told.remove(&range.topic_partition) {
-            Some(Ok(end)) => diverged(&reading, range, end).await?,
-            Some(Err(code)) => again(Failed::one(range), Error::broker(code)),
-            None => again(Failed::one(range), Error::broker(ErrorCode::UNKNOWN_LEADER_EPOCH)),
-        };
-        recovered = recovered.and(next)?;
-    }
-    Ok(recovered)
-}
-
-fn answers(
-    response: OffsetForLeaderEpochResponse,
-) -> impl Iterator<Item = (TopicPartition, Result<EpochEnd, ErrorCode>)> {
-    response.topics.into_iter().flat_map(|topic| {
-        topic.partitions.into_iter().map(move |answer| {
-            let place = TopicPartition::new(Arc::clone(&topic.topic), answer.partition);
-            (place, answer.error.ok().map(|()| answer.end))
-        })
-    })
-}
-
-/// One request to each leader.
-fn questions(reading: &Reading, ranges: &[Progress]) -> Vec<(BrokerId, OffsetForLeaderEpochRequest)> {
-    let mut questions: Vec<(BrokerId, OffsetForLeaderEpochRequest)> = Vec::new();
-    for range in ranges {
-        let place = &range.topic_partition;
-        let leader = reading.cluster.topology(|topology| topology.leader(place));
-        let (Some(leader), Some(epoch)) = (leader, range.last_epoch()) else { continue };
-        let partition =
-            EpochPartition { partition: place.partition, current_leader_epoch: range.leader_epoch, epoch };
-        let topic = EpochTopic { topic: Arc::clone(&place.topic), partitions: vec![partition] };
-        match questions.iter_mut().find(|(broker, _)| *broker == leader.broker) {
-            Some((_, request)) => request.add(topic),
-            None => questions.push((leader.broker, OffsetForLeaderEpochRequest { topics: vec![topic] })),
-        }
-    }
-    questions
-}
-
-/// Judges a range by where its leader's log ends in the epoch that was read last.
-pub(super) async fn diverged(
-    reading: &Reading,
-    mut range: Progress,
-    end: EpochEnd,
-) -> Result<Recovered, Error> {
-    let mut recovered = Recovered::default();
-    match range.part(end) {
-        Parting::Lost(loss) => recovered.lose(loss, reading.options.on_data_loss)?,
-        Parting::Nowhere => {}
-        // The id shows that the log is the same, so that its leader has forgotten its epochs.
-        Parting::Unknown if range.topic_id.is_some() => range.forget_epochs(),
-        Parting::Unknown => return restart(reading.clone(), range).await,
-    }
-    recovered.ranges.push(range);
-    Ok(recovered)
-}
-
-/// Goes on with a topic that was made anew under its name.
-pub(super) async fn restart(reading: Reading, mut range: Progress) -> Result<Recovered, Error> {
-    let place = range.topic_partition.clone();
-    let mut earliest = 0;
-    if range.until().is_none() {
-        let mut failed = Failed::one(range);
-        if !failed.pause(&reading).await? {
-            return Ok(failed.recovered());
-        }
-        let places = [place.clone()];
-        let level = IsolationLevel::ReadUncommitted;
-        let ask = reading.cluster.list_offsets_once(&places, OffsetAt::Earliest, level);
-        match failed.watch(&reading, ask).await? {
-            Some(Ok(offsets)) => earliest = offsets.get(&place).copied().unwrap_or(0),
-            Some(Err(error)) => return Ok(again(failed, error)),
-            None => return Ok(failed.recovered()),
-        }
-        match failed.ranges.pop() {
-            Some(only) => range = only,
-            None => return Ok(Recovered::default()),
-        }
-    }
-    let id = reading.cluster.topology(|topology| topology.topic_id(&place.topic));
-    let mut recovered = Recovered::default();
-    recovered.lose(range.begin_anew(id, earliest), reading.options.on_data_loss)?;
-    recovered.ranges.push(range);
-    Ok(recovered)
-}
-
 /// Ranges that another failure befell while they were looked after.
-fn again(mut failed: Failed, error: Error) -> Recovered {
+pub(super) fn again(mut failed: Failed, error: Error) -> Recovered {
     failed.fail(error);
     Recovered { failed: Some(failed), ..Recovered::default() }
 }
 
 impl Failed {
-    fn one(range: Progress) -> Self {
+    pub(super) fn one(range: Progress) -> Self {
         let error = Error::broker(ErrorCode::UNKNOWN_TOPIC_ID);
         Self { ranges: vec![range], error, requests: 2 }
     }
 }
 
 impl Recovered {
-    fn lose(&mut self, loss: Loss, on_data_loss: OnDataLoss) -> Result<(), Error> {
+    pub(super) fn lose(&mut self, loss: Loss, on_data_loss: OnDataLoss) -> Result<(), Error> {
         match on_data_loss {
             OnDataLoss::Fail => Err(loss.into_error()),
             OnDataLoss::Skip => {
@@ -418,7 +293,7 @@ impl Recovered {
         }
     }
 
-    fn and(mut self, other: Self) -> Result<Self, Error> {
+    pub(super) fn and(mut self, other: Self) -> Result<Self, Error> {
         self.ranges.extend(other.ranges);
         self.losses.extend(other.losses);
         match (&mut self.failed, other.failed) {

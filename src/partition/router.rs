@@ -8,6 +8,7 @@ use tokio::task::JoinSet;
 
 use super::budget::Budget;
 use super::fetcher::{Delivery, Fetcher, Report};
+use super::inquiry;
 use super::progress::{Identity, Progress};
 use super::range::{Loss, OffsetRange};
 use super::recovery::{self, Failed, Reading, Recovered};
@@ -103,15 +104,15 @@ impl Router {
             Report::Moved(purpose, ranges) => self.route(purpose, ranges),
             Report::Failed(failed) => self.recover(failed),
             Report::OutOfRange(ranges) => {
-                self.recoveries.spawn(recovery::resolve(reading, ranges));
+                self.recoveries.spawn(inquiry::resolve(reading, ranges));
             }
             Report::Unproven(ranges) => {
-                self.recoveries.spawn(recovery::prove(reading, ranges));
+                self.recoveries.spawn(inquiry::prove(reading, ranges));
             }
             Report::Diverged(ranges) => {
                 for (range, end) in ranges {
                     let reading = reading.clone();
-                    self.recoveries.spawn(async move { recovery::diverged(&reading, range, end).await });
+                    self.recoveries.spawn(async move { inquiry::diverged(&reading, range, end).await });
                 }
             }
         }
@@ -161,7 +162,7 @@ impl Router {
         for mut range in routes.made_anew {
             range.ask(asked);
             range.fail();
-            self.recoveries.spawn(recovery::restart(self.reading.clone(), range));
+            self.recoveries.spawn(inquiry::restart(self.reading.clone(), range));
         }
     }
 
@@ -193,17 +194,20 @@ impl Routes {
             self.finished += 1;
             return;
         }
-        let Some(leader) = topology.leader(&place) else {
-            range.generation = topology.generation();
-            self.leaderless.entry(topology.why_leaderless(&place)).or_default().push(range);
-            return;
-        };
+        // First of all: another topic of this name may lack the partition.
         let identity = range.identify(topology.topic_id(&place.topic), topology.generation());
-        range.locate(leader, topology.generation());
-        match identity {
-            Identity::Same => self.by_leader.entry(leader.broker).or_default().push(range),
-            Identity::Doubtful => self.doubtful.push(range),
-            Identity::Other => self.made_anew.push(range),
+        let leader = topology.leader(&place);
+        range.generation = topology.generation();
+        if let Some(leader) = leader {
+            range.locate(leader, topology.generation());
+        }
+        match (identity, leader) {
+            (Identity::Same, Some(leader)) => self.by_leader.entry(leader.broker).or_default().push(range),
+            (Identity::Same, None) => {
+                self.leaderless.entry(topology.why_leaderless(&place)).or_default().push(range);
+            }
+            (Identity::Doubtful, _) => self.doubtful.push(range),
+            (Identity::Other, _) => self.made_anew.push(range),
         }
     }
 }

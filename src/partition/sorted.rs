@@ -9,7 +9,9 @@ use super::range::OnDataLoss;
 use crate::error::{Error, ErrorKind};
 use crate::ids::TopicPartition;
 use crate::wire::codec::Request;
-use crate::wire::codec::fetch::{EpochEnd, FetchRequest, FetchResponse, FetchedPartition, FetchedTopic};
+use crate::wire::codec::fetch::{
+    EpochEnd, FetchRequest, FetchResponse, FetchedPartition, FetchedTopic, IsolationLevel,
+};
 
 /// What became of the ranges of one answer.
 #[derive(Default)]
@@ -61,6 +63,11 @@ impl Sorted {
                 };
                 match range.take(&mut fetched, manner) {
                     // Some of the first partition comes whatever its size, if there is any (KIP-74).
+                    // But none of it, where all that is committed was compacted away.
+                    Ok(taken) if first && waits_for_transaction(&fetched, &taken, manner) => {
+                        range.excuse();
+                        self.moved.push((range, taken.end));
+                    }
                     Ok(taken) if first && !manner.throttled && brought_nothing(&taken) => {
                         self.stuck.push(range);
                     }
@@ -117,6 +124,13 @@ impl Sorted {
 
 fn brought_nothing(taken: &Taken) -> bool {
     taken.batches.count() == 0 && !taken.at_end && taken.lost.is_none() && !taken.moved
+}
+
+/// Whether an open transaction is the next thing in the log.
+fn waits_for_transaction(fetched: &FetchedPartition, taken: &Taken, manner: Manner) -> bool {
+    let committed = manner.isolation_level == IsolationLevel::ReadCommitted;
+    let is_open = (0..fetched.high_watermark).contains(&fetched.last_stable_offset);
+    committed && is_open && !manner.throttled && brought_nothing(taken)
 }
 
 /// The name of an answered topic; from version 13 on answers have only its id.

@@ -85,3 +85,20 @@ async fn a_range_beyond_the_last_stable_offset_ends_when_the_transaction_does() 
     seen.drain(&mut reader).await.unwrap();
     assert_eq!(seen.offsets[&0], (22..32).collect::<Vec<_>>());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_hole_before_an_open_transaction_is_waited_in() {
+    let brokers = brokers(1);
+    write(&brokers, 0, 10);
+    brokers.compact(TOPIC, 0, |offset| offset < 5).unwrap();
+    let records: Vec<Record> = (0..5).map(|number| Record::value(format!("open{number}"))).collect();
+    let producer = brokers.write_in_transaction(TOPIC, 0, None, &records).unwrap();
+    let options = ReadOptions::new().with_isolation_level(IsolationLevel::ReadCommitted);
+    let mut reader = client(&brokers).await.read(vec![range(0, 0, 15)], options);
+    let mut seen = super::Seen::default();
+    seen.until(&mut reader, 5).await.unwrap();
+    assert!(super::is_quiet(&mut reader, Duration::from_secs(300)).await);
+    brokers.end_transaction(TOPIC, 0, producer, true).unwrap();
+    seen.drain(&mut reader).await.unwrap();
+    assert_eq!(seen.offsets[&0], (0..5).chain(10..15).collect::<Vec<_>>());
+}

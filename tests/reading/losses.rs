@@ -121,6 +121,23 @@ async fn a_topic_that_is_made_anew_ends_a_range_and_begins_one_without_an_end_ag
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_topic_that_is_made_anew_without_a_partition_ends_its_range() {
+    let brokers = super::brokers(1);
+    brokers.delete_topic(TOPIC).unwrap();
+    brokers.create_topic(TOPIC, 2, 1).unwrap();
+    (0..2).for_each(|partition| write(&brokers, partition, 10));
+    let mut reader = client(&brokers).await.read(vec![range(0, 0, 20), range(1, 0, 20)], skip());
+    let mut seen = Seen::default();
+    seen.until(&mut reader, 20).await.unwrap();
+    brokers.delete_topic(TOPIC).unwrap();
+    brokers.create_topic(TOPIC, 1, 1).unwrap();
+    seen.drain(&mut reader).await.unwrap();
+    let mut losses = lost(&reader);
+    losses.sort_by_key(|(offsets, _)| offsets.start);
+    assert_eq!(losses, [(10..20, LossReason::Recreated), (10..20, LossReason::Recreated)]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn deleted_records_are_told_with_their_reason() {
     let brokers = filled(KafkaVersion::default());
     brokers.delete_records_before(TOPIC, 0, 35).unwrap();

@@ -101,6 +101,76 @@ async fn what_heals_shortly_before_the_deadline_is_healed_unseen() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_leader_that_is_silent_about_its_offsets_is_left_for_the_next_one() {
+    let brokers = brokers(3);
+    write(&brokers, 0, 20);
+    brokers.move_leader(TOPIC, 0, BrokerId(1)).unwrap();
+    let client = client(&brokers).await;
+    let refused = Action::RefusePartition { topic: TOPIC.to_owned(), partition: 0, code: 1 };
+    brokers.faults().add(Fault::new(refused).on_api(ApiKey::Fetch).times(1));
+    brokers.faults().add(Fault::new(Action::Stall).on_api(ApiKey::ListOffsets).on_broker(BrokerId(1)));
+    let mut reader = client.read(vec![range(0, 0, 20)], ReadOptions::new());
+    assert!(super::is_quiet(&mut reader, 5 * SECOND).await);
+    brokers.move_leader(TOPIC, 0, BrokerId(2)).unwrap();
+    let moved = now();
+    let mut seen = Seen::default();
+    seen.drain(&mut reader).await.unwrap();
+    assert_eq!(seen.offsets[&0], (0..20).collect::<Vec<_>>());
+    assert!(moved.elapsed() < 2 * SECOND, "{:?}", moved.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broker_that_does_not_answer_ends_a_reading_at_the_deadline_that_was_given() {
+    let brokers = brokers(1);
+    write(&brokers, 0, 10);
+    let config = super::config(&brokers).with_deadline(SECOND);
+    let client = ottla::Cluster::connect(config).await.unwrap();
+    brokers.faults().add(Fault::new(Action::Stall).on_api(ApiKey::Fetch));
+    let began = now();
+    let error = read(&client, vec![range(0, 0, 10)], ReadOptions::new()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
+    assert!((SECOND..2 * SECOND).contains(&began.elapsed()), "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_quota_ends_none_of_the_readings_that_share_a_connection() {
+    let brokers = brokers(1);
+    let value = ottla_testkit::Record::value(vec![b'v'; 10_000]);
+    for _ in 0..100 {
+        brokers.write(TOPIC, 0, std::slice::from_ref(&value)).unwrap();
+    }
+    brokers.set_quota(Quota::ConsumerByteRate, None, Some(10_000.0));
+    let client = client(&brokers).await;
+    let mut readings = tokio::task::JoinSet::new();
+    for _ in 0..10 {
+        let client = client.clone();
+        readings.spawn(async move { read(&client, vec![range(0, 0, 100)], ReadOptions::new()).await });
+    }
+    while let Some(seen) = readings.join_next().await {
+        assert_eq!(seen.unwrap().unwrap().offsets[&0], (0..100).collect::<Vec<_>>());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_ranges_of_a_refused_partition_are_asked_for_no_more_often_than_one() {
+    let brokers = brokers(1);
+    write(&brokers, 0, 100);
+    let client = client(&brokers).await;
+    let refused = Action::RefusePartition { topic: TOPIC.to_owned(), partition: 0, code: 6 };
+    brokers.faults().add(Fault::new(refused).on_api(ApiKey::Fetch));
+    let ranges = (0..50).map(|part| range(0, 2 * part, 2 * part + 2)).collect();
+    let mut reader = client.read(ranges, ReadOptions::new());
+    assert!(super::is_quiet(&mut reader, 50 * SECOND).await);
+    assert!(asked_in(&brokers, Duration::ZERO..60 * SECOND) <= 40, "{:#?}", brokers.asked());
+    brokers.faults().clear();
+    let mut seen = Seen::default();
+    seen.drain(&mut reader).await.unwrap();
+    let mut offsets = seen.offsets.remove(&0).unwrap();
+    offsets.sort_unstable();
+    assert_eq!(offsets, (0..100).collect::<Vec<_>>());
+}
+
 /// What is logged at info and above, one line each.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<String>>>);
