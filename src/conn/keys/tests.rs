@@ -94,30 +94,15 @@ fn a_key_is_hashed_again_when_the_runtime_stopped_before_it_was_ready() {
     assert_eq!(hashed(&keys), 2);
 }
 
-#[test]
-fn a_runtime_that_ends_with_a_hash_fails_no_login_on_another_one() {
-    let keys = Arc::new(Keys::new());
-    let ending = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .max_blocking_threads(1)
-        .enable_all()
-        .build()
-        .unwrap();
-    // Nothing is hashed there while this holds its only thread.
-    let (release, held) = std::sync::mpsc::channel::<()>();
-    ending.spawn_blocking(move || drop(held.recv()));
-    ending.block_on(async { drop(keys.promise(login(1, 0).0)) });
-    let waiting = std::thread::spawn({
-        let keys = Arc::clone(&keys);
-        move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(async { timeout(LONG, keys.key(login(1, 1).0)).await.unwrap() })
-        }
-    });
-    ending.shutdown_background();
-    drop(release);
-    assert!(waiting.join().unwrap().is_ok());
-    assert_eq!(hashed(&keys), 2);
+#[tokio::test]
+async fn a_hash_that_ends_with_another_runtime_is_begun_again() {
+    let keys = Keys::new();
+    let (derivation, _) = login(1, 0);
+    let (other, key) = watch::channel(None);
+    keys.kept.lock().unwrap().slots.push_back(Slot { derivation: derivation.clone(), key });
+    let (key, ()) = tokio::join!(timeout(LONG, keys.key(derivation)), async { drop(other) });
+    assert!(key.unwrap().is_ok());
+    assert_eq!(hashed(&keys), 1);
 }
 
 #[test]
