@@ -6,7 +6,7 @@ mod support;
 use std::time::Duration;
 
 use ottla::{Cluster, ErrorKind, NewToken, ScramMechanism, TokenSource};
-use ottla_testkit::BrokerId;
+use ottla_testkit::{Action, BrokerId, Fault};
 use support::embedded::{builder, config, executor, pass, target, user};
 use support::within;
 
@@ -88,6 +88,24 @@ async fn a_proof_tells_which_brokers_take_a_token_and_which_do_not_and_which_can
 
         let other = target(&brokers).with_mechanism(ScramMechanism::Sha512);
         assert!(other.prove(&token).await.error().is_none(), "every token works with both");
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_proof_that_reaches_nobody_names_the_brokers_that_said_nothing() {
+    within(LIMIT, "the test", async {
+        let brokers = builder().start_in_memory().unwrap();
+        let token = alice(&brokers).await.create_delegation_token(NewToken::new()).await.unwrap();
+        pass(Duration::from_secs(60)).await;
+        brokers.faults().add(Fault::new(Action::Stall));
+        let proof = target(&brokers).prove(&token).await;
+        let silent: Vec<&str> = proof.unasked.iter().map(|(broker, _)| broker.as_str()).collect();
+        assert!(proof.accepted.is_empty() && proof.refused.is_empty() && !silent.is_empty(), "{proof:?}");
+        let error = proof.error().unwrap();
+        assert_eq!(error.kind(), ErrorKind::Timeout);
+        let text = error.to_string();
+        assert!(silent.iter().all(|broker| text.contains(broker)), "{text}");
     })
     .await;
 }

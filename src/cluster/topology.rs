@@ -12,6 +12,8 @@ use crate::wire::error_code::ErrorCode;
 /// So many answers in a row that tell an older leader epoch are believed: then not they lag, but the
 /// epoch that is known was never true, or the partition is another one by now.
 const OLDER_BELIEVED: u8 = 5;
+/// How many addresses an error names.
+const NAMED: usize = 5;
 
 /// Where a broker listens.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,6 +29,16 @@ impl fmt::Display for Address {
             false => write!(f, "{}:{}", self.host, self.port),
         }
     }
+}
+
+/// Names addresses for an error, or the first of many.
+pub(crate) fn named<'a>(addresses: impl ExactSizeIterator<Item = &'a Address>) -> String {
+    let more = match addresses.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let named: Vec<_> = addresses.take(NAMED).map(ToString::to_string).collect();
+    named.join(", ") + &more
 }
 
 /// Who leads a partition, and since which election.

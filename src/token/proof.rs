@@ -5,9 +5,9 @@ use std::time::Duration;
 use super::gate::{self, Terms};
 use super::readiness;
 use super::target::Target;
-use crate::cluster::topology::Address;
+use crate::cluster::topology::{Address, named};
 use crate::conn::token::Token;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::time::{self, Clock, SystemClock};
 
 /// How long brokers that cannot be reached are waited for, once all others take the token.
@@ -23,6 +23,8 @@ pub struct Proof {
     pub refused: Vec<(String, Error)>,
     /// The brokers that could not be asked, each with why, if that is known.
     pub unasked: Vec<(String, Option<Error>)>,
+    /// That nobody took it in time, if that is so: the least that can be said.
+    late: Option<Error>,
 }
 
 impl Proof {
@@ -31,12 +33,12 @@ impl Proof {
         !self.accepted.is_empty() && self.refused.is_empty() && self.unasked.is_empty()
     }
 
-    /// Why the token cannot be used everywhere: a refusal, else why nobody could be asked; nothing if
-    /// all that could be asked take it.
+    /// Why the token cannot be used everywhere: a refusal, else why nobody could be asked, which is a
+    /// `Timeout` where no broker said anything; nothing if all that could be asked take it.
     pub fn error(&self) -> Option<&Error> {
         let refused = self.refused.iter().map(|(_, error)| error);
         let unasked = self.unasked.iter().filter_map(|(_, error)| error.as_ref());
-        refused.chain(unasked.filter(|_| self.accepted.is_empty())).next()
+        refused.chain(unasked.filter(|_| self.accepted.is_empty())).chain(&self.late).next()
     }
 }
 
@@ -56,13 +58,18 @@ impl Target {
         let limit = if young { readiness::LIMIT } else { ABSENCE };
         let terms = Terms { limit, absence: ABSENCE, urgent: false, outlasting: None };
         let found = gate::pass(self, token, &[], terms).await;
-        let named = |addresses: &[Address]| addresses.iter().map(ToString::to_string).collect();
+        let late = found.accepted.is_empty().then(|| {
+            let silent = named(found.unasked.iter());
+            let text = format!("no broker said within {limit:?} whether it takes the token: {silent}");
+            Error::because(ErrorKind::Timeout, text)
+        });
         let why = |address: &Address| (address.to_string(), found.errors.get(address).cloned());
         let refused = found.refused.iter().map(why);
         Proof {
-            accepted: named(&found.accepted),
+            accepted: found.accepted.iter().map(ToString::to_string).collect(),
             refused: refused.filter_map(|(broker, error)| Some((broker, error?))).collect(),
             unasked: found.unasked.iter().map(why).collect(),
+            late,
         }
     }
 }

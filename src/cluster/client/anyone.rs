@@ -12,7 +12,7 @@ use super::Cluster;
 use crate::cluster::pool::Purpose;
 use crate::cluster::retry::Limit;
 use crate::cluster::silence::{LOOK_PAUSE, OVERDUE, Silence};
-use crate::cluster::topology::{Address, Topology};
+use crate::cluster::topology::{Address, Topology, named};
 use crate::conn::handle::Connection;
 use crate::conn::race::race;
 use crate::entropy;
@@ -20,9 +20,6 @@ use crate::error::{Error, ErrorKind};
 use crate::ids::BrokerId;
 use crate::time;
 use crate::wire::codec::Request;
-
-/// How many of the brokers that were tried an error names.
-const NAMED: usize = 5;
 
 /// A picture that is younger is not asked for again because of a broker that is silent.
 const NEW: Duration = Duration::from_millis(400);
@@ -171,11 +168,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// The time was over before there was a connection to one of these.
 pub(super) fn not_connected(limit: Limit, tried: &[&Address], last: Option<&Error>) -> Error {
-    let named: Vec<_> = tried.iter().take(NAMED).map(ToString::to_string).collect();
-    let more = match tried.len().saturating_sub(NAMED) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    let text = format!("no connection within {:?} to {}{more}", limit.length, named.join(", "));
+    let text = format!("no connection within {:?} to {}", limit.length, named(tried.iter().copied()));
     Error::late(&text, last)
 }
