@@ -3,7 +3,7 @@
 //! A token that was made is unknown to every broker for some time, and a login with it fails as
 //! with a wrong password. A broker that cannot be reached is not waited for longer than the limit.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use crate::cluster::topology::Address;
@@ -75,6 +75,8 @@ pub(super) struct Readiness {
     /// Whether the places are all brokers, and not only the addresses to begin with.
     complete: bool,
     places: BTreeMap<Address, Place>,
+    /// Addresses to begin with that are no brokers, whose logins still run.
+    strays: BTreeSet<Address>,
 }
 
 impl Readiness {
@@ -87,7 +89,8 @@ impl Readiness {
     ) -> Self {
         let places = seeds.into_iter().map(|address| (address, Place::new(now))).collect();
         let deadline = now + limit;
-        Self { deadline, absence: deadline, urgent, complete: false, places }
+        let strays = BTreeSet::new();
+        Self { deadline, absence: deadline, urgent, complete: false, places, strays }
     }
 
     /// Waits no longer than this for brokers that cannot be reached, if all others take the token.
@@ -101,7 +104,7 @@ impl Readiness {
             return Step::Done(verdict);
         }
         let with_brokers = !self.complete;
-        let asking = self.places.values().filter(|place| place.asking).count();
+        let asking = self.places.values().filter(|place| place.asking).count() + self.strays.len();
         let mut due = self.places.iter_mut().filter(|(_, place)| place.is_open() && place.again_at <= now);
         let due = if asking < AT_ONCE { due.next() } else { None };
         if let Some((address, place)) = due {
@@ -117,9 +120,7 @@ impl Readiness {
 
     /// A broker took the token, and named the brokers if it was asked to.
     pub(super) fn on_accepted(&mut self, now: Instant, address: &Address, brokers: Vec<Address>) {
-        if let Some(place) = self.places.get_mut(address) {
-            place.answered(now, Answer::Accepted);
-        }
+        self.answered(now, address, Answer::Accepted);
         if self.complete || brokers.is_empty() {
             return;
         }
@@ -131,6 +132,8 @@ impl Readiness {
             (address, place)
         };
         self.places = brokers.into_iter().map(place).collect();
+        let running = known.into_iter().filter(|(_, place)| place.asking);
+        self.strays = running.map(|(address, _)| address).collect();
     }
 
     /// A broker took the token, but not with the life that it has now: it is asked again.
@@ -141,16 +144,12 @@ impl Readiness {
 
     /// A broker did not take the token.
     pub(super) fn on_refused(&mut self, now: Instant, address: &Address) {
-        if let Some(place) = self.places.get_mut(address) {
-            place.answered(now, Answer::Refused);
-        }
+        self.answered(now, address, Answer::Refused);
     }
 
     /// A broker did not take the token, for a reason that time does not mend.
     pub(super) fn on_impossible(&mut self, now: Instant, address: &Address) {
-        if let Some(place) = self.places.get_mut(address) {
-            place.answered(now, Answer::Impossible);
-        }
+        self.answered(now, address, Answer::Impossible);
     }
 
     /// The brokers that have given this answer.
@@ -176,8 +175,14 @@ impl Readiness {
 
     /// A broker could not be reached.
     pub(super) fn on_unreachable(&mut self, now: Instant, address: &Address) {
+        self.answered(now, address, Answer::Unreachable);
+    }
+
+    /// The login at `address` has ended.
+    fn answered(&mut self, now: Instant, address: &Address, answer: Answer) {
+        self.strays.remove(address);
         if let Some(place) = self.places.get_mut(address) {
-            place.answered(now, Answer::Unreachable);
+            place.answered(now, answer);
         }
     }
 
@@ -337,6 +342,19 @@ mod tests {
         assert_eq!(gate.poll(now), Step::Wait(now + LIMIT));
         gate.on_refused(now, &asked[0]);
         assert!(!asked.contains(&probed(gate.poll(now))), "those that wait for their first turn go first");
+    }
+
+    #[test]
+    fn logins_at_names_that_are_no_brokers_count_as_long_as_they_run() {
+        let now = crate::time::now();
+        let mut gate = Readiness::new(now, LIMIT, false, (1..=16).map(broker));
+        let asked: Vec<Address> = (0..AT_ONCE).map(|_| probed(gate.poll(now))).collect();
+        gate.on_accepted(now, &asked[0], (101..=140).map(broker).collect());
+        assert_eq!(probed(gate.poll(now)), broker(101));
+        assert_eq!(gate.poll(now), Step::Wait(now + LIMIT), "15 that are no brokers, and one that is");
+        gate.on_unreachable(now, &asked[1]);
+        assert_eq!(probed(gate.poll(now)), broker(102));
+        assert_eq!(gate.poll(now), Step::Wait(now + LIMIT));
     }
 
     #[test]
