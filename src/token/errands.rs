@@ -32,6 +32,9 @@ const ONE_TRY: Duration = Duration::from_secs(5);
 const SETTLING: Duration = Duration::from_secs(2);
 /// What two looks at one session end may differ by.
 const SLACK: Duration = Duration::from_secs(1);
+/// A token that no broker takes at this age is refused, where a deadline leaves no more time: brokers
+/// learn of tokens within seconds.
+const ENOUGH: Duration = Duration::from_secs(10);
 /// A token that some broker still does not take at this age is used where it is taken.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -46,6 +49,8 @@ pub(super) struct Errands {
     /// The brokers that have not taken the token in use yet.
     pub(super) absent: Vec<Address>,
     last_error: Option<Error>,
+    /// When the first token is to be there, as long as there is none.
+    deadline: Option<Instant>,
     readiness: Duration,
     created: u64,
     renewed: u64,
@@ -63,6 +68,7 @@ impl Errands {
             brokers: Vec::new(),
             absent: Vec::new(),
             last_error: None,
+            deadline: None,
             readiness: Duration::ZERO,
             created: 0,
             renewed: 0,
@@ -86,7 +92,10 @@ impl Errands {
 
     /// Comes to a first token: that of an earlier run, or a new one.
     pub(super) async fn first(&mut self) -> Result<Token, Error> {
-        let first = self.come_to_first().await;
+        let deadline = time::now() + self.keeper.admin.deadline();
+        self.deadline = Some(deadline);
+        let first = self.come_to_first(deadline).await;
+        self.deadline = None;
         if first.is_err() {
             // A token that nobody gets should not live on.
             let _ = tokio::time::timeout(ONE_TRY, Box::pin(self.delete_all())).await;
@@ -94,8 +103,7 @@ impl Errands {
         first
     }
 
-    async fn come_to_first(&mut self) -> Result<Token, Error> {
-        let deadline = time::now() + self.keeper.admin.deadline();
+    async fn come_to_first(&mut self, deadline: Instant) -> Result<Token, Error> {
         self.adopt(deadline).await?;
         loop {
             if let Some(token) = self.life.current() {
@@ -106,7 +114,8 @@ impl Errands {
                 Action::Wait(until) => tokio::time::sleep_until(until.into()).await,
                 action => {
                     let ended = tokio::time::timeout_at(deadline.into(), self.carry_out(action)).await;
-                    if ended.is_err() {
+                    // What came after the proof, such as saving, may be what was late.
+                    if ended.is_err() && self.life.current().is_none() {
                         break;
                     }
                 }
@@ -229,16 +238,21 @@ impl Errands {
         let old = began.saturating_duration_since(made) >= PATIENCE;
         let urgent = old || left < readiness::LIMIT;
         let limit = (left / 2).clamp(LEAST, readiness::LIMIT);
+        // The proof ends before the deadline ends it: what brokers said would be lost.
+        let limit =
+            self.deadline.map_or(limit, |end| limit.min(end.saturating_duration_since(began) * 9 / 10));
+        let enough = if self.deadline.is_some() { ENOUGH } else { readiness::LIMIT };
         let terms = Terms { limit, absence: limit, urgent, outlasting: None };
         let found = gate::pass(&self.keeper.target, token, &self.brokers, terms).await;
         self.learn(&found);
         let now = time::now();
+        let age = now.saturating_duration_since(made);
         match found.verdict.clone() {
             Verdict::Ready { absent } => {
                 let replaced = self.life.current().is_some();
                 self.life.on_proved(now);
                 self.absent = absent;
-                self.readiness = now.saturating_duration_since(made);
+                self.readiness = age;
                 ::metrics::histogram!(metrics::TOKEN_READINESS).record(self.readiness.as_secs_f64());
                 if replaced {
                     ::metrics::counter!(metrics::TOKEN_REPLACEMENTS).increment(1);
@@ -246,20 +260,19 @@ impl Errands {
                 tracing::info!(token = token.id(), readiness = ?self.readiness, "a token is in use");
                 self.save().await;
             }
-            Verdict::Rejected if now.saturating_duration_since(made) >= readiness::LIMIT => {
-                self.life.on_rejected(now, random());
-                self.hopeless = true;
-                self.note(not_taken(&found));
-            }
-            Verdict::Impossible => {
-                self.life.on_rejected(now, random());
-                self.hopeless = true;
-                self.note(impossible(&found));
-            }
+            Verdict::Rejected if age >= enough => self.reject(found.rejected(age)),
+            Verdict::Impossible => self.reject(found.impossible()),
             Verdict::Rejected | Verdict::Lagging { .. } | Verdict::Unreachable => {
-                self.failed(not_taken(&found));
+                self.failed(found.not_taken());
             }
         }
+    }
+
+    /// The token that was made is of no use.
+    fn reject(&mut self, error: Error) {
+        self.life.on_rejected(time::now(), random());
+        self.hopeless = true;
+        self.note(error);
     }
 
     async fn expire(&mut self, token: &Token) {
@@ -397,19 +410,6 @@ fn is_gone(error: &Error) -> bool {
 /// Whether there is such a token, which is not this keeper's to change.
 fn is_anothers(error: &Error) -> bool {
     error.kind() == ErrorKind::Broker(BrokerError::DELEGATION_TOKEN_OWNER_MISMATCH)
-}
-
-fn not_taken(found: &Finding) -> Error {
-    let error = Error::because(ErrorKind::Timeout, "not all brokers take the token in time");
-    match found.error() {
-        Some(cause) => error.caused_by(cause.clone()),
-        None => error,
-    }
-}
-
-/// What time does not mend, as it is.
-fn impossible(found: &Finding) -> Error {
-    found.error().map_or_else(|| not_taken(found), |cause| cause.clone())
 }
 
 /// A random byte for jitter; without entropy there is none, which does no harm here.

@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 
-use super::readiness::{AT_ONCE, Readiness, Step, Verdict};
+use super::readiness::{AT_ONCE, LIMIT, Readiness, Step, Verdict};
 use super::target::Target;
 use crate::cluster::probe::{Accepted, Probe};
-use crate::cluster::topology::Address;
+use crate::cluster::topology::{Address, named};
 use crate::conn::credentials::TokenSource;
 use crate::conn::token::Token;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::time;
 
 /// What the gate found.
@@ -47,6 +47,35 @@ impl Finding {
     /// The failure that says most: one that time does not mend, else a refusal, else any.
     pub(super) fn error(&self) -> Option<&Error> {
         self.errors.values().min_by_key(|error| (error.is_retriable(), error.needs_new_credentials()))
+    }
+
+    /// That it took too long; more time may help.
+    pub(super) fn not_taken(&self) -> Error {
+        let error = Error::because(ErrorKind::Timeout, "not all brokers take the token in time");
+        match self.error() {
+            Some(cause) => error.caused_by(cause.clone()),
+            None => error,
+        }
+    }
+
+    /// What time does not mend, as it is.
+    pub(super) fn impossible(&self) -> Error {
+        self.error().map_or_else(|| self.not_taken(), Clone::clone)
+    }
+
+    /// The refusal itself, of a token of this age that no broker takes: for whoever tries again as long
+    /// as that may help, it does not.
+    pub(super) fn rejected(&self, age: Duration) -> Error {
+        let Some(cause) = self.error().filter(|cause| !cause.is_retriable()) else { return self.not_taken() };
+        let brokers = named(self.refused.iter());
+        let or = match age < LIMIT {
+            true => ", or give brokers more time to learn of it by a longer deadline",
+            false => "",
+        };
+        cause.clone().with_detail(format!(
+            "no broker takes the token {age:.1?} after it was made, {brokers} refuse it: see that the target \
+             belongs to the cluster that made it{or}; one of the refusals"
+        ))
     }
 
     fn tell(&mut self, readiness: &Readiness) {

@@ -90,12 +90,29 @@ async fn a_mechanism_that_the_target_lacks_is_told_at_once_with_those_that_it_of
 async fn a_token_that_brokers_do_not_take_in_time_tells_what_they_said() {
     within(LIMIT, "the test", async {
         let brokers = builder().start_in_memory().unwrap();
-        brokers.set_token_propagation(None, 1000 * SECOND);
-        let error = keeper(&brokers).start().await.unwrap_err();
-        let text = explained(&error);
-        assert!(text.contains("not all brokers take the token") && text.contains("code 58"), "{text}");
+        let other = builder().seed(7).start_in_memory().unwrap();
+        let start = |deadline| {
+            let admin = config(&brokers, user("alice")).with_deadline(deadline);
+            TokenKeeper::new(admin, target(&other)).start()
+        };
+        // With all the time that brokers get to learn of a token, and with half of it.
+        for deadline in [60 * SECOND, 12 * SECOND] {
+            let error = start(deadline).await.unwrap_err();
+            assert!(error.kind() == ErrorKind::Auth && !error.is_retriable(), "{error:?}");
+            assert!(error.needs_new_credentials() && error.broker_address().is_some(), "{error:?}");
+            let text = explained(&error);
+            let named = (1..=3).all(|broker| text.contains(&format!("broker-{broker}:9094")));
+            assert!(named && text.contains("see that the target") && text.contains("code 58"), "{text}");
+            assert_eq!(text.contains("a longer deadline"), deadline < 20 * SECOND, "{text}");
+        }
+        // More time may help, and what brokers said until then is told.
+        let began = tokio::time::Instant::now();
+        let error = start(5 * SECOND).await.unwrap_err();
+        assert!(began.elapsed() < 6 * SECOND, "{:?}", began.elapsed());
+        assert!(error.kind() == ErrorKind::Timeout && error.is_retriable(), "{error:?}");
         let cause = std::error::Error::source(&error).unwrap().downcast_ref::<ottla::Error>().unwrap();
         assert!(cause.needs_new_credentials() && cause.broker_address().is_some(), "{cause:?}");
+        assert!(brokers.tokens().is_empty(), "tokens that nobody got are deleted");
     })
     .await;
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Errands, LEAST, ONE_TRY, impossible, not_taken};
+use super::{Errands, LEAST, ONE_TRY};
 use crate::error::Error;
 use crate::time;
 use crate::token::gate::{self, Terms};
@@ -71,12 +71,12 @@ impl Errands {
                 Ok(())
             }
             Verdict::Rejected => {
-                self.note(not_taken(&found));
+                self.note(found.not_taken());
                 self.life.on_found_useless(now, Arc::new(token));
                 Ok(())
             }
-            Verdict::Impossible => Err(impossible(&found)),
-            Verdict::Lagging { .. } | Verdict::Unreachable => Err(not_taken(&found)),
+            Verdict::Impossible => Err(found.impossible()),
+            Verdict::Lagging { .. } | Verdict::Unreachable => Err(found.not_taken()),
         }
     }
 }
