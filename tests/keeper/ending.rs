@@ -116,3 +116,21 @@ async fn a_token_that_brokers_do_not_take_in_time_tells_what_they_said() {
     })
     .await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_adoption_that_hears_nothing_ends_by_the_deadline() {
+    within(LIMIT, "the test", async {
+        let brokers = builder().start_in_memory().unwrap();
+        let path = std::env::temp_dir().join(format!("ottla-keeper-late-{}", std::process::id()));
+        drop(keeper(&brokers).with_saved_state(&path).start().await.unwrap());
+        brokers.faults().add(Fault::new(Action::Stall).on_api(ApiKey::DescribeDelegationToken));
+        let admin = config(&brokers, user("alice")).with_deadline(7 * SECOND);
+        let began = tokio::time::Instant::now();
+        let late = TokenKeeper::new(admin, target(&brokers)).with_saved_state(&path);
+        let error = late.start().await.unwrap_err();
+        std::fs::remove_file(&path).unwrap();
+        assert!(began.elapsed() <= 7 * SECOND + SECOND / 100, "{:?}", began.elapsed());
+        assert!(error.is_retriable() && brokers.tokens().len() == 1, "{error:?}");
+    })
+    .await;
+}

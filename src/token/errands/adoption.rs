@@ -18,6 +18,14 @@ impl Errands {
     /// tokens of other keepers are theirs. As long as it is not known whether that token lives, none
     /// is made beside it, since that would be forgotten.
     pub(super) async fn adopt(&mut self, deadline: Instant) -> Result<(), Error> {
+        let ended = tokio::time::timeout_at(deadline.into(), Box::pin(self.come_to_adopt(deadline))).await;
+        ended.unwrap_or_else(|_| {
+            let what = "it is not known in time whether the token of an earlier run lives";
+            Err(Error::late(what, self.last_error.as_ref()))
+        })
+    }
+
+    async fn come_to_adopt(&mut self, deadline: Instant) -> Result<(), Error> {
         let Some(saved) = self.saved().await? else { return Ok(()) };
         let mut pause = ADOPTION_PAUSE;
         loop {
