@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use ottla::AtShutdown;
+use ottla::{AtShutdown, TokenKeeper};
+use ottla_testkit::BrokerId;
 
-use super::support::embedded::{builder, keeper};
+use super::support::embedded::{builder, config, keeper, target, user};
 use super::support::within;
 use super::{LIMIT, SECOND};
 
@@ -36,6 +37,32 @@ async fn a_token_of_an_earlier_run_is_adopted_and_nobody_elses() {
         again.shutdown(AtShutdown::Expire).await.unwrap();
         assert_eq!((brokers.tokens().len(), path.exists()), (1, false));
         others.shutdown(AtShutdown::Expire).await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_one_broker_has_not_learned_of_is_asked_for_elsewhere_before_it_is_forgotten() {
+    within(LIMIT, "the test", async {
+        let (brokers, path) = (builder().start_in_memory().unwrap(), path("behind"));
+        brokers.set_token_propagation(Some(BrokerId(1)), 100 * LIMIT);
+        let admin = config(&brokers, user("alice")).with_deadline(200 * SECOND);
+        let first = TokenKeeper::new(admin, target(&brokers)).with_saved_state(&path).start().await.unwrap();
+        let id = first.state().token_id;
+        drop(first);
+        for broker in [2, 3] {
+            brokers.stop_broker(BrokerId(broker)).unwrap();
+        }
+        let again = tokio::spawn(keeper(&brokers).with_saved_state(&path).start());
+        tokio::time::sleep(SECOND / 2).await;
+        for broker in [2, 3] {
+            brokers.start_broker(BrokerId(broker)).unwrap();
+        }
+        brokers.stop_broker(BrokerId(1)).unwrap();
+        let again = again.await.unwrap().unwrap();
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!((again.state().token_id, again.state().created), (id, 0));
+        assert_eq!(brokers.tokens().len(), 1);
     })
     .await;
 }

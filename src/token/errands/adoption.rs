@@ -12,6 +12,9 @@ use crate::token::saved::{Saved, Unsaved};
 
 /// Before the token of an earlier run is looked for again; it doubles.
 const ADOPTION_PAUSE: Duration = Duration::from_millis(250);
+/// How long a token that a broker does not list is looked for at others: one that has just come up
+/// may not have learned of it.
+const SEARCH: Duration = Duration::from_secs(5);
 
 impl Errands {
     /// Goes on with the token of an earlier run, if it is alive. Nothing else is looked at: the
@@ -27,17 +30,29 @@ impl Errands {
 
     async fn come_to_adopt(&mut self, deadline: Instant) -> Result<(), Error> {
         let Some(saved) = self.saved().await? else { return Ok(()) };
-        let mut pause = ADOPTION_PAUSE;
+        let (mut pause, mut search_until) = (ADOPTION_PAUSE, None);
         loop {
             match self.try_adopt(&saved).await {
+                Ok(true) => return Ok(()),
+                Ok(false) => {
+                    let now = time::now();
+                    // What is left of the deadline is for making another.
+                    let most = SEARCH.min(deadline.saturating_duration_since(now) / 2);
+                    let until = *search_until.get_or_insert(now + most);
+                    if now + pause > until {
+                        return Ok(());
+                    }
+                    // The next login may be at another broker.
+                    self.admin = None;
+                }
                 Err(error) if error.is_retriable() && time::now() + pause < deadline => {
                     self.forget_admin(&error);
                     self.note(error);
-                    tokio::time::sleep(pause).await;
-                    pause = (pause * 2).min(ONE_TRY);
                 }
-                outcome => return outcome,
+                Err(error) => return Err(error),
             }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(ONE_TRY);
         }
     }
 
@@ -55,12 +70,13 @@ impl Errands {
         }
     }
 
-    async fn try_adopt(&mut self, saved: &Saved) -> Result<(), Error> {
+    /// False if the broker that was asked does not list the token.
+    async fn try_adopt(&mut self, saved: &Saved) -> Result<bool, Error> {
         let admin = self.admin().await?;
         let tokens = self.bounded(admin.describe_delegation_tokens(None)).await?;
         let own = tokens.into_iter().map(|it| it.token).find(|token| token.id() == saved.id);
         let Some((token, mut life)) = own.and_then(|token| token.life().map(|life| (token, life))) else {
-            return Ok(());
+            return Ok(false);
         };
         life.renewals = saved.epoch.renewals;
         let token = token.with_life(life).with_known();
@@ -76,12 +92,12 @@ impl Errands {
                 let left = found.session_end.map_or(LEAST, |end| end.saturating_duration_since(now));
                 self.life.on_adopted(now, Arc::new(token), left, saved.period);
                 tracing::info!(token = saved.id, "the token of an earlier run is in use again");
-                Ok(())
+                Ok(true)
             }
             Verdict::Rejected => {
                 self.note(found.not_taken());
                 self.life.on_found_useless(now, Arc::new(token));
-                Ok(())
+                Ok(true)
             }
             Verdict::Impossible => Err(found.impossible()),
             Verdict::Lagging { .. } | Verdict::Unreachable => Err(found.not_taken()),
