@@ -38,7 +38,7 @@ pub(crate) fn named<'a>(addresses: impl ExactSizeIterator<Item = &'a Address>) -
         more => format!(" and {more} more"),
     };
     let named: Vec<_> = addresses.take(NAMED).map(ToString::to_string).collect();
-    named.join(", ") + &more
+    format!("{}{more}", named.join(", "))
 }
 
 /// Who leads a partition, and since which election.

@@ -14,7 +14,7 @@ mod replace;
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::path::Path;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use zeroize::Zeroizing;
 
@@ -31,6 +31,8 @@ pub struct FileRules {
     owners: Vec<u32>,
     max_bytes: usize,
     judged: bool,
+    /// How long the file system gets.
+    limit: Duration,
 }
 
 impl Default for FileRules {
@@ -84,7 +86,7 @@ impl SecretFile {
 impl FileRules {
     /// Files of the user and of root.
     pub fn new() -> Self {
-        Self { owners: Vec::new(), max_bytes: MAX_BYTES, judged: true }
+        Self { owners: Vec::new(), max_bytes: MAX_BYTES, judged: true, limit: limit::LIMIT }
     }
 
     /// Files that hold no secret, such as certificates: regular, of a bounded size, read in time.
@@ -121,7 +123,7 @@ impl FileRules {
         before: Option<Stamp>,
     ) -> Result<Option<SecretFile>, FileError> {
         let (rules, path) = (self.clone(), path.to_owned());
-        limit::within(move || rules.taken(open(&path)?, before))
+        limit::within(self.limit, move |_| rules.taken(open(&path)?, before))
     }
 
     /// Reads what somebody has opened for this process, such as standard input: a file by these

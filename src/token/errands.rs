@@ -11,7 +11,7 @@ use super::gate::{self, Finding, Terms};
 use super::keeper::{AtShutdown, TokenKeeper};
 use super::lifecycle::{Action, Lifecycle};
 use super::readiness::{self, Verdict};
-use super::saved::Saved;
+use super::saved::{Saved, Unsaved};
 use super::state::{KeeperStep, Snapshot};
 use super::target::Target;
 use crate::cluster::client::Cluster;
@@ -162,7 +162,10 @@ impl Errands {
         self.delete_all().await?;
         // A state is kept as long as a token of it may live: the next keeper deletes it.
         if let Some(path) = self.keeper.saved_state.clone() {
-            let _ = tokio::task::spawn_blocking(move || std::fs::remove_file(path)).await;
+            let removed = tokio::task::spawn_blocking(move || Saved::remove(&path)).await;
+            if let Ok(Err(unsaved @ Unsaved::File(_))) = removed {
+                tracing::warn!(%unsaved, "the saved state of a token that is deleted stays");
+            }
         }
         Ok(())
     }
@@ -302,6 +305,7 @@ impl Errands {
         let saved = Saved { id: token.id().to_owned(), epoch, period };
         let written = tokio::task::spawn_blocking(move || saved.write(&path)).await;
         if let Ok(Err(unsaved)) = written {
+            tracing::warn!(%unsaved, "the token is in use, but a keeper that is started again will not find it");
             self.note(Error::config(unsaved));
         }
     }

@@ -63,6 +63,11 @@ impl Saved {
         disk::replace(path, &Secret::from(self.text())).map_err(Unsaved::File)
     }
 
+    /// Removes the state. Blocks.
+    pub(super) fn remove(path: &Path) -> Result<(), Unsaved> {
+        FileRules::new().remove(path).map_err(unreadable)
+    }
+
     fn text(&self) -> String {
         let Self { id, epoch, period } = self;
         let (issued, renewals, period) = (epoch.issued.as_millis(), epoch.renewals, period.as_millis());

@@ -107,7 +107,8 @@ pub fn secret_jaas_config(token: &Token) -> Secret {
 
 /// Replaces the file at `path` by a secret `text`, or makes it, readable by its owner alone (mode
 /// 0600). An old file hands its owner, its group and its mode on, but for what everybody may do.
-/// Whoever reads at any moment finds the whole old text or the whole new one. Blocks.
+/// Whoever reads at any moment finds the whole old text or the whole new one. Blocks, for at most ten
+/// seconds.
 ///
 /// It is for whoever makes the secret: what the old file has is not looked at. To note in a token file
 /// that its token was renewed, use [`note_renewal`](crate::note_renewal).

@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use super::FileError;
 
-const LIMIT: Duration = Duration::from_secs(10);
+pub(super) const LIMIT: Duration = Duration::from_secs(10);
 /// So many threads may hang before no further one is tried.
 const MOST: usize = 8;
 
+/// The first state: [`Caller`] begins with it.
 const RUNNING: u8 = 0;
 const DONE: u8 = 1;
 const LEFT: u8 = 2;
@@ -19,27 +20,32 @@ const LEFT: u8 = 2;
 /// The threads that were left behind.
 static HANGING: AtomicUsize = AtomicUsize::new(0);
 
-/// Does `work` on a thread of its own, which is left behind if it takes too long.
-pub(super) fn within<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, FileError> + Send + 'static,
-) -> Result<T, FileError> {
-    within_limit(LIMIT, work)
+/// Whoever waits for work to be done.
+#[derive(Debug, Default)]
+pub(super) struct Caller(Arc<AtomicU8>);
+
+impl Caller {
+    /// Whether he waits no more. He was told that the work was not done.
+    pub(super) fn is_gone(&self) -> bool {
+        self.0.load(Ordering::Acquire) == LEFT
+    }
 }
 
-fn within_limit<T: Send + 'static>(
+/// Does `work` on a thread of its own, which is left behind if it takes longer than `limit`.
+pub(super) fn within<T: Send + 'static>(
     limit: Duration,
-    work: impl FnOnce() -> Result<T, FileError> + Send + 'static,
+    work: impl FnOnce(&Caller) -> Result<T, FileError> + Send + 'static,
 ) -> Result<T, FileError> {
     if HANGING.load(Ordering::Acquire) >= MOST {
         return Err(FileError::TimedOut { limit: Duration::ZERO });
     }
-    let state = Arc::new(AtomicU8::new(RUNNING));
+    let Caller(state) = Caller::default();
     let (sender, receiver) = sync_channel(1);
-    let seen = Arc::clone(&state);
+    let seen = Caller(Arc::clone(&state));
     let thread = std::thread::Builder::new().name("ottla-file".to_owned()).spawn(move || {
         // Whoever waited may have gone.
-        let _ = sender.send(work());
-        if seen.swap(DONE, Ordering::AcqRel) == LEFT {
+        let _ = sender.send(work(&seen));
+        if seen.0.swap(DONE, Ordering::AcqRel) == LEFT {
             HANGING.fetch_sub(1, Ordering::AcqRel);
         }
     });
@@ -58,6 +64,11 @@ fn within_limit<T: Send + 'static>(
 }
 
 #[cfg(test)]
+pub(super) fn hanging() -> usize {
+    HANGING.load(Ordering::Acquire)
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -65,12 +76,12 @@ mod tests {
     fn a_file_system_that_does_not_answer_is_left_behind_and_not_for_ever() {
         let limit = Duration::from_millis(20);
         let (wake, woken) = sync_channel::<()>(0);
-        let hung = within_limit(limit, move || {
+        let hung = within(limit, move |_| {
             let _ = woken.recv();
             Ok(())
         });
         assert_eq!(hung, Err(FileError::TimedOut { limit }));
         drop(wake);
-        assert_eq!(within_limit(LIMIT, || Ok(7)), Ok(7));
+        assert_eq!(within(LIMIT, |_| Ok(7)), Ok(7));
     }
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
+use super::limit::{self, Caller};
 use super::{FileError, FileRules, Ownership, Secret, Stamp, open};
 
 /// Others who replace the file are waited for so often, and so long each time.
@@ -21,30 +22,53 @@ pub(super) struct Old {
 
 impl FileRules {
     /// Replaces the file at `path`, or makes it, readable by its owner alone. An old file hands its
-    /// owner, its group and its mode on, but for what everybody may do. Blocks.
+    /// owner, its group and its mode on, but for what everybody may do. Blocks, for at most ten seconds.
     ///
     /// Whoever reads at any moment, also after a crash, finds the whole old text or the whole new
     /// one. `noise` is random, and makes a name for the new file until it takes that of the old.
     ///
     /// # Errors
     /// [`FileError`]; the file at `path` is then as it was, unless only making the new name durable
-    /// failed.
+    /// failed, or the file system hung in that very step.
     pub(crate) fn replace(&self, path: &Path, text: &Secret, noise: [u8; 8]) -> Result<(), FileError> {
-        let place = place(path)?;
-        let old = hold(&place)?;
-        self.put(&place, old.as_ref(), text, noise)
+        let (rules, path, text) = (self.clone(), path.to_owned(), text.clone());
+        limit::within(self.limit, move |caller| {
+            let place = place(&path)?;
+            let old = hold(&place)?;
+            rules.put(&place, old.as_ref(), &text, noise, caller)
+        })
+    }
+
+    /// Removes the file at `path`. Blocks, for at most ten seconds.
+    ///
+    /// # Errors
+    /// [`FileError`], also if there is none.
+    pub(crate) fn remove(&self, path: &Path) -> Result<(), FileError> {
+        let path = path.to_owned();
+        limit::within(self.limit, move |_| fs::remove_file(path).map_err(FileError::unwritable))
     }
 
     /// Replaces the file at `path` by what is made of its text, and tells whether anything was made.
-    /// Nobody else replaces it meanwhile. Blocks.
+    /// Nobody else replaces it meanwhile. Blocks, for at most ten seconds.
     ///
     /// # Errors
     /// Those of [`FileRules::read`] and [`FileRules::replace`], and those of `make`.
-    pub(crate) fn update<E: From<FileError>>(
+    pub(crate) fn update<E: From<FileError> + Send + 'static>(
+        &self,
+        path: &Path,
+        noise: [u8; 8],
+        make: impl FnOnce(&Secret) -> Result<Option<Secret>, E> + Send + 'static,
+    ) -> Result<bool, E> {
+        let (rules, path) = (self.clone(), path.to_owned());
+        limit::within(self.limit, move |caller| Ok(rules.updated(&path, noise, make, caller)))?
+    }
+
+    fn updated<E: From<FileError>>(
         &self,
         path: &Path,
         noise: [u8; 8],
         make: impl FnOnce(&Secret) -> Result<Option<Secret>, E>,
+        caller: &Caller,
     ) -> Result<bool, E> {
         let place = place(path)?;
         let missing = FileError::unreadable(io::ErrorKind::NotFound.into());
@@ -52,7 +76,7 @@ impl FileRules {
         let file = old.file.try_clone().map_err(FileError::unreadable)?;
         let read = self.taken(file, None)?.ok_or(FileError::Changed)?;
         let Some(text) = make(read.secret_text())? else { return Ok(false) };
-        self.put(&place, Some(&old), &text, noise)?;
+        self.put(&place, Some(&old), &text, noise, caller)?;
         Ok(true)
     }
 
@@ -62,6 +86,7 @@ impl FileRules {
         old: Option<&Old>,
         text: &Secret,
         noise: [u8; 8],
+        caller: &Caller,
     ) -> Result<(), FileError> {
         let ownership = old.and_then(|old| old.ownership);
         if let Some(ownership) = ownership {
@@ -73,8 +98,11 @@ impl FileRules {
         beside.push(name);
         beside.push(format!(".{:016x}", u64::from_ne_bytes(noise)));
         let beside = place.with_file_name(beside);
-        let written = write_new(&beside, text, ownership)
-            .and_then(|()| fs::rename(&beside, place).map_err(FileError::unwritable));
+        let written = write_new(&beside, text, ownership).and_then(|()| match caller.is_gone() {
+            // A file system that comes back brings no older text over what was written since.
+            true => Err(FileError::TimedOut { limit: self.limit }),
+            false => fs::rename(&beside, place).map_err(FileError::unwritable),
+        });
         if written.is_err() {
             // Nothing more can be done about a file that cannot be removed either.
             let _ = fs::remove_file(&beside);

@@ -3,6 +3,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
+use super::limit::Caller;
 use super::*;
 
 struct Folder(PathBuf);
@@ -159,7 +160,7 @@ fn a_file_that_somebody_else_laid_there_is_not_given_the_secret() {
     let path = folder.file("token", "his", 0o600);
     let ownership = Some(Ownership { uid: own_uid() + 4711, gid: 0, mode: 0o600 });
     let old = replace::Old { file: File::open(&path).unwrap(), ownership };
-    let refused = FileRules::new().put(&path, Some(&old), &Secret::from("new"), [0; 8]);
+    let refused = FileRules::new().put(&path, Some(&old), &Secret::from("new"), [0; 8], &Caller::default());
     assert_eq!(refused, Err(FileError::Owner { uid: own_uid() + 4711 }));
     assert_eq!((fs::read_to_string(&path).unwrap().as_str(), folder.names().len()), ("his", 1));
 }
@@ -197,6 +198,34 @@ fn an_update_sees_what_others_wrote_and_can_leave_it() {
     assert_eq!(fs::read_to_string(&path).unwrap(), "80");
     assert_eq!(FileRules::new().update::<FileError>(&path, [0; 8], |_| Ok(None)), Ok(false));
     assert_eq!((fs::read_to_string(&path).unwrap().as_str(), folder.names().len()), ("80", 1));
+}
+
+#[test]
+fn who_writes_waits_no_longer_than_the_limit_and_nothing_is_replaced_after_that() {
+    let folder = Folder::new("hung");
+    let path = folder.file("token", "old", 0o600);
+    let limit = Duration::from_millis(20);
+    let rules = FileRules { limit, ..FileRules::new() };
+    let held = File::open(&path).unwrap();
+    held.lock().unwrap();
+    assert_eq!(rules.replace(&path, &Secret::from("new"), rand()), Err(FileError::TimedOut { limit }));
+    let (called, ended) = std::sync::mpsc::channel();
+    let updated = rules.update::<FileError>(&path, rand(), move |_| {
+        called.send(()).unwrap();
+        Ok(Some(Secret::from("new")))
+    });
+    assert_eq!(updated, Err(FileError::TimedOut { limit }));
+    drop(held);
+    // Both come to hold the file now, and find that nobody waits for them.
+    ended.recv_timeout(Duration::from_secs(5)).unwrap();
+    for _ in 0..250 {
+        if limit::hanging() > 0 {
+            std::thread::sleep(limit);
+        }
+    }
+    assert_eq!((fs::read_to_string(&path).unwrap().as_str(), folder.names().len()), ("old", 1));
+    FileRules::new().remove(&path).unwrap();
+    assert_eq!(FileRules::new().remove(&path).unwrap_err().kind(), io::ErrorKind::NotFound);
 }
 
 fn rand() -> [u8; 8] {

@@ -17,7 +17,7 @@ pub(crate) fn replace(path: &Path, text: &Secret) -> Result<(), FileError> {
 
 /// Has the token file at `path` tell that `token` was renewed and `expires` later, and tells whether it
 /// does. It is left as it is if it has another token by now, or if somebody else who renewed the same
-/// one has noted a later end. Owner, group and mode stay. Blocks.
+/// one has noted a later end. Owner, group and mode stay. Blocks, for at most ten seconds.
 ///
 /// # Errors
 /// [`InvalidTokenFile`] if the file cannot be trusted, read or replaced; it is then as it was.
@@ -27,12 +27,13 @@ pub fn note_renewal(
     expires: Timestamp,
 ) -> Result<bool, InvalidTokenFile> {
     let renewals = |token: &Token| token.life().map_or(0, |life| life.renewals);
+    let token = token.clone();
     let updated =
-        FileRules::new().with_max_bytes(MAX_BYTES).update::<Error>(path.as_ref(), noise()?, |text| {
+        FileRules::new().with_max_bytes(MAX_BYTES).update::<Error>(path.as_ref(), noise()?, move |text| {
             let file = TokenFile::read(text.secret_bytes())?;
             let there = file.token();
             let is_later = there.life().is_some_and(|life| life.expires >= expires);
-            if there.id() != token.id() || (renewals(there) > renewals(token) && is_later) {
+            if there.id() != token.id() || (renewals(there) > renewals(&token) && is_later) {
                 return Ok(None);
             }
             Ok(Some(super::renew(text.secret_bytes(), there, expires)))
