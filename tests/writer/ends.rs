@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use ottla::{ErrorKind, NewRecord, WriteOptions};
+use ottla::{ErrorKind, NewRecord, Receipt, WriteOptions, Writer};
 use ottla_testkit::{Action, ApiKey, BrokerId, Fault};
 
 use crate::support::within;
@@ -87,27 +87,63 @@ fn a_runtime_that_is_dropped_ends_its_writer_with_an_error_for_who_waits() {
     });
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_close_takes_no_longer_than_the_delivery_timeout_however_many_batches_there_are() {
-    let setup = Setup::new(1).await;
-    let options =
-        WriteOptions::new().with_batch_bytes(1 << 10).with_delivery_timeout(Duration::from_secs(10));
+const DELIVERY: Duration = Duration::from_secs(10);
+
+/// How often late batches are looked for, and what a clock rounds.
+const TICK: Duration = Duration::from_millis(510);
+
+/// Stops all brokers, or starts them.
+pub(crate) fn set_running(setup: &Setup, runs: bool) {
+    for broker in (1..=3).map(BrokerId) {
+        match runs {
+            true => setup.brokers.start_broker(broker).unwrap(),
+            false => setup.brokers.stop_broker(broker).unwrap(),
+        }
+    }
+}
+
+/// A writer that took 500 batches of one partition, while all brokers are away, and the receipt of the first.
+async fn writer_with_much_to_do(setup: &Setup) -> (Writer, Receipt) {
+    let options = WriteOptions::new().with_batch_bytes(1 << 10).with_delivery_timeout(DELIVERY);
     let writer = setup.client.write(options);
     write_numbers(&writer, 0..1, 1).await;
     flush(&writer).await.unwrap();
-    for broker in 1..=3 {
-        setup.brokers.stop_broker(BrokerId(broker)).unwrap();
-    }
+    set_running(setup, false);
+    tokio::time::sleep(Duration::from_secs(1)).await;
     let topic = writer.topic(TOPIC).await.unwrap();
-    for _ in 0..500 {
-        topic.send(NewRecord::value(&[b'x'; 900])).await.unwrap();
+    let record = NewRecord::value(&[b'x'; 900]);
+    let first = topic.send_with_receipt(record).await.unwrap();
+    for _ in 1..500 {
+        topic.send(record).await.unwrap();
     }
+    (writer, first)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_close_takes_no_longer_than_the_delivery_timeout_however_many_batches_there_are() {
+    let setup = Setup::new(1).await;
+    let (writer, _) = writer_with_much_to_do(&setup).await;
     let before = now();
     let error = within(LIMIT, "the end", writer.close()).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
-    // The timeout, a request, and a tick.
+    assert_eq!((error.kind(), error.possibly_written()), (ErrorKind::Timeout, false), "{error}");
     let took = before.elapsed();
-    assert!(took <= Duration::from_secs(41), "{took:?}");
+    assert!(took >= DELIVERY && took <= DELIVERY + TICK, "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_close_waits_for_a_request_that_is_under_way_at_the_delivery_timeout_and_for_no_other() {
+    let setup = Setup::new(1).await;
+    let (writer, first) = writer_with_much_to_do(&setup).await;
+    let (before, request) = (now(), Duration::from_secs(30));
+    setup.brokers.faults().add(produce(Action::Stall));
+    let sent = Duration::from_secs(8);
+    tokio::time::sleep(sent).await;
+    set_running(&setup, true);
+    within(LIMIT, "the end", writer.close()).await.unwrap_err();
+    let took = before.elapsed();
+    assert!(took >= sent + request && took <= DELIVERY + request + TICK, "{took:?}");
+    let error = within(LIMIT, "the receipt", first).await.unwrap_err();
+    assert!(error.possibly_written(), "{error}");
 }
 
 #[tokio::test(start_paused = true)]
