@@ -13,10 +13,14 @@ mod faults;
 mod leaders;
 #[path = "writer/limits.rs"]
 mod limits;
+#[path = "pool/log.rs"]
+mod log;
 #[path = "writer/records.rs"]
 mod records;
 #[path = "writer/sequences.rs"]
 mod sequences;
+#[path = "writer/stalls.rs"]
+mod stalls;
 mod support;
 
 use std::collections::BTreeMap;

@@ -18,14 +18,14 @@ impl Stall {
     pub(super) fn poll(&mut self, now: Instant, waits: bool) -> Option<Duration> {
         if !waits {
             self.since = None;
+            return None;
         }
-        let since = match (self.since, waits) {
-            (Some(since), _) => since,
-            (None, true) => {
+        let since = match self.since {
+            Some(since) => since,
+            None => {
                 (self.since, self.patience) = (Some(now), FIRST);
                 now
             }
-            (None, false) => return None,
         };
         let silence = now.saturating_duration_since(since);
         let is_long = silence >= self.patience;
@@ -35,11 +35,11 @@ impl Stall {
         is_long.then_some(silence)
     }
 
-    /// Something was written. Gives how long nothing was, if that was said.
+    /// Something was written. Gives how long nothing was, if that was said. The next silence begins when something is
+    /// seen to wait, not now: nothing may be left to write.
     pub(super) fn on_progress(&mut self, now: Instant) -> Option<Duration> {
-        let since = self.since.replace(now)?;
-        let was_said = std::mem::replace(&mut self.patience, FIRST) > FIRST;
-        was_said.then(|| now.saturating_duration_since(since))
+        let since = self.since.take()?;
+        (self.patience > FIRST).then(|| now.saturating_duration_since(since))
     }
 }
 
@@ -68,5 +68,24 @@ mod tests {
         assert!(stall.poll(start, true).is_none() && stall.poll(after(4), false).is_none());
         assert!(stall.poll(after(60), true).is_none() && stall.poll(after(64), true).is_none());
         assert!(stall.poll(after(65), true).is_some());
+    }
+
+    #[test]
+    fn what_is_written_before_the_first_look_is_no_silence() {
+        let (mut stall, start) = (Stall::default(), now());
+        for tick in 0..200 {
+            let at = start + Duration::from_millis(500 * tick);
+            assert_eq!(stall.on_progress(at), None);
+            assert_eq!(stall.poll(at, true), None, "{tick}");
+        }
+    }
+
+    #[test]
+    fn a_pause_after_what_was_written_does_not_count() {
+        let (mut stall, start) = (Stall::default(), now());
+        assert!(stall.poll(start, true).is_none() && stall.on_progress(start).is_none());
+        let later = start + Duration::from_secs(3_600);
+        assert_eq!(stall.poll(later, true), None);
+        assert_eq!(stall.poll(later + FIRST, true), Some(FIRST));
     }
 }

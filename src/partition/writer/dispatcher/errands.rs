@@ -29,6 +29,10 @@ impl Dispatcher {
         let mut accumulator = shared.lock();
         let busy = !accumulator.is_empty();
         if self.producer.is_none() && !self.asking && busy && !self.ended {
+        if !busy {
+            // No tick comes until there is something to write.
+            self.stall.poll(now, false);
+        }
             self.asking = true;
             let cluster = self.cluster.clone();
             let pause = match self.asking_failures {
