@@ -83,7 +83,8 @@ impl Cluster {
 /// that is needed: nothing is lost and nothing comes twice. A batch that is larger than its topic takes
 /// is sent in parts. Partitions that a topic gets meanwhile are used once they are known, at the
 /// latest after [`metadata_max_age`](crate::Config::with_metadata_max_age); from then on keys go where they send them, as
-/// with Java's client.
+/// with Java's client. So it is with a topic that is deleted and made anew, be it with fewer partitions: what waits for
+/// one that is gone fails, and says so.
 ///
 /// Call [`close`](Self::close) or [`flush`](Self::flush) at the end. When the last clone is dropped, topics'
 /// handles included, what is not acknowledged is given up without a word to anybody but the holders of

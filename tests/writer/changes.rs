@@ -165,3 +165,58 @@ async fn what_waits_for_a_topic_that_is_made_anew_goes_there_once_and_by_its_new
         );
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn keys_go_over_the_partitions_that_a_topic_has_after_it_was_made_anew_with_fewer() {
+    for version in [ottla_testkit::KafkaVersion::V3_9, ottla_testkit::KafkaVersion::V4_3] {
+        let setup = Setup::of(crate::builder().kafka(version), 5).await;
+        let writer = setup.client.write(WriteOptions::new());
+        places(&writer).await;
+        setup.brokers.delete_topic(TOPIC).unwrap();
+        let (topic, began, mut receipts) = (writer.topic(TOPIC).await.unwrap(), crate::now(), Vec::new());
+        for number in 0..100 {
+            let key = format!("key {number}");
+            receipts.push(topic.send_with_receipt(NewRecord::value("v").with_key(&key)).await.unwrap());
+        }
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        setup.brokers.create_topic(TOPIC, 3, 3).unwrap();
+        let (mut written, mut gone) = (0, 0);
+        for receipt in receipts {
+            match within(LIMIT, "a receipt", receipt).await {
+                Ok(told) => {
+                    assert!(told.topic_partition.partition < 3);
+                    written += 1;
+                }
+                Err(error) => {
+                    let partition = error.topic_partition().unwrap().partition;
+                    assert!(
+                        partition >= 3 && error.to_string().contains("made anew with 3 partitions"),
+                        "{error}"
+                    );
+                    assert!(!error.possibly_written(), "{error}");
+                    gone += 1;
+                }
+            }
+        }
+        assert!(written > 30 && gone > 20, "{written} {gone}");
+        assert!(began.elapsed() < Duration::from_secs(10), "nobody waits for what cannot come");
+        flush(&writer).await.unwrap_err();
+        let fourth = NewRecord::value("v").with_partition(4);
+        assert_eq!(writer.send(TOPIC, fourth).await.unwrap_err().kind(), ErrorKind::Misuse);
+        let after = places(&writer).await;
+        assert_eq!(after.iter().collect::<BTreeSet<_>>().len(), 3);
+        assert_eq!(after, places(&setup.client.write(WriteOptions::new())).await);
+        // Without keys it is the same.
+        for _ in 0..200 {
+            let receipt = topic.send_with_receipt(NewRecord::value("v")).await.unwrap();
+            assert!(within(LIMIT, "a receipt", receipt).await.unwrap().topic_partition.partition < 3);
+        }
+        setup.brokers.grow_topic(TOPIC, 5).unwrap();
+        tokio::time::sleep(Duration::from_secs(301)).await;
+        write_numbers(&writer, 0..1, 1).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        writer.send(TOPIC, fourth).await.unwrap();
+        flush(&writer).await.unwrap();
+        assert_eq!(setup.brokers.read(TOPIC, 4).unwrap().len(), 1);
+    }
+}

@@ -87,21 +87,38 @@ impl Accumulator {
         let place = known.unwrap_or_else(|| {
             let mut sticky = Sticky::new(seed);
             sticky.turn(partitions, &[]);
-            let topic = Topic { name: Arc::clone(name), partitions: Vec::new(), sticky, led: Vec::new() };
-            self.topics.push(topic);
+            self.topics.push(Topic::new(Arc::clone(name), sticky));
             self.topics.len() - 1
         });
-        self.grow(place, partitions, Vec::new());
+        // Of a topic that is known the task that sends says how many it has.
+        if known.is_none() {
+            self.set_partitions(place, partitions, Vec::new());
+        }
         place
     }
 
-    /// Takes over how many partitions a topic has now, and which of them are led.
-    pub(super) fn grow(&mut self, topic: usize, partitions: usize, led: Vec<usize>) {
-        if let Some(topic) = self.topics.get_mut(topic) {
-            let most = partitions.max(topic.partitions.len());
-            topic.partitions.resize_with(most, Queue::default);
-            topic.led = led;
+    /// Takes over how many partitions a topic has now, and which of them are led. Gives what waits for others, which
+    /// it has no more.
+    pub(super) fn set_partitions(&mut self, place: usize, count: usize, led: Vec<usize>) -> Vec<Batch> {
+        let Some(topic) = self.topics.get_mut(place) else { return Vec::new() };
+        let queues = topic.queues.len();
+        topic.queues.resize_with(count.max(queues), Queue::default);
+        (topic.count, topic.led) = (count, led);
+        if topic.sticky.partition() >= count {
+            topic.sticky.turn(count, &topic.led);
         }
+        if count >= queues {
+            return Vec::new();
+        }
+        for partition in count..queues {
+            self.close(Place { topic: place, partition });
+        }
+        self.take_all_that(|batch| batch.place.topic == place && batch.place.partition >= count)
+    }
+
+    /// How many partitions a topic has.
+    pub(super) fn partitions(&self, topic: usize) -> usize {
+        self.topics.get(topic).map_or(0, |topic| topic.count)
     }
 
     pub(super) fn topics(&self) -> &[Topic] {
@@ -121,7 +138,7 @@ impl Accumulator {
         let topic = self.topics.get_mut(arrival.topic).ok_or_else(Error::shutdown)?;
         let partition = topic.choose(record)?;
         let place = Place { topic: arrival.topic, partition };
-        let queue = topic.partitions.get_mut(partition).ok_or_else(Error::shutdown)?;
+        let queue = topic.queues.get_mut(partition).ok_or_else(Error::shutdown)?;
         match &mut queue.open {
             Some(batch) if batch.has_room(need, self.batch_bytes) => {
                 let receipt = batch.push(record, arrival.timestamp, arrival.wants_receipt, arrival.sender);
@@ -237,7 +254,7 @@ impl Accumulator {
     }
 
     fn queue(&mut self, place: Place) -> Option<&mut Queue> {
-        self.topics.get_mut(place.topic)?.partitions.get_mut(place.partition)
+        self.topics.get_mut(place.topic)?.queues.get_mut(place.partition)
     }
 
     /// Closes the open batch of a partition, if there is one.
@@ -282,7 +299,7 @@ impl Accumulator {
     /// The partitions with something to send, and the first batch of each.
     pub(super) fn ready(&self) -> impl Iterator<Item = (Place, &Batch)> {
         self.ready.iter().filter_map(|place| {
-            let queue = self.topics.get(place.topic)?.partitions.get(place.partition)?;
+            let queue = self.topics.get(place.topic)?.queues.get(place.partition)?;
             Some((*place, queue.front()?))
         })
     }
@@ -310,7 +327,7 @@ impl Accumulator {
     fn turn_from(&mut self, place: Place) {
         let Some(topic) = self.topics.get_mut(place.topic) else { return };
         if topic.sticky.partition() == place.partition {
-            topic.sticky.turn(topic.partitions.len(), &topic.led);
+            topic.sticky.turn(topic.count, &topic.led);
         }
     }
 
@@ -326,12 +343,17 @@ impl Accumulator {
 
     /// Takes all batches that were opened before `oldest`.
     pub(super) fn take_late(&mut self, oldest: Instant) -> Vec<Batch> {
-        let (mut late, mut before) = (Vec::new(), usize::MAX);
-        while before != late.len() {
-            before = late.len();
-            self.take_ready(|batch| batch.opened < oldest, &mut late);
+        self.take_all_that(|batch| batch.opened < oldest)
+    }
+
+    /// Takes all batches that are ready and of which that is true.
+    fn take_all_that(&mut self, is_so: impl Fn(&Batch) -> bool) -> Vec<Batch> {
+        let (mut taken, mut before) = (Vec::new(), usize::MAX);
+        while before != taken.len() {
+            before = taken.len();
+            self.take_ready(&is_so, &mut taken);
         }
-        late
+        taken
     }
 
     /// Whether a batch should not wait for others to go with it.

@@ -3,6 +3,7 @@
 
 mod errands;
 mod leaders;
+mod topics;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -38,7 +39,8 @@ const TICK: Duration = Duration::from_millis(500);
 pub(super) struct Dispatcher {
     cluster: Cluster,
     shared: Arc<Shared>,
-    /// By topic and partition, as the accumulator numbers them.
+    /// By topic and partition, as the accumulator numbers them. Those of partitions that a topic has no more stay:
+    /// what comes late for them is known by its number.
     outboxes: Vec<Vec<Outbox>>,
     /// The ids of topics, where brokers have them.
     ids: Vec<Option<TopicId>>,
@@ -140,57 +142,6 @@ impl Dispatcher {
                 () = sleep_until(until) => {}
             }
         }
-    }
-
-    /// Takes over new topics and partitions, and who leads them, when there is a new picture.
-    fn follow_topology(&mut self) {
-        let shared = Arc::clone(&self.shared);
-        let mut accumulator = shared.lock();
-        let oldest = time::now().checked_sub(self.cluster.config().metadata_max_age());
-        let (generation, is_old) = self.cluster.topology(|topology| {
-            (topology.generation(), oldest.is_some_and(|oldest| topology.is_older_than(oldest)))
-        });
-        // Partitions that were added are found so.
-        self.refresh_wanted |= is_old;
-        if generation == self.generation && self.outboxes.len() == accumulator.topics().len() {
-            return;
-        }
-        self.generation = generation;
-        let names: Vec<_> = accumulator.topics().iter().map(|topic| Arc::clone(&topic.name)).collect();
-        self.outboxes.resize_with(names.len(), Vec::new);
-        self.ids.resize(names.len(), None);
-        let (now, mut resolved) = (time::now(), Vec::new());
-        let late = now.checked_sub(self.shared.options.delivery_timeout);
-        self.cluster.topology(|topology| {
-            let states = self.outboxes.iter_mut().zip(&mut self.ids);
-            for (topic, (name, (outboxes, id))) in names.iter().zip(states).enumerate() {
-                let told = topology.topic_id(name).or(*id);
-                let before = std::mem::replace(id, told);
-                if before.is_some() && before != told {
-                    tracing::warn!(topic = &**name, "the topic was made anew: what waits for it goes there");
-                    outboxes.iter_mut().for_each(Outbox::begin_log);
-                }
-                let known = topology.partitions(name).map_or(0, |partitions| partitions.len());
-                let count = known.max(outboxes.len());
-                outboxes.resize_with(count, || Outbox::new(self.producer));
-                let mut led = Vec::new();
-                for (partition, outbox) in outboxes.iter_mut().enumerate() {
-                    let number = i32::try_from(partition).unwrap_or(i32::MAX);
-                    let leader = topology.leader(&TopicPartition::new(Arc::clone(name), number));
-                    let moved = outbox.follow_leader(leader.map(|leader| leader.broker), now);
-                    resolved.extend(moved);
-                    // What the old leader did not answer may be too late for the new one.
-                    resolved.extend(late.map(|oldest| outbox.expire(oldest)).unwrap_or_default());
-                    if outbox.waiting().is_some() {
-                        self.again.insert(Place { topic, partition });
-                    }
-                    led.extend(leader.map(|_| partition));
-                }
-                accumulator.grow(topic, count, led);
-            }
-        });
-        drop(accumulator);
-        self.resolve_all(resolved);
     }
 
     fn outbox(&mut self, place: Place) -> Option<&mut Outbox> {

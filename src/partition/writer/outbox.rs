@@ -146,6 +146,20 @@ impl Outbox {
         (self.end, self.checked) = (0, None);
     }
 
+    /// The topic was made anew without this partition. Gives what is not resolved, as failed by this error. The numbers
+    /// of attempts go on: an answer about an old one may come yet.
+    pub(super) fn end_log(&mut self, error: &Error) -> Vec<Resolved> {
+        let mut resolved = Vec::new();
+        let sent = std::mem::take(&mut self.sent).into_iter().map(|sent| sent.batch);
+        let all: Vec<Batch> = sent.chain(std::mem::take(&mut self.waiting)).collect();
+        for batch in all {
+            self.give_up(batch, error.clone(), &mut resolved);
+        }
+        (self.settling, self.not_before, self.last_error) = (false, None, None);
+        (self.failures, self.doubts) = (0, 0);
+        resolved
+    }
+
     fn in_flight(&self) -> impl Iterator<Item = &Sent> {
         self.sent.iter().filter(|sent| sent.failed.is_none())
     }

@@ -11,7 +11,10 @@ use crate::wire::records::NewRecord;
 #[derive(Debug)]
 pub(in crate::partition::writer) struct Topic {
     pub(in crate::partition::writer) name: Arc<str>,
-    pub(super) partitions: Vec<Queue>,
+    /// How many partitions it has.
+    pub(super) count: usize,
+    /// Of these, and of those that it had before it was made anew.
+    pub(super) queues: Vec<Queue>,
     pub(super) sticky: Sticky,
     pub(super) led: Vec<usize>,
 }
@@ -47,9 +50,13 @@ impl Queue {
 }
 
 impl Topic {
+    pub(super) fn new(name: Arc<str>, sticky: Sticky) -> Self {
+        Self { name, count: 0, queues: Vec::new(), sticky, led: Vec::new() }
+    }
+
     #[inline]
     pub(super) fn choose(&self, record: &NewRecord<'_>) -> Result<usize, Error> {
-        let count = self.partitions.len();
+        let count = self.count;
         match (record.partition, record.key) {
             (Some(partition), _) => {
                 let chosen = usize::try_from(partition).ok().filter(|chosen| *chosen < count);

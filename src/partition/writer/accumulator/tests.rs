@@ -178,3 +178,26 @@ fn all_batches_can_be_taken_at_the_end() {
     }
     assert_eq!(accumulator.take_all().len(), 3);
 }
+
+#[test]
+fn a_topic_that_has_fewer_partitions_gives_what_waits_for_the_others() {
+    let mut accumulator = accumulator(1 << 20, 5);
+    for partition in 0..5 {
+        push(&mut accumulator, b"v", partition);
+    }
+    let gone = accumulator.set_partitions(0, 3, vec![0, 2]);
+    assert_eq!(gone.iter().map(|batch| batch.place.partition).collect::<Vec<_>>(), [3, 4]);
+    assert_eq!(accumulator.partitions(0), 3);
+    // What was opened after those that are gone lingers as before.
+    accumulator.mark_due(now() + Duration::from_secs(60));
+    assert_eq!(take(&mut accumulator).len(), 3);
+    let topic = &accumulator.topics()[0];
+    for key in 0..200_i32 {
+        let key = key.to_be_bytes();
+        assert!(topic.choose(&NewRecord::value("v").with_key(&key)).unwrap() < 3);
+    }
+    assert!(topic.choose(&NewRecord::value("v")).unwrap() < 3);
+    assert_eq!(topic.choose(&NewRecord::value("v").with_partition(3)).unwrap_err().kind(), ErrorKind::Misuse);
+    assert!(accumulator.set_partitions(0, 7, Vec::new()).is_empty());
+    assert!(matches!(push(&mut accumulator, b"v", 6), Pushed::Taken { .. }));
+}

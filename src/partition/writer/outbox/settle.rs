@@ -143,7 +143,7 @@ impl Outbox {
     }
 
     /// Gives a batch up, so that its number is missing for good.
-    fn give_up(&mut self, batch: Batch, error: Error, resolved: &mut Vec<Resolved>) {
+    pub(super) fn give_up(&mut self, batch: Batch, error: Error, resolved: &mut Vec<Resolved>) {
         let error = error.possibly_written_if(batch.is_in_doubt());
         if error.possibly_written() {
             self.hidden_before = self.hidden_before.max(batch.serial);

@@ -447,3 +447,17 @@ fn a_record_that_is_too_large_fails_alone_and_the_next_begins_an_epoch() {
     assert_eq!(judge(&mut outbox, 1, Verdict::TooLarge(refused(10))), [(1, false)]);
     assert_eq!(send_waiting(&mut outbox), (2, (1, 0)));
 }
+
+#[test]
+fn a_partition_that_is_gone_gives_what_it_has_and_a_late_answer_is_about_nothing() {
+    let mut outbox = in_flight(2);
+    let late = attempt(&outbox, 1);
+    let given = outbox.end_log(&refused(3).not_written());
+    assert!(given.iter().all(|one| one.outcome.as_ref().is_err_and(Error::possibly_written)));
+    assert_eq!(fates(given), [(1, false), (2, false)]);
+    assert!(outbox.is_idle());
+    // The topic grows again.
+    send(&mut outbox, batch(3, 10, now()));
+    assert!(outbox.on_verdict(late, at(10), now(), |_| Duration::ZERO).is_empty());
+    assert_eq!(judge(&mut outbox, 3, at(0)), [(3, true)]);
+}
