@@ -13,6 +13,7 @@ mod courier;
 mod dispatcher;
 #[cfg(feature = "unstable-internals")]
 pub(crate) mod gathering;
+mod looks;
 mod options;
 mod outbox;
 mod partitioner;

@@ -190,3 +190,41 @@ async fn a_partition_without_a_leader_is_looked_up_at_most_forty_times_a_minute_
     let place = within(Duration::from_secs(10), "the receipt", receipt).await.unwrap();
     assert_eq!(place.offset, Some(1));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_partition_that_never_gets_a_leader_does_not_slow_the_look_for_those_of_others() {
+    for lasts in [4_000, 9_300, 12_150].map(Duration::from_millis) {
+        let setup = Setup::new(3).await;
+        setup.brokers.move_leader(TOPIC, 1, BrokerId(2)).unwrap();
+        let writer = setup.client.write(WriteOptions::new().with_delivery_timeout(Duration::from_secs(600)));
+        let topic = writer.topic(TOPIC).await.unwrap();
+        for partition in 0..3 {
+            topic.send(NewRecord::value("0").with_partition(partition)).await.unwrap();
+        }
+        flush(&writer).await.unwrap();
+        setup.brokers.without_leader(TOPIC, 0).unwrap();
+        setup.brokers.clear_asked();
+        topic.send(NewRecord::value("1").with_partition(0)).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(120)).await;
+        setup.brokers.faults().add(Fault::new(Action::Stall).on_broker(BrokerId(2)));
+        let receipt = topic.send_with_receipt(NewRecord::value("1").with_partition(1)).await.unwrap();
+        tokio::time::sleep(lasts).await;
+        setup.brokers.move_leader(TOPIC, 1, BrokerId(3)).unwrap();
+        let named = now();
+        within(LIMIT, "the receipt", receipt).await.unwrap();
+        assert!(named.elapsed() <= Duration::from_millis(1_500), "{lasts:?}: {:?}", named.elapsed());
+        tokio::time::sleep(Duration::from_secs(120)).await;
+        let asked: Vec<_> = setup
+            .brokers
+            .asked()
+            .into_iter()
+            .filter(|one| one.api == ApiKey::Metadata && one.topic.as_deref() == Some(TOPIC))
+            .map(|one| one.at)
+            .collect();
+        let minute = Duration::from_secs(60);
+        let in_minute =
+            |from: Duration| asked.iter().filter(|at| (from..from + minute).contains(*at)).count();
+        let most = asked.iter().map(|from| in_minute(*from)).max().unwrap();
+        assert!((8..=40).contains(&most), "{most}: {asked:?}");
+    }
+}

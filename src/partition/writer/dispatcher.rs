@@ -18,6 +18,7 @@ use super::Shared;
 use super::batch::{Batch, Place};
 use super::completion::Acknowledgement;
 use super::courier::Report;
+use super::looks::{Looks, Trouble};
 use super::options::BatchOutcome;
 use super::outbox::{Outbox, Producer, Resolved, too_late};
 use super::request::{Item, answers};
@@ -56,9 +57,13 @@ pub(super) struct Dispatcher {
     refresh_wanted: bool,
     /// The picture of the cluster that the leaders were taken from.
     generation: u64,
-    refresh_failures: u32,
-    /// When it was looked last.
+    /// The picture that was to be made anew first.
+    refresh_seen: Option<u64>,
+    looks: Looks,
+    /// When it was looked last, and how long to wait since then: if it is to be soon, and if not.
     refreshed: Instant,
+    prompt_pause: Duration,
+    seldom_pause: Duration,
     /// A broker owes an answer for long.
     is_silent: bool,
     compressor: Compressor,
@@ -110,8 +115,11 @@ impl Dispatcher {
             refreshing: false,
             refresh_wanted: false,
             generation: 0,
-            refresh_failures: 0,
+            refresh_seen: None,
+            looks: Looks::default(),
             refreshed: time::now(),
+            prompt_pause: Duration::ZERO,
+            seldom_pause: MOST_PAUSE,
             is_silent: false,
             compressor: Compressor::default(),
             couriers: JoinSet::new(),
@@ -216,6 +224,7 @@ impl Dispatcher {
         }
         match result.and_then(|response| answers(&items, response)) {
             Ok(answers) => {
+                self.looks.on_success(Trouble::Broker(broker));
                 for (item, answer) in items.into_iter().zip(answers) {
                     let verdict = Verdict::of_answer(&answer, |code| {
                         let error = Error::broker(code).at_partition(&item.topic_partition());
@@ -231,6 +240,7 @@ impl Dispatcher {
                 }
             }
             Err(error) => {
+                self.looks.on_trouble(Trouble::Broker(broker), time::now());
                 for item in items {
                     self.judge(&item, Verdict::of_error(error.clone()), None);
                 }
@@ -251,6 +261,13 @@ impl Dispatcher {
         let hint = answer.and_then(|answer| answer.leader).filter(|_| wants_refresh);
         let hint = hint.filter(|leader| cluster.learn_leader(&item.topic_partition(), *leader));
         self.refresh_wanted |= wants_refresh && hint.is_none();
+        match &verdict {
+            Verdict::Written(_) => self.looks.on_success(Trouble::Partition(item.place)),
+            _ if answer.is_some() && wants_refresh && hint.is_none() => {
+                self.looks.on_trouble(Trouble::Partition(item.place), time::now());
+            }
+            _ => {}
+        }
         let oldest = time::now().checked_sub(self.shared.options.delivery_timeout);
         let Some(outbox) = self.outbox(item.place) else { return };
         let now = time::now();

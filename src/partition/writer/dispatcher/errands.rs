@@ -9,6 +9,7 @@ use crate::cluster::silence::{LOOK_PAUSE, PROMPT_LOOKS};
 use crate::error::{Class, Error, class};
 use crate::ids::BrokerId;
 use crate::partition::writer::accumulator::Sleep;
+use crate::partition::writer::looks::Trouble;
 use crate::partition::writer::outbox::Producer;
 use crate::time;
 use crate::wire::codec::Request;
@@ -28,11 +29,11 @@ impl Dispatcher {
         let shared = Arc::clone(&self.shared);
         let mut accumulator = shared.lock();
         let busy = !accumulator.is_empty();
-        if self.producer.is_none() && !self.asking && busy && !self.ended {
         if !busy {
             // No tick comes until there is something to write.
             self.stall.poll(now, false);
         }
+        if self.producer.is_none() && !self.asking && busy && !self.ended {
             self.asking = true;
             let cluster = self.cluster.clone();
             let pause = match self.asking_failures {
@@ -44,21 +45,7 @@ impl Dispatcher {
                 Errand::Producer(new_producer(&cluster).await)
             });
         }
-        if self.refresh_wanted && !self.refreshing && busy {
-            (self.refreshing, self.refresh_wanted) = (true, false);
-            let (cluster, seen) = (self.cluster.clone(), self.generation);
-            let pause = match self.refresh_failures {
-                0 => Duration::ZERO,
-                // A new leader is to be found soon, where there is one to find.
-                failures @ ..=PROMPT_LOOKS => cluster.pause(failures).min(LOOK_PAUSE),
-                failures => cluster.long_pause(failures, MOST_PAUSE),
-            };
-            let pause = pause.saturating_sub(now.saturating_duration_since(self.refreshed));
-            self.errands.spawn(async move {
-                tokio::time::sleep(pause).await;
-                Errand::Refreshed(cluster.refresh(seen).await)
-            });
-        }
+        let look = if busy { self.look(now) } else { None };
         let linger = accumulator.next_due();
         let full = self.leaders.values().any(Leader::has_room) || self.leaders.is_empty();
         let held = accumulator.ready().map(|(_, batch)| batch.opened + shared.options.linger);
@@ -68,24 +55,52 @@ impl Dispatcher {
             .filter_map(|place| self.outboxes.get(place.topic)?.get(place.partition)?.not_before());
         let tick = busy.then_some(self.next_tick);
         let dials = self.leaders.values().filter_map(Leader::dials_at);
-        let soon = held.chain(pauses).chain(dials).filter(|then| *then > now);
+        let soon = held.chain(pauses).chain(dials).chain(look).filter(|then| *then > now);
         let until = linger.into_iter().chain(soon).chain(tick).min();
         accumulator.sleep(Sleep::Until { then: until, full });
         until
     }
 
+    /// Has it looked up who leads what, if that is wanted and it is time; gives when that is otherwise.
+    fn look(&mut self, now: Instant) -> Option<Instant> {
+        if !self.refresh_wanted || self.refreshing {
+            return None;
+        }
+        // Who looks meanwhile looks for this writer too.
+        let seen = *self.refresh_seen.get_or_insert(self.generation);
+        let pause = if self.looks.is_prompt(now) { self.prompt_pause } else { self.seldom_pause };
+        let due = self.refreshed + pause;
+        if due > now {
+            return Some(due);
+        }
+        (self.refreshing, self.refresh_wanted, self.refresh_seen) = (true, false, None);
+        let cluster = self.cluster.clone();
+        self.errands.spawn(async move { Errand::Refreshed(cluster.refresh(seen).await) });
+        None
+    }
+
+    fn handle_look(&mut self, outcome: Result<(), Error>) {
+        let now = time::now();
+        (self.refreshing, self.refreshed) = (false, now);
+        match outcome {
+            Ok(()) => self.looks.on_success(Trouble::Cluster),
+            Err(error) => {
+                tracing::debug!(%error, "no new picture of the cluster");
+                self.refresh_wanted = true;
+                self.trouble = Some(error);
+                self.looks.on_trouble(Trouble::Cluster, now);
+            }
+        }
+        // Who asks again at once for what nobody knows yet would spin.
+        let row = self.looks.on_look(now);
+        // A new leader is to be found soon, where there is one to find.
+        self.prompt_pause = self.cluster.pause(row).min(LOOK_PAUSE);
+        self.seldom_pause = self.cluster.long_pause(PROMPT_LOOKS, MOST_PAUSE);
+    }
+
     pub(super) fn handle_errand(&mut self, errand: Errand) {
         match errand {
-            Errand::Refreshed(outcome) => {
-                (self.refreshing, self.refreshed) = (false, time::now());
-                // Who asks again at once for what nobody knows yet would spin.
-                self.refresh_failures = self.refresh_failures.saturating_add(1);
-                if let Err(error) = outcome {
-                    tracing::debug!(%error, "no new picture of the cluster");
-                    self.refresh_wanted = true;
-                    self.trouble = Some(error);
-                }
-            }
+            Errand::Refreshed(outcome) => self.handle_look(outcome),
             Errand::Producer(Ok(producer)) => {
                 (self.asking, self.asking_failures) = (false, 0);
                 self.producer = Some(producer);

@@ -18,6 +18,7 @@ use crate::ids::BrokerId;
 use crate::partition::writer::accumulator::Accumulator;
 use crate::partition::writer::batch::{Batch, Place};
 use crate::partition::writer::courier::{Courier, Order};
+use crate::partition::writer::looks::Trouble;
 use crate::partition::writer::request::{Item, request};
 use crate::partition::writer::verdict::Verdict;
 use crate::time;
@@ -107,7 +108,10 @@ impl Dispatcher {
         leader.dial = Dial::NotBefore(now + self.cluster.pause(leader.failures));
         tracing::debug!(%error, %broker, "no connection to a leader");
         let verdict = Verdict::of_dial(error.clone());
-        self.refresh_wanted |= verdict.wants_refresh();
+        if verdict.wants_refresh() {
+            self.refresh_wanted = true;
+            self.looks.on_trouble(Trouble::Broker(broker), now);
+        }
         let theirs = self.outboxes.iter_mut().flatten().filter(|outbox| outbox.leader() == Some(broker));
         theirs.for_each(|outbox| outbox.take_note(&error));
         if let Verdict::Fail(_) = verdict {
@@ -137,7 +141,10 @@ impl Dispatcher {
         let dialled = self.leaders.iter().filter(|(_, leader)| leader.is_dialled_since(then));
         let silent: BTreeSet<BrokerId> = theirs.chain(dialled.map(|(broker, _)| *broker)).collect();
         self.is_silent = !silent.is_empty();
-        silent.into_iter().for_each(|broker| self.cluster.note_silence(broker));
+        for broker in silent {
+            self.cluster.note_silence(broker);
+            self.looks.on_trouble(Trouble::Broker(broker), now);
+        }
         self.refresh_wanted |= self.is_silent && !self.cluster.knows_newest_leaders();
     }
 
@@ -145,7 +152,7 @@ impl Dispatcher {
     fn weigh(&mut self, accumulator: &Accumulator, now: Instant) {
         self.leaders.values_mut().for_each(|leader| (leader.ready_bytes, leader.is_overdue) = (0, false));
         let mut found: Vec<(BrokerId, usize, bool)> = Vec::new();
-        let mut leaderless = false;
+        let mut leaderless = Vec::new();
         for place in &self.again {
             let Some(outbox) = self.outboxes.get(place.topic).and_then(|topic| topic.get(place.partition))
             else {
@@ -155,7 +162,7 @@ impl Dispatcher {
                 (Some(broker), Some(batch)) if outbox.may_send(now) => {
                     found.push((broker, batch.len(), true))
                 }
-                (None, _) => leaderless = true,
+                (None, _) => leaderless.push(*place),
                 _ => {}
             }
         }
@@ -168,11 +175,12 @@ impl Dispatcher {
                 Some(broker) if outbox.waiting().is_none() && outbox.may_send(now) => {
                     found.push((broker, batch.len(), accumulator.is_overdue(batch, now)));
                 }
-                None => leaderless = true,
+                None => leaderless.push(place),
                 Some(_) => {}
             }
         }
-        self.refresh_wanted |= leaderless;
+        self.refresh_wanted |= !leaderless.is_empty();
+        leaderless.into_iter().for_each(|place| self.looks.on_trouble(Trouble::Partition(place), now));
         for (broker, bytes, is_overdue) in found {
             let leader = self.leader(broker);
             leader.ready_bytes += bytes;
@@ -181,7 +189,7 @@ impl Dispatcher {
         let away = self.leaders.values().any(|leader| leader.ready_bytes > 0 && leader.failures > 0);
         let silent = self.is_silent;
         if !(away || silent || self.refresh_wanted || self.refreshing) && self.again.is_empty() {
-            self.refresh_failures = 0;
+            self.looks.all_is_well();
         }
     }
 
