@@ -4,15 +4,21 @@
 
 mod support;
 
+use std::fmt::{Debug, Write};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ottla::{
     Cluster, Error, ErrorKind, FollowedTokenFile, NewToken, Target, Token, explained, write_secret_file,
 };
+use ottla_testkit::{Action, ApiKey, Fault};
 use support::embedded::{builder, config, every_offset, fill, pass, pipes, read_all, target, user};
 use support::within;
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Level, Metadata, Subscriber};
 
 const LIMIT: Duration = Duration::from_secs(3600);
 const SECOND: Duration = Duration::from_secs(1);
@@ -47,6 +53,55 @@ impl Desk {
     fn write(&self, path: &Path, token: &Token) {
         write_secret_file(path, &self.target().token_file(token).unwrap()).unwrap();
     }
+
+    /// Puts a text in the place of the file, as somebody does who does not look at what is there.
+    fn put(&self, text: &[u8], mode: u32) {
+        let next = self.folder.path().join("next");
+        std::fs::write(&next, text).unwrap();
+        std::fs::set_permissions(&next, std::fs::Permissions::from_mode(mode)).unwrap();
+        std::fs::rename(next, self.path()).unwrap();
+    }
+
+    fn put_token(&self, token: &Token, mode: u32) {
+        self.put(self.target().token_file(token).unwrap().secret_bytes(), mode);
+    }
+}
+
+/// All warnings, one text each.
+#[derive(Clone, Default)]
+struct Warnings(Arc<Mutex<Vec<Text>>>);
+
+#[derive(Default)]
+struct Text(String);
+
+impl Visit for Text {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        write!(self.0, "{}={value:?} ", field.name()).unwrap();
+    }
+}
+
+impl Subscriber for Warnings {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.is_event() && *metadata.level() == Level::WARN
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        let mut text = Text::default();
+        event.record(&mut text);
+        self.0.lock().unwrap().push(text);
+    }
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
 }
 
 #[tokio::test(start_paused = true)]
@@ -145,7 +200,7 @@ async fn an_older_token_replaces_one_that_is_refused_and_none_that_works() {
         let followed = FollowedTokenFile::open(desk.path()).await.unwrap();
         let client = Cluster::connect(followed.config().with_connector(pipes(&desk.brokers))).await.unwrap();
         pass(60 * SECOND).await;
-        desk.write(&desk.path(), &older);
+        desk.put_token(&older, 0o600);
         pass(60 * SECOND).await;
         assert_eq!(read_all(&client, "t").await.unwrap(), every_offset(3, 10));
         assert_eq!(*followed.source().current(), token, "it works");
@@ -156,6 +211,55 @@ async fn an_older_token_replaces_one_that_is_refused_and_none_that_works() {
         assert_eq!(*followed.source().current(), older);
         assert!(followed.last_error().is_none());
         assert_eq!(read_all(&another, "t").await.unwrap(), every_offset(3, 10));
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_passing_refusal_is_no_reason_to_take_an_older_token_later() {
+    within(LIMIT, "the test", async {
+        let desk = Desk::new().await;
+        let (older, token) = (desk.token().await, desk.token().await);
+        desk.write(&desk.path(), &token);
+        let followed = FollowedTokenFile::open(desk.path()).await.unwrap();
+        pass(60 * SECOND).await;
+        let refusal = Fault::new(Action::Refuse(58)).on_api(ApiKey::SaslAuthenticate).times(4);
+        desk.brokers.faults().add(refusal);
+        let client = Cluster::connect(followed.config().with_connector(pipes(&desk.brokers))).await.unwrap();
+        assert_eq!(read_all(&client, "t").await.unwrap(), every_offset(3, 10));
+        pass(3600 * SECOND / 2).await;
+        desk.put_token(&older, 0o600);
+        pass(60 * SECOND).await;
+        assert_eq!(*followed.source().current(), token, "it works");
+        assert!(followed.last_error().unwrap().to_string().contains("older"));
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_that_everybody_may_read_and_that_is_not_taken_is_warned_of_once() {
+    within(LIMIT, "the test", async {
+        let warnings = Warnings::default();
+        // Of all threads: a file may be read on any.
+        tracing::subscriber::set_global_default(warnings.clone()).unwrap();
+        let desk = Desk::new().await;
+        let (older, token) = (desk.token().await, desk.token().await);
+        desk.write(&desk.path(), &token);
+        let followed = FollowedTokenFile::open_with(desk.path(), SECOND / 100).await.unwrap();
+        let path = desk.path().display().to_string();
+        let warned = || {
+            let all = warnings.0.lock().unwrap();
+            let of_it =
+                all.iter().filter(|text| text.0.contains(&path) && text.0.contains("everybody on this"));
+            of_it.count()
+        };
+        desk.put(b"garbage", 0o644);
+        pass(SECOND).await;
+        assert_eq!(warned(), 1, "garbage");
+        desk.put_token(&older, 0o644);
+        pass(SECOND).await;
+        assert!(followed.last_error().unwrap().to_string().contains("older"));
+        assert_eq!(warned(), 2, "an older token");
     })
     .await;
 }

@@ -1,15 +1,16 @@
 //! What a client proves who it is with, and where connections find the newest token.
 
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
 use super::keys::Keys;
-use super::token::Token;
+use super::token::{Token, YOUNG};
 use super::turns::Turns;
 use crate::sasl::{MechanismFactory, ScramMechanism};
 use crate::secret::Secret;
+use crate::time;
 
 /// Says with what a connection logs in. Each case has exactly what its mechanism needs.
 #[derive(Clone, Debug)]
@@ -87,10 +88,17 @@ enum Source {
     },
     Watched {
         reader: watch::Receiver<Arc<Token>>,
-        refusals: watch::Sender<Weak<Token>>,
+        refusals: watch::Sender<Refusal>,
         turns: Arc<Turns>,
         keys: Arc<Keys>,
     },
+}
+
+/// A broker refused a token, which is nothing once one has taken it.
+#[derive(Debug)]
+struct Refusal {
+    token: Weak<Token>,
+    at: Instant,
 }
 
 impl TokenSource {
@@ -102,9 +110,10 @@ impl TokenSource {
     /// Makes a source that begins with `first` and follows what its writer puts in its place.
     pub fn watched(first: Token) -> (TokenWriter, Self) {
         let (writer, reader) = watch::channel(Arc::new(first));
-        let (refusals, refused) = watch::channel(Weak::new());
+        let since = time::now();
+        let (refusals, refused) = watch::channel(Refusal { token: Weak::new(), at: since });
         let (turns, keys) = (Arc::default(), Arc::new(Keys::new()));
-        let writer = TokenWriter { writer, refused, keys: Arc::clone(&keys) };
+        let writer = TokenWriter { writer, since: Mutex::new(since), refused, keys: Arc::clone(&keys) };
         (writer, Self(Source::Watched { reader, refusals, turns, keys }))
     }
 
@@ -138,7 +147,21 @@ impl TokenSource {
         if let Source::Watched { refusals, .. } = &self.0
             && *self.current() == **token
         {
-            refusals.send_replace(Arc::downgrade(token));
+            refusals.send_replace(Refusal { token: Arc::downgrade(token), at: time::now() });
+        }
+    }
+
+    /// Tells the writer that a broker took `token`: a refusal before that was a passing one, as by a
+    /// broker that starts.
+    pub(crate) fn report_taken(&self, token: &Arc<Token>) {
+        if let Source::Watched { refusals, .. } = &self.0 {
+            refusals.send_if_modified(|last| {
+                if last.token.upgrade().is_some_and(|refused| refused == *token) {
+                    last.token = Weak::new();
+                }
+                // Nobody waits for that.
+                false
+            });
         }
     }
 
@@ -178,7 +201,9 @@ impl TokenSource {
 #[derive(Debug)]
 pub struct TokenWriter {
     writer: watch::Sender<Arc<Token>>,
-    refused: watch::Receiver<Weak<Token>>,
+    /// When the present token was put there.
+    since: Mutex<Instant>,
+    refused: watch::Receiver<Refusal>,
     keys: Arc<Keys>,
 }
 
@@ -186,27 +211,50 @@ impl TokenWriter {
     /// Makes `token` the newest one and tells whether it was taken. A token of an earlier epoch
     /// than the present one, and the present one again, are not: hand-overs may overtake each
     /// other. A token of unknown epoch is taken whenever it differs.
+    ///
+    /// An earlier one is taken after all if the present one is dead, or brokers refuse it although it
+    /// had time to become known: then the clock of the broker that made the earlier one was behind.
     pub fn replace(&self, token: Token) -> bool {
         let password = token.secret_password();
+        let mut in_need = false;
         let taken = self.writer.send_if_modified(|present| {
             let older = token.epoch().zip(present.epoch()).is_some_and(|(new, old)| new < old);
-            let newer = !older && token != **present;
+            let newer = (!older || self.is_useless(present)) && token != **present;
             if newer {
-                *present = Arc::new(token);
+                in_need = older;
+                self.put(present, token);
             }
             newer
         });
+        if in_need {
+            let present = self.current();
+            tracing::warn!(token = present.id(), "an older token takes the place of one that is refused");
+        }
         if taken {
             self.keys.keep_only(password);
         }
         taken
     }
 
+    /// Whether `present`, the newest token, is dead, or was refused when it had had time to become
+    /// known, and no broker has taken it since.
+    fn is_useless(&self, present: &Arc<Token>) -> bool {
+        let known_from = *self.since.lock().unwrap_or_else(PoisonError::into_inner) + YOUNG;
+        let last = self.refused.borrow();
+        let is_refused = last.token.upgrade().is_some_and(|refused| refused == *present);
+        (is_refused && last.at >= known_from) || present.is_dead(time::now())
+    }
+
+    fn put(&self, present: &mut Arc<Token>, token: Token) {
+        *present = Arc::new(token);
+        *self.since.lock().unwrap_or_else(PoisonError::into_inner) = time::now();
+    }
+
     /// Makes `token` the newest one whatever its epoch says: a broker's clock that was set back
     /// makes a replacement look older than what it replaces. For whoever made the token.
     pub(crate) fn supersede(&self, token: Token) {
         let password = token.secret_password();
-        self.writer.send_replace(Arc::new(token));
+        self.writer.send_modify(|present| self.put(present, token));
         self.keys.keep_only(password);
     }
 
@@ -226,7 +274,7 @@ impl TokenWriter {
     pub async fn refused(&mut self) -> Arc<Token> {
         while self.refused.changed().await.is_ok() {
             // One that is gone has a successor.
-            if let Some(token) = self.refused.borrow_and_update().upgrade() {
+            if let Some(token) = self.refused.borrow_and_update().token.upgrade() {
                 return token;
             }
         }
@@ -308,6 +356,26 @@ mod tests {
         assert!(writer.replace(token("b", Some((2, 0)))));
         source.report_refused(&old);
         assert!(timeout(Duration::from_secs(1), writer.refused()).await.is_err(), "that one is old");
+    }
+
+    /// A controller whose clock was behind makes tokens that look older than those before.
+    #[tokio::test(start_paused = true)]
+    async fn an_older_token_replaces_one_that_is_refused_or_dead_and_none_that_works() {
+        let older = || token("older", Some((1, 0)));
+        let (writer, source) = TokenSource::watched(token("a", Some((2, 0))));
+        source.report_refused(&source.current());
+        assert!(!writer.replace(older()), "it may not be known yet");
+        tokio::time::advance(YOUNG).await;
+        assert!(!writer.replace(older()), "it was not refused since");
+        source.report_refused(&source.current());
+        source.report_taken(&source.current());
+        assert!(!writer.replace(older()), "a broker has taken it since");
+        source.report_refused(&source.current());
+        assert!(writer.replace(older()));
+        assert_eq!(source.current().id(), "older");
+        let (writer, source) = TokenSource::watched(token("a", Some((2, 0))).with_end(time::now()));
+        assert!(writer.replace(older()), "it is dead");
+        assert_eq!(source.current().id(), "older");
     }
 
     #[test]

@@ -149,6 +149,13 @@ impl Logins {
         }
     }
 
+    /// Tells whoever makes the tokens that the broker took the one of the last login.
+    pub(crate) fn report_taken(&self) {
+        if let (Credentials::Token { source, .. }, Some(used)) = (&self.credentials, &self.used) {
+            source.report_taken(used);
+        }
+    }
+
     fn terms(&self) -> Terms {
         Terms { token: matches!(self.credentials, Credentials::Token { .. }), limit: self.limit }
     }

@@ -205,6 +205,7 @@ impl<S: AsyncRead + AsyncWrite + Source + Unpin> Task<S> {
         }
         let opened = self.opened.take();
         if login {
+            self.logins.report_taken();
             self.counters.count_login(opened.is_some());
         }
         if let Some(opened) = opened {

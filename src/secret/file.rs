@@ -76,11 +76,16 @@ impl SecretFile {
     /// Gives the text, after a warning in the log if everybody may read it.
     pub(crate) fn warned(self, path: &Path) -> Secret {
         if self.is_public {
-            let path = path.display();
-            tracing::warn!(%path, "everybody on this machine may read the secrets of this file: chmod o-r it");
+            warn_of_readers(path);
         }
         self.text
     }
+}
+
+/// Says in the log that everybody may read a file.
+pub(crate) fn warn_of_readers(path: &Path) {
+    let path = path.display();
+    tracing::warn!(%path, "everybody on this machine may read the secrets of this file: chmod o-r it");
 }
 
 impl FileRules {

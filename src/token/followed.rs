@@ -2,26 +2,23 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
 use super::file::{self, InvalidTokenFile, TokenFile};
 use crate::cluster::config::{Bootstrap, Config};
 use crate::conn::credentials::{TokenSource, TokenWriter};
-use crate::conn::token::{Token, YOUNG};
 use crate::error::Error;
-use crate::secret::file::{FileRules, Stamp};
-use crate::time;
+use crate::secret::file::{self as secret_file, FileError, FileRules, Stamp};
 
 /// Follows a token file: gives the token that stands in it, and each one that takes its place.
 ///
 /// The file is looked at once a second, through symbolic links, as Kubernetes and others mount
 /// secrets. What is half written, garbage, of another cluster or older than the token in use is
 /// not taken: the old token stays in use, and [`FollowedTokenFile::last_error`] says why. An older
-/// token is taken after all once brokers refuse the one in use, which has had time to become known:
-/// then the clock of the broker that made it was behind. Which files are read [`FileRules`] says; one
-/// that everybody may read is warned of.
+/// token is taken after all once brokers refuse the one in use, as [`TokenWriter::replace`] says.
+/// Which files are read [`FileRules`] says; one that everybody may read is warned of, once.
 ///
 /// Dropping it ends the following; clients keep the last token.
 #[derive(Debug)]
@@ -70,9 +67,11 @@ impl FollowedTokenFile {
     ) -> Result<Self, Error> {
         let (path, rules) = (path.into(), rules.with_max_bytes(file::MAX_BYTES));
         let first = look(&path, &rules, None).await?.ok_or_else(Error::shutdown)?;
-        let bootstrap = first.file.bootstrap().clone();
-        let (writer, source) = TokenSource::watched(first.file.token().clone());
-        let (file, followed) = (first.file, source.clone());
+        let warned = first.warn_if_public(&path, None);
+        let file = first.file.map_err(InvalidTokenFile::from)?;
+        let bootstrap = file.bootstrap().clone();
+        let (writer, source) = TokenSource::watched(file.token().clone());
+        let followed = source.clone();
         // The text may name files to read.
         let config = tokio::task::spawn_blocking(move || file.into_config(followed)).await;
         let config = config.map_err(|_| Error::shutdown())??;
@@ -82,9 +81,8 @@ impl FollowedTokenFile {
             rules,
             bootstrap,
             writer,
-            stamp: first.stamp,
-            taken_at: time::now(),
-            refused: None,
+            seen: Some(first.stamp),
+            warned,
             failure: Arc::clone(&failure),
         };
         let interval = interval.clamp(Duration::from_millis(10), Duration::from_secs(3600));
@@ -120,19 +118,30 @@ struct Follower {
     rules: FileRules,
     bootstrap: Bootstrap,
     writer: TokenWriter,
-    /// Of the file that was taken last.
-    stamp: Stamp,
-    /// When its token was taken.
-    taken_at: Instant,
-    /// A token that brokers refuse although it had time to become known.
-    refused: Option<Arc<Token>>,
+    /// The file that was read last, taken or not, unless the next look shall read it once more.
+    seen: Option<Stamp>,
+    /// The file that was warned of last.
+    warned: Option<Stamp>,
     failure: Arc<Mutex<Option<InvalidTokenFile>>>,
 }
 
-/// A token file as it was found.
+/// A file as it was found, a token file or not.
 struct Sighting {
-    file: TokenFile,
+    file: Result<TokenFile, file::Error>,
     stamp: Stamp,
+    is_public: bool,
+}
+
+impl Sighting {
+    /// Warns of a file that everybody may read, if that was not done, and gives the file that was
+    /// warned of last.
+    fn warn_if_public(&self, path: &Path, warned: Option<Stamp>) -> Option<Stamp> {
+        if !self.is_public || warned == Some(self.stamp) {
+            return warned;
+        }
+        secret_file::warn_of_readers(path);
+        Some(self.stamp)
+    }
 }
 
 impl Follower {
@@ -140,20 +149,24 @@ impl Follower {
         loop {
             tokio::select! {
                 () = tokio::time::sleep(interval) => {}
-                refused = self.writer.refused() => {
-                    if time::now() >= self.taken_at + YOUNG {
-                        self.refused = Some(refused);
+                _ = self.writer.refused() => {
+                    // One that was passed over for its age may be wanted now.
+                    if self.last_failure() == Some(file::Error::Older.into()) {
+                        self.seen = None;
                     }
                     // Users who are refused ask again and again: the next look is soon enough.
                     tokio::time::sleep(interval).await;
                 }
             }
-            let outcome = match look(&self.path, &self.rules, Some(self.stamp)).await {
-                Ok(None) => Ok(()),
-                Ok(Some(sighting)) => self.take(sighting),
-                Err(why) => Err(why),
+            let failure = match look(&self.path, &self.rules, self.seen).await {
+                // What was said of it holds.
+                Ok(None) => continue,
+                Ok(Some(sighting)) => self.take(sighting).err(),
+                Err(why) => {
+                    self.seen = None;
+                    Some(why)
+                }
             };
-            let failure = outcome.err();
             let mut kept = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(why) = failure.as_ref().filter(|_| *kept != failure) {
                 tracing::warn!(%why, path = %self.path.display(), "the token file is not taken");
@@ -162,25 +175,23 @@ impl Follower {
         }
     }
 
+    fn last_failure(&self) -> Option<InvalidTokenFile> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     fn take(&mut self, sighting: Sighting) -> Result<(), InvalidTokenFile> {
+        self.seen = Some(sighting.stamp);
+        self.warned = sighting.warn_if_public(&self.path, self.warned);
+        let file = sighting.file?;
         let known = self.bootstrap.endpoints();
-        if !sighting.file.bootstrap().endpoints().iter().any(|end| known.contains(end)) {
+        if !file.bootstrap().endpoints().iter().any(|end| known.contains(end)) {
             return Err(file::Error::OtherCluster.into());
         }
-        let (token, present) = (sighting.file.token(), self.writer.current());
+        let (token, present) = (file.token(), self.writer.current());
         if !self.writer.replace(token.clone()) && *token != *present {
-            let is_useless = present.is_dead(time::now()) || self.refused.as_ref() == Some(&present);
-            if !is_useless {
-                return Err(file::Error::Older.into());
-            }
-            tracing::warn!(token = token.id(), "an older token takes the place of one that is refused");
-            self.writer.supersede(token.clone());
+            return Err(file::Error::Older.into());
         }
-        if *token != *present {
-            (self.taken_at, self.refused) = (time::now(), None);
-        }
-        self.bootstrap = sighting.file.bootstrap().clone();
-        self.stamp = sighting.stamp;
+        self.bootstrap = file.bootstrap().clone();
         Ok(())
     }
 }
@@ -194,9 +205,8 @@ async fn look(
     let (path, rules) = (path.to_owned(), rules.clone());
     let looked = tokio::task::spawn_blocking(move || {
         let Some(read) = rules.read_newer(&path, before)? else { return Ok(None) };
-        let stamp = read.stamp();
-        let file = TokenFile::read(read.warned(&path).secret_bytes())?;
-        Ok::<_, file::Error>(Some(Sighting { file, stamp }))
+        let file = TokenFile::read(read.secret_text().secret_bytes());
+        Ok::<_, FileError>(Some(Sighting { file, stamp: read.stamp(), is_public: read.is_public() }))
     });
     // A runtime that ends looks no more.
     looked.await.unwrap_or(Ok(None)).map_err(InvalidTokenFile::from)
