@@ -127,8 +127,8 @@ impl FileRules {
         path: &Path,
         before: Option<Stamp>,
     ) -> Result<Option<SecretFile>, FileError> {
-        let (rules, path) = (self.clone(), path.to_owned());
-        limit::within(self.limit, move |_| rules.taken(open(&path)?, before))
+        let (rules, place) = (self.clone(), path.to_owned());
+        limit::within(self.limit, path, move |_| rules.taken(open(&place)?, before))
     }
 
     /// Reads what somebody has opened for this process, such as standard input: a file by these

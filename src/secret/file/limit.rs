@@ -1,87 +1,107 @@
 //! A limit for calls of file systems, which know none: a server of files that is away holds a call
 //! up for ever.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
-use std::sync::mpsc::{RecvTimeoutError, sync_channel};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, TryRecvError, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::FileError;
 
 pub(super) const LIMIT: Duration = Duration::from_secs(10);
-/// So many threads may hang before no further one is tried.
-const MOST: usize = 8;
 
-/// The first state: [`Caller`] begins with it.
-const RUNNING: u8 = 0;
-const DONE: u8 = 1;
-const LEFT: u8 = 2;
+/// The paths at which a thread was left behind. It still hangs there.
+static HANGING: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
-/// The threads that were left behind.
-static HANGING: AtomicUsize = AtomicUsize::new(0);
+pub(super) fn hanging() -> MutexGuard<'static, Vec<PathBuf>> {
+    HANGING.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Whoever waits for work to be done.
-#[derive(Debug, Default)]
-pub(super) struct Caller(Arc<AtomicU8>);
+#[derive(Clone, Debug, Default)]
+pub(super) struct Caller(Arc<AtomicBool>);
 
 impl Caller {
     /// Whether he waits no more. He was told that the work was not done.
     pub(super) fn is_gone(&self) -> bool {
-        self.0.load(Ordering::Acquire) == LEFT
+        self.0.load(Ordering::Acquire)
     }
 }
 
-/// Does `work` on a thread of its own, which is left behind if it takes longer than `limit`.
+/// Does `work`, at `path`, on a thread of its own, which is left behind if it takes longer than `limit`.
+/// Until it comes back nothing further is begun at this path: a follower of files would leave a thread
+/// behind each time.
 pub(super) fn within<T: Send + 'static>(
     limit: Duration,
+    path: &Path,
     work: impl FnOnce(&Caller) -> Result<T, FileError> + Send + 'static,
 ) -> Result<T, FileError> {
-    if HANGING.load(Ordering::Acquire) >= MOST {
-        return Err(FileError::TimedOut { limit: Duration::ZERO });
+    if hanging().iter().any(|at| at == path) {
+        // The work before this was given that long.
+        return Err(FileError::TimedOut { limit });
     }
-    let Caller(state) = Caller::default();
     let (sender, receiver) = sync_channel(1);
-    let seen = Caller(Arc::clone(&state));
+    let caller = Caller::default();
+    let (place, seen) = (path.to_owned(), caller.clone());
     let thread = std::thread::Builder::new().name("ottla-file".to_owned()).spawn(move || {
-        // Whoever waited may have gone.
-        let _ = sender.send(work(&seen));
-        if seen.0.swap(DONE, Ordering::AcqRel) == LEFT {
-            HANGING.fetch_sub(1, Ordering::AcqRel);
+        let outcome = work(&seen);
+        let mut hanging = hanging();
+        // Whoever waited has gone, and said where.
+        if sender.send(outcome).is_err()
+            && let Some(at) = hanging.iter().position(|at| *at == place)
+        {
+            hanging.swap_remove(at);
         }
     });
     thread.map_err(FileError::unreadable)?;
-    match receiver.recv_timeout(limit) {
-        Ok(outcome) => outcome,
-        Err(RecvTimeoutError::Disconnected) => Err(FileError::Changed),
+    let outcome = match receiver.recv_timeout(limit) {
+        Ok(outcome) => return outcome,
+        Err(RecvTimeoutError::Disconnected) => return Err(FileError::Changed),
         Err(RecvTimeoutError::Timeout) => {
-            let left = state.compare_exchange(RUNNING, LEFT, Ordering::AcqRel, Ordering::Acquire);
-            if left.is_ok() {
-                HANGING.fetch_add(1, Ordering::AcqRel);
+            let mut hanging = hanging();
+            let last = receiver.try_recv();
+            if matches!(last, Err(TryRecvError::Empty)) {
+                hanging.push(path.to_owned());
+                caller.0.store(true, Ordering::Release);
             }
-            Err(FileError::TimedOut { limit })
+            // The thread finds out only after the path stands there.
+            drop(receiver);
+            last
         }
-    }
-}
-
-#[cfg(test)]
-pub(super) fn hanging() -> usize {
-    HANGING.load(Ordering::Acquire)
+    };
+    outcome.unwrap_or(Err(FileError::TimedOut { limit }))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicUsize;
+
     use super::*;
 
     #[test]
-    fn a_file_system_that_does_not_answer_is_left_behind_and_not_for_ever() {
-        let limit = Duration::from_millis(20);
+    fn a_path_that_hangs_is_looked_at_once_holds_up_no_other_and_not_for_ever() {
+        let (limit, dead) = (Duration::from_millis(20), Path::new("/dead/token"));
         let (wake, woken) = sync_channel::<()>(0);
-        let hung = within(limit, move |_| {
+        let hung = within(limit, dead, move |_| {
             let _ = woken.recv();
             Ok(())
         });
         assert_eq!(hung, Err(FileError::TimedOut { limit }));
+        let looks = Arc::new(AtomicUsize::new(0));
+        for _ in 0..20 {
+            let looks = Arc::clone(&looks);
+            let look = move |_: &Caller| {
+                looks.fetch_add(1, Ordering::AcqRel);
+                Ok(())
+            };
+            assert_eq!(within(LIMIT, dead, look), Err(FileError::TimedOut { limit: LIMIT }));
+        }
+        assert_eq!(looks.load(Ordering::Acquire), 0);
+        assert_eq!(within(LIMIT, Path::new("/alive/token"), |_| Ok(7)), Ok(7));
         drop(wake);
-        assert_eq!(within(LIMIT, |_| Ok(7)), Ok(7));
+        while within(LIMIT, dead, |_| Ok(7)) != Ok(7) {
+            std::thread::yield_now();
+        }
     }
 }

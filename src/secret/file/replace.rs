@@ -31,9 +31,9 @@ impl FileRules {
     /// [`FileError`]; the file at `path` is then as it was, unless only making the new name durable
     /// failed, or the file system hung in that very step.
     pub(crate) fn replace(&self, path: &Path, text: &Secret, noise: [u8; 8]) -> Result<(), FileError> {
-        let (rules, path, text) = (self.clone(), path.to_owned(), text.clone());
-        limit::within(self.limit, move |caller| {
-            let place = place(&path)?;
+        let (rules, at, text) = (self.clone(), path.to_owned(), text.clone());
+        limit::within(self.limit, path, move |caller| {
+            let place = place(&at)?;
             let old = hold(&place)?;
             rules.put(&place, old.as_ref(), &text, noise, caller)
         })
@@ -44,8 +44,8 @@ impl FileRules {
     /// # Errors
     /// [`FileError`], also if there is none.
     pub(crate) fn remove(&self, path: &Path) -> Result<(), FileError> {
-        let path = path.to_owned();
-        limit::within(self.limit, move |_| fs::remove_file(path).map_err(FileError::unwritable))
+        let at = path.to_owned();
+        limit::within(self.limit, path, move |_| fs::remove_file(at).map_err(FileError::unwritable))
     }
 
     /// Replaces the file at `path` by what is made of its text, and tells whether anything was made.
@@ -59,8 +59,8 @@ impl FileRules {
         noise: [u8; 8],
         make: impl FnOnce(&Secret) -> Result<Option<Secret>, E> + Send + 'static,
     ) -> Result<bool, E> {
-        let (rules, path) = (self.clone(), path.to_owned());
-        limit::within(self.limit, move |caller| Ok(rules.updated(&path, noise, make, caller)))?
+        let (rules, at) = (self.clone(), path.to_owned());
+        limit::within(self.limit, path, move |caller| Ok(rules.updated(&at, noise, make, caller)))?
     }
 
     fn updated<E: From<FileError>>(
