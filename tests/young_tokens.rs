@@ -60,6 +60,25 @@ async fn a_token_that_somebody_else_deleted_is_not_waited_for_once_it_is_old() {
     .await;
 }
 
+/// As one in a file that was made for Java.
+#[tokio::test(start_paused = true)]
+async fn a_token_that_tells_nothing_of_its_life_is_deleted_right_after_it_was_made_and_not_waited_for_long() {
+    within(LIMIT, "the test", async {
+        let brokers = builder().token_propagation(PROPAGATION).start_in_memory().unwrap();
+        let alice = alice(&brokers).await;
+        let made = alice.create_delegation_token(NewToken::new()).await.unwrap();
+        let undated = ottla::Token::new(made.id(), made.secret_hmac().clone()).unwrap();
+        alice.expire_delegation_token(&undated, None).await.unwrap();
+        pass(2 * PROPAGATION).await;
+        assert!(brokers.tokens().is_empty());
+        let began = tokio::time::Instant::now();
+        let gone = alice.expire_delegation_token(&undated, None).await.unwrap_err();
+        assert_eq!(gone.kind(), ErrorKind::Broker(ottla::BrokerError::DELEGATION_TOKEN_NOT_FOUND));
+        assert!(began.elapsed() <= Duration::from_secs(7), "{:?}", began.elapsed());
+    })
+    .await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_proof_tells_which_brokers_take_a_token_and_which_do_not_and_which_cannot_be_asked() {
     within(LIMIT, "the test", async {

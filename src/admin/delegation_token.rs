@@ -22,6 +22,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// How long a token may be unknown that all brokers of its target have taken: the controller, which
 /// renews and expires, learns of it as they do.
 const KNOWN_PATIENCE: Duration = Duration::from_secs(2);
+/// How long a token may be unknown of which nothing tells when it was made, as of one that Java's tool has
+/// made: longer than brokers take, and no longer than whoever deletes one that is gone likes to wait.
+const UNDATED_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Describes a delegation token to be made.
 #[derive(Clone, Debug, Default)]
@@ -200,7 +203,11 @@ impl Cluster {
     ) -> Result<Timestamp, Error> {
         let not_found = ErrorKind::Broker(BrokerError::DELEGATION_TOKEN_NOT_FOUND);
         let mut attempts = self.attempts(Repeat::Harmless);
-        let young = if token.is_known() { KNOWN_PATIENCE } else { YOUNG };
+        let young = match token.life() {
+            _ if token.is_known() => KNOWN_PATIENCE,
+            None => UNDATED_PATIENCE,
+            Some(_) => YOUNG,
+        };
         let patience = attempts.limit().ends.min(time::now() + young);
         let mut pause = YOUNG_PAUSE;
         loop {
@@ -210,7 +217,9 @@ impl Cluster {
                 Ok(Err(code)) => refused::<R>(code),
                 Err(error) => error,
             };
-            let young = is_young(token) && time::now() < patience;
+            // Of one that another process made only the wall clock tells; where that is wrong, a token that
+            // is not known is looked for a little longer, or less.
+            let young = token.may_be_young(time::now(), SystemClock.now()) && time::now() < patience;
             if error.kind() == not_found && young {
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(LONGEST_PAUSE);
@@ -219,12 +228,6 @@ impl Cluster {
             }
         }
     }
-}
-
-/// Whether a broker may not know the token yet. Of one that another process made only the wall clock
-/// tells; where that is wrong, a token that is not known is looked for a little longer, or less.
-fn is_young(token: &Token) -> bool {
-    token.life().is_some() && token.may_be_young(time::now(), SystemClock.now())
 }
 
 /// Who the client is to Kafka, if its credentials tell.
