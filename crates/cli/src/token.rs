@@ -42,8 +42,10 @@ async fn renew(access: &Access, options: &RenewOptions) -> Result<(), Failure> {
     let cluster = Cluster::connect(config).await?;
     let token = file.token(&cluster).await?;
     let expires = cluster.renew_delegation_token(&token, options.period).await?;
-    file.note_expiry(expires)?;
-    output::print_json(&json!({ "id": token.id(), "expires": moment::written(expires) }))
+    // It is renewed, whatever becomes of the file.
+    let printed = output::print_json(&json!({ "id": token.id(), "expires": moment::written(expires) }));
+    file.note_expiry(expires, "the token is renewed")?;
+    printed
 }
 
 async fn expire(access: &Access, options: &ExpireOptions) -> Result<(), Failure> {
@@ -52,10 +54,11 @@ async fn expire(access: &Access, options: &ExpireOptions) -> Result<(), Failure>
     let cluster = Cluster::connect(config).await?;
     let token = file.token(&cluster).await?;
     let expires = cluster.expire_delegation_token(&token, options.after).await?;
+    let printed = output::print_json(&json!({ "id": token.id(), "expires": moment::written(expires) }));
     if options.after.is_some() {
-        file.note_expiry(expires)?;
+        file.note_expiry(expires, "the token has another end")?;
     }
-    output::print_json(&json!({ "id": token.id(), "expires": moment::written(expires) }))
+    printed
 }
 
 /// The token that a command names.
@@ -89,13 +92,17 @@ impl<'a> Named<'a> {
         }
     }
 
-    /// Has the file tell when the token expires now.
-    fn note_expiry(&self, expires: ottla::time::Timestamp) -> Result<(), Failure> {
+    /// Has the file tell when the token expires now. Where that fails `done` has happened all the same.
+    fn note_expiry(&self, expires: ottla::time::Timestamp, done: &str) -> Result<(), Failure> {
         let Self::File { path, token } = self else { return Ok(()) };
         if path.as_os_str() == "-" {
             return Ok(());
         }
-        if !note_renewal(path, token, expires).map_err(|error| wrong(path, &error))? {
+        let untold = |error: InvalidTokenFile| {
+            let text = format!("{done}, but its new end could not be noted in the file: {error}");
+            Failure::failed(text).while_at(path.display())
+        };
+        if !note_renewal(path, token, expires).map_err(untold)? {
             say(&format!("{}: has a newer token by now, and is left as it is", path.display()));
         }
         Ok(())

@@ -67,6 +67,22 @@ fn a_renewal_keeps_the_owner_the_group_and_the_mode_of_the_file() {
 }
 
 #[test]
+fn a_renewal_that_cannot_be_noted_in_the_file_is_told_all_the_same() {
+    let kafka = Kafka::start();
+    let (config, file) = (kafka.config("alice"), kafka.token("job.token"));
+    // The new file has a longer name for a moment, for which there is no room.
+    let long = kafka.path(&"t".repeat(250));
+    fs::rename(&file, &long).unwrap();
+    let file = long.display().to_string();
+    let renewed = ottla(["token", "renew", &file, "--config", &config]);
+    assert_eq!(renewed.code, Some(1), "{renewed:?}");
+    assert!(renewed.json()[0]["expires"].is_string(), "{renewed:?}");
+    let told = &renewed.stderr;
+    assert!(told.contains("the token is renewed, but") && told.contains("cannot be written"), "{told}");
+    assert!(fs::read_to_string(&long).unwrap().contains("# ottla.renewals=0\n"));
+}
+
+#[test]
 fn a_token_is_renewed_and_ended_by_its_id_alone() {
     let kafka = Kafka::start();
     let (config, file) = (kafka.config("alice"), kafka.token("job.token"));
