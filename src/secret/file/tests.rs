@@ -203,29 +203,32 @@ fn an_update_sees_what_others_wrote_and_can_leave_it() {
 #[test]
 fn who_writes_waits_no_longer_than_the_limit_and_nothing_is_replaced_after_that() {
     let folder = Folder::new("hung");
-    let path = folder.file("token", "old", 0o600);
+    let paths = ["replaced", "updated"].map(|name| folder.file(name, "old", 0o600));
     let limit = Duration::from_millis(20);
     let rules = FileRules { limit, ..FileRules::new() };
-    let held = File::open(&path).unwrap();
-    held.lock().unwrap();
-    assert_eq!(rules.replace(&path, &Secret::from("new"), rand()), Err(FileError::TimedOut { limit }));
+    let held = paths.each_ref().map(|path| File::open(path).unwrap());
+    held.iter().for_each(|held| held.lock().unwrap());
+    assert_eq!(rules.replace(&paths[0], &Secret::from("new"), rand()), Err(FileError::TimedOut { limit }));
     let (called, ended) = std::sync::mpsc::channel();
-    let updated = rules.update::<FileError>(&path, rand(), move |_| {
+    let updated = rules.update::<FileError>(&paths[1], rand(), move |_| {
         called.send(()).unwrap();
         Ok(Some(Secret::from("new")))
     });
     assert_eq!(updated, Err(FileError::TimedOut { limit }));
     drop(held);
-    // Both come to hold the file now, and find that nobody waits for them.
+    // Both come to hold their file now, and find that nobody waits for them.
     ended.recv_timeout(Duration::from_secs(5)).unwrap();
     for _ in 0..250 {
         if !limit::hanging().is_empty() {
             std::thread::sleep(limit);
         }
     }
-    assert_eq!((fs::read_to_string(&path).unwrap().as_str(), folder.names().len()), ("old", 1));
-    FileRules::new().remove(&path).unwrap();
-    assert_eq!(FileRules::new().remove(&path).unwrap_err().kind(), io::ErrorKind::NotFound);
+    for path in paths {
+        assert_eq!(fs::read_to_string(&path).unwrap(), "old");
+        FileRules::new().remove(&path).unwrap();
+        assert_eq!(FileRules::new().remove(&path).unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+    assert_eq!(folder.names().len(), 0);
 }
 
 fn rand() -> [u8; 8] {
