@@ -329,17 +329,17 @@ impl Task {
     /// Gives back ranges of partitions that the broker refused, and all others of these: it would refuse
     /// them too, one after the other.
     async fn fail_refused(&mut self, refused: Vec<(Progress, Error)>) -> Result<(), Gone> {
+        if refused.is_empty() {
+            return Ok(());
+        }
         let places: HashSet<_> = refused.iter().map(|(range, _)| range.topic_partition.clone()).collect();
         let mut beside: HashMap<_, Vec<Progress>> = HashMap::new();
-        if !places.is_empty() {
-            for range in self.plan.take_if(|range| places.contains(&range.topic_partition)) {
-                beside.entry(range.topic_partition.clone()).or_default().push(range);
-            }
+        for range in self.plan.take_if(|range| places.contains(&range.topic_partition)) {
+            beside.entry(range.topic_partition.clone()).or_default().push(range);
         }
         for (range, error) in refused {
-            let mut ranges = beside.remove(&range.topic_partition).unwrap_or_default();
-            ranges.push(range);
-            self.fail(ranges, error, 2).await?;
+            let others = beside.remove(&range.topic_partition).unwrap_or_default();
+            self.fail(std::iter::once(range).chain(others).collect(), error, 2).await?;
         }
         Ok(())
     }
@@ -365,12 +365,6 @@ impl Task {
             Ok(response) => {
                 let error = Error::broker(response.error).in_api(FetchRequest::API);
                 return self.fail(asked.rest(), error.at_broker(&address.to_string()), 2).await;
-            }
-            // Behind an answer that was throttled nothing is read until the time is over.
-            Err(_) if self.muted_until().is_some() => {
-                self.quiet = self.quiet.max(self.muted_until());
-                self.plan.push_front(asked.rest());
-                return Ok(());
             }
             Err(error) => return self.fail(asked.rest(), error, 2).await,
         };
