@@ -46,7 +46,8 @@ pub enum Action {
     Refuse(i16),
     /// The request is carried out and then refused with this error code. Of requests that change
     /// nothing it is the same as [`Refuse`](Self::Refuse). In Produce it hits the partitions that were
-    /// written to: brokers say 3, 6, 7, 20 and 56 after the append too, with the base offset.
+    /// written to: brokers say 3, 6, 7 and 56 after the append too, those before 3.7 also 20, with the base
+    /// offset.
     RefuseAfter(i16),
     /// One partition of a Produce is written to and then refused with this error code; in other
     /// requests it is the same as [`RefusePartition`](Self::RefusePartition).
@@ -60,8 +61,9 @@ pub enum Action {
     },
     /// A Produce with acks -1 is written, and waits so long for its followers: Kafka's DelayedProduce.
     /// Then every partition is answered by what the broker knows by then: 3 if the topic is gone, 6 if
-    /// the leader has changed, 20 if too few replicas are in sync, 7 if the request's own timeout came
-    /// first, else the result. Other requests are not hit.
+    /// the leader has changed, else the result; 7 if the request's own timeout came first. With fewer
+    /// replicas in sync than `min.insync.replicas` nothing is committed (KIP-966), so it waits for them
+    /// or for that timeout. Each code comes with the offset of the append. Other requests are not hit.
     HoldProduce(Duration),
     /// One partition of the request is refused with this error code.
     RefusePartition {

@@ -7,6 +7,7 @@
 
 mod support;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use ottla_testkit::{Action, ApiKey, BrokerId, Cluster, Fate, Fault, Protocol, Record};
@@ -48,8 +49,9 @@ async fn a_batch_that_is_refused_after_the_append_is_in_the_log() {
     assert_eq!(produced_in(&mut client, batch(7, 9, 1), 12).await.error_code, 45);
 }
 
-/// Produces under [`Action::HoldProduce`], and changes the world meanwhile.
+/// Produces under [`Action::HoldProduce`], and changes the world meanwhile. Whatever comes of it, the offset is told.
 async fn held(cluster: &Cluster, change: impl FnOnce()) -> (i16, Duration) {
+    let end = cluster.offsets("orders", 0).unwrap().end;
     on_produce(cluster, Action::HoldProduce(Duration::from_secs(5)));
     let mut client = connect(cluster, 1).await;
     let started = Instant::now();
@@ -58,6 +60,7 @@ async fn held(cluster: &Cluster, change: impl FnOnce()) -> (i16, Duration) {
         sleep(Duration::from_secs(1)).await;
         change();
     });
+    assert_eq!(told.base_offset, end);
     (told.error_code, started.elapsed())
 }
 
@@ -95,18 +98,27 @@ async fn a_produce_that_waits_is_read_meanwhile_and_ends_at_its_own_timeout() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn too_few_replicas_in_sync_refuse_before_the_append_or_after_it() {
-    let cluster = Cluster::builder().brokers(2).min_insync_replicas(2).start_in_memory().unwrap();
+async fn too_few_replicas_in_sync_refuse_before_the_append_and_commit_nothing_after_it() {
+    let cluster = Arc::new(Cluster::builder().brokers(2).min_insync_replicas(2).start_in_memory().unwrap());
     cluster.create_topic("orders", 1, 2).unwrap();
     let leave = || cluster.leave_isr("orders", 0, BrokerId(2)).unwrap();
-    assert_eq!(held(&cluster, leave).await.0, 20);
+    let leave_for_long = || {
+        leave();
+        let cluster = Arc::clone(&cluster);
+        tokio::spawn(async move {
+            sleep(Duration::from_secs(9)).await;
+            cluster.join_isr("orders", 0, BrokerId(2)).unwrap();
+        });
+    };
+    assert_eq!(held(&cluster, leave_for_long).await, (0, Duration::from_secs(10)));
+    assert_eq!(held(&cluster, leave).await, (7, Duration::from_secs(30)));
     let mut client = connect(&cluster, 1).await;
     assert_eq!(produced_in(&mut client, batch(-1, -1, 1), 9).await.error_code, 19);
     let one_ack = client.call(produce(1, batch(-1, -1, 1)), 9).await.unwrap();
     assert_eq!(one_ack.responses[0].partition_responses[0].error_code, 0);
     cluster.join_isr("orders", 0, BrokerId(2)).unwrap();
     assert_eq!(produced_in(&mut client, batch(-1, -1, 1), 9).await.error_code, 0);
-    assert_eq!(cluster.offsets("orders", 0).unwrap().end, 3);
+    assert_eq!(cluster.offsets("orders", 0).unwrap().end, 4);
 }
 
 #[tokio::test(start_paused = true)]

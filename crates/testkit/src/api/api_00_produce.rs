@@ -41,22 +41,22 @@ impl Api for Produce {
         shape(9, &[TEXT, INT16, INT32, list(&[TEXT.until(12), UUID.since(13), list(&[INT32, BLOB])])]);
 
     fn answer(request: ProduceRequest, call: &mut Call<'_>) -> Answer<ProduceResponse> {
-        let outcomes = match call.session.held.take() {
-            Some(held) if held.until > call.now.instant => {
-                let until = held.until;
-                call.session.held = Some(held);
-                return Answer::Later(until);
-            }
-            Some(held) => held.finish(call),
+        let (held, written) = match call.session.held.take() {
+            Some(held) => (Some(held), Vec::new()),
             None => {
                 let outcomes = write_all(&request, call);
-                if let Some(held) = hold(&request, &outcomes, call) {
-                    let until = held.until;
+                (hold(&request, &outcomes, call), outcomes)
+            }
+        };
+        let outcomes = match held {
+            Some(held) => {
+                if let Some(until) = held.waits_until(call) {
                     call.session.held = Some(held);
                     return Answer::Later(until);
                 }
-                outcomes
+                held.finish(call)
             }
+            None => written,
         };
         let failed = outcomes.iter().flat_map(|topic| &topic.partitions).any(|it| it.refusal.is_some());
         let response = respond(outcomes, call);
@@ -100,9 +100,9 @@ fn hold(request: &ProduceRequest, outcomes: &[TopicOutcome], call: &Call<'_>) ->
     if request.acks != -1 || !written {
         return None;
     }
-    let timeout = crate::clock::period(request.timeout_ms.into());
-    let until = call.now.instant + time.min(timeout);
-    Some(Held { until, timed_out: timeout < time, outcomes: outcomes.to_vec() })
+    let now = call.now.instant;
+    let timeout = now + crate::clock::period(request.timeout_ms.into());
+    Some(Held { until: now + time, timeout, outcomes: outcomes.to_vec() })
 }
 
 fn write(

@@ -62,38 +62,65 @@ impl TopicOutcome {
 #[derive(Debug)]
 pub(crate) struct Held {
     pub(super) until: Instant,
-    /// The request's own timeout comes first.
-    pub(super) timed_out: bool,
+    /// When the request's own timeout ends it.
+    pub(super) timeout: Instant,
     pub(super) outcomes: Vec<TopicOutcome>,
 }
 
+/// What a broker finds when it looks again at what was written.
+enum Found {
+    Committed,
+    /// Fewer replicas are in sync than have to be: nothing more is committed.
+    TooFew,
+    Refused(i16),
+}
+
 impl Held {
+    /// When it is to be looked at again, unless it can be answered now.
+    pub(super) fn waits_until(&self, call: &mut Call<'_>) -> Option<Instant> {
+        let now = call.now.instant;
+        if now < self.until.min(self.timeout) {
+            return Some(self.until.min(self.timeout));
+        }
+        let written = self.outcomes.iter().flat_map(|topic| {
+            let name = topic.name.as_deref().unwrap_or_default();
+            topic.partitions.iter().filter_map(move |it| Some((name, it.index, it.written?)))
+        });
+        let waits = now < self.timeout
+            && written.into_iter().any(|(name, index, written)| {
+                matches!(look_again(name, index, written, call), Found::TooFew)
+            });
+        waits.then_some(self.timeout)
+    }
+
     /// Looks at the partitions again.
     pub(super) fn finish(mut self, call: &mut Call<'_>) -> Vec<TopicOutcome> {
+        let timed_out = self.timeout < self.until;
         for topic in &mut self.outcomes {
             let name = topic.name.as_deref().unwrap_or_default();
             for outcome in &mut topic.partitions {
                 let Some(written) = outcome.written else { continue };
-                let code = look_again(name, outcome.index, written, call);
-                let timed_out = self.timed_out.then(|| ResponseError::RequestTimedOut.code());
-                outcome.refusal = code.or(timed_out).map(Into::into);
+                let code = match look_again(name, outcome.index, written, call) {
+                    Found::Refused(code) => Some(code),
+                    Found::Committed if !timed_out => None,
+                    _ => Some(ResponseError::RequestTimedOut.code()),
+                };
+                outcome.refusal = code.map(Into::into);
             }
         }
         self.outcomes
     }
 }
 
-/// The error code for a batch that was written, if the world has changed.
-fn look_again(topic: &str, index: i32, written: Written, call: &mut Call<'_>) -> Option<i16> {
+fn look_again(topic: &str, index: i32, written: Written, call: &mut Call<'_>) -> Found {
     let running = call.state.running();
     let min_in_sync = call.state.topics.by_name(topic).map_or(0, |topic| topic.min_in_sync);
-    let partition = match call.leads(topic, index, -1) {
-        Ok(partition) => partition,
-        Err(code) => return Some(code),
-    };
-    if partition.epoch != written.leader_epoch {
-        return Some(ResponseError::NotLeaderOrFollower.code());
+    match call.leads(topic, index, -1) {
+        Err(code) => Found::Refused(code),
+        Ok(partition) if partition.epoch != written.leader_epoch => {
+            Found::Refused(ResponseError::NotLeaderOrFollower.code())
+        }
+        Ok(partition) if partition.has_too_few(&running, min_in_sync) => Found::TooFew,
+        Ok(_) => Found::Committed,
     }
-    let too_few = partition.has_too_few(&running, min_in_sync);
-    too_few.then(|| ResponseError::NotEnoughReplicasAfterAppend.code())
 }
