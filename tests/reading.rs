@@ -2,6 +2,8 @@
 //! that come and go, applications that pause. On embedded brokers, in virtual time.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+#[path = "reading/answers.rs"]
+mod answers;
 #[path = "reading/holes.rs"]
 mod holes;
 #[path = "reading/leaders.rs"]

@@ -74,6 +74,27 @@ pub enum Action {
         /// The error code.
         code: i16,
     },
+    /// The answer to a Fetch lacks one partition that it was asked for, and comes at once. Other requests
+    /// are not hit.
+    LeaveOut {
+        /// The topic's name.
+        topic: String,
+        /// The partition.
+        partition: i32,
+    },
+    /// A Fetch of one partition is answered at once by an epoch and where it ends in place of records, as
+    /// if the log were another one than the one that was read (KIP-595). Of requests before version 12,
+    /// which have no room for it, the partition is answered empty.
+    Diverge {
+        /// The topic's name.
+        topic: String,
+        /// The partition.
+        partition: i32,
+        /// The epoch.
+        epoch: i32,
+        /// Where it ends.
+        end_offset: i64,
+    },
     /// The answer says that the client was throttled for so long.
     Throttle(Duration),
 }

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use kafka_protocol::messages::*;
 use ottla_testkit::{Action, ApiKey, BrokerId, Cluster, Fault, KafkaVersion, Protocol, Record};
+use support::requests::{fetch, fetch_one};
 use support::{Client, Closed};
 use tokio::io::AsyncWriteExt;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
@@ -211,4 +212,30 @@ async fn a_partition_can_be_refused_alone() {
     let answer = client.call(ListOffsetsRequest::default().with_topics(vec![topic]), 7).await.unwrap();
     let told: Vec<_> = answer.topics[0].partitions.iter().map(|p| (p.error_code, p.offset)).collect();
     assert_eq!(told, [(9, -1), (0, 1)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fetch_leaves_out_a_partition_or_calls_its_log_another_one_as_asked() {
+    let cluster = Cluster::builder().start_in_memory().unwrap();
+    cluster.create_topic("orders", 1, 1).unwrap();
+    cluster.write("orders", 0, &[Record::value("v")]).unwrap();
+    let mut client = connect(&cluster).await;
+    let (topic, partition, started) = ("orders".to_owned(), 0, tokio::time::Instant::now());
+    let add = |action| cluster.faults().add(Fault::new(action).times(1));
+    let long_poll = || fetch(1, 0).with_min_bytes(1).with_max_wait_ms(500);
+
+    add(Action::LeaveOut { topic: topic.clone(), partition });
+    let told = client.call(long_poll(), 12).await.unwrap().responses.remove(0);
+    assert_eq!((told.topic.as_str(), told.partitions), ("orders", Vec::new()));
+    add(Action::LeaveOut { topic: topic.clone(), partition: 1 });
+    assert_eq!(fetch_one(&mut client, fetch(0, 0)).await.error_code, 0);
+
+    add(Action::Diverge { topic: topic.clone(), partition, epoch: 3, end_offset: 70 });
+    let told = fetch_one(&mut client, long_poll()).await;
+    assert_eq!((told.error_code, told.records.map(|records| records.len())), (0, Some(0)));
+    assert_eq!((told.diverging_epoch.epoch, told.diverging_epoch.end_offset), (3, 70));
+    add(Action::Diverge { topic, partition, epoch: 3, end_offset: 70 });
+    let told = client.call(fetch(0, 0), 11).await.unwrap();
+    assert_eq!(told.responses[0].partitions[0].records.as_ref().map(|records| records.len()), Some(0));
+    assert_eq!(started.elapsed(), Duration::ZERO);
 }

@@ -130,7 +130,13 @@ impl Reading {
         let partitions = topic
             .partitions
             .iter()
-            .map(|asked| {
+            .filter_map(|asked| {
+                if name.as_ref().is_ok_and(|name| call.leaves_out(name, asked.partition)) {
+                    self.failed = true;
+                    let name = name.as_deref().unwrap_or_default();
+                    call.note(name, Some(asked.partition), asked.fetch_offset, (0, 0));
+                    return None;
+                }
                 let found =
                     name.as_ref().map_err(|&code| code).and_then(|name| self.partition(name, asked, call));
                 let name = name.as_deref().unwrap_or_default();
@@ -140,7 +146,7 @@ impl Reading {
                 });
                 let told = (answer.error_code, answer.records.as_ref().map_or(0, Bytes::len));
                 call.note(name, Some(asked.partition), asked.fetch_offset, told);
-                answer
+                Some(answer)
             })
             .collect();
         FetchableTopicResponse::default()
@@ -155,6 +161,7 @@ impl Reading {
         asked: &FetchPartition,
         call: &mut Call<'_>,
     ) -> Result<PartitionData, i16> {
+        let told = call.diverging(topic, asked.partition);
         let partition = call.led(topic, asked.partition, asked.current_leader_epoch)?;
         let log = &partition.log;
         let answer = PartitionData::default()
@@ -165,7 +172,11 @@ impl Reading {
             .with_preferred_read_replica((-1).into())
             .with_aborted_transactions(None)
             .with_records(Some(Bytes::new()));
-        if let Some(diverging) = diverging(log, asked)? {
+        let diverging = match told {
+            Some((epoch, end)) => Some(EpochEndOffset::default().with_epoch(epoch).with_end_offset(end)),
+            None => diverging(log, asked)?,
+        };
+        if let Some(diverging) = diverging {
             self.failed = true;
             return Ok(answer.with_diverging_epoch(diverging));
         }

@@ -101,6 +101,23 @@ impl Call<'_> {
         }
     }
 
+    /// Whether a fault takes the partition out of an answer to a Fetch.
+    pub(crate) fn leaves_out(&self, name: &str, index: i32) -> bool {
+        matches!(self.fault, Some(Action::LeaveOut { topic, partition }) if topic == name && *partition == index)
+    }
+
+    /// The epoch by which a fault has a partition answer a Fetch, and where it ends.
+    pub(crate) fn diverging(&self, name: &str, index: i32) -> Option<(i32, i64)> {
+        match self.fault {
+            Some(Action::Diverge { topic, partition, epoch, end_offset })
+                if topic == name && *partition == index =>
+            {
+                Some((*epoch, *end_offset))
+            }
+            _ => None,
+        }
+    }
+
     /// Notes what was asked of a partition, and what came of it.
     pub(crate) fn note(&mut self, topic: &str, partition: Option<i32>, offset: i64, told: (i16, usize)) {
         let (code, bytes) = told;

@@ -1,0 +1,119 @@
+//! Answers that bring nothing though no error stands in them: what was asked for is left out, or its log called
+//! another one without saying where.
+
+use std::time::Duration;
+
+use ottla::{Error, ErrorKind, ReadOptions, Reader};
+use ottla_testkit::{Action, ApiKey, Fault};
+
+use super::{LIMIT, Seen, TOPIC, asked_in, client, is_quiet, now, range, write};
+use crate::support::within;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Two partitions with ten records each.
+fn brokers() -> ottla_testkit::Cluster {
+    let brokers = ottla_testkit::Cluster::builder().start_in_memory().unwrap();
+    brokers.create_topic(TOPIC, 2, 1).unwrap();
+    (0..2).for_each(|partition| write(&brokers, partition, 10));
+    brokers
+}
+
+fn left_out() -> Action {
+    Action::LeaveOut { topic: TOPIC.to_owned(), partition: 0 }
+}
+
+/// An end beyond what was read, in the epoch of it: nothing of it is gone.
+fn parts_nowhere() -> Action {
+    Action::Diverge { topic: TOPIC.to_owned(), partition: 0, epoch: 0, end_offset: 1_000 }
+}
+
+/// Adds a fault of fetches, and waits until the polls of before are answered.
+async fn add(brokers: &ottla_testkit::Cluster, action: Action) {
+    brokers.faults().add(Fault::new(action).on_api(ApiKey::Fetch));
+    tokio::time::sleep(SECOND).await;
+}
+
+/// A reading of both partitions that has read all that is there.
+async fn begun(brokers: &ottla_testkit::Cluster) -> (Reader, Seen) {
+    let ranges = vec![range(0, 0, 20), range(1, 0, 20)];
+    let mut reader = client(brokers).await.read(ranges, ReadOptions::new());
+    let mut seen = Seen::default();
+    seen.until(&mut reader, 20).await.unwrap();
+    (reader, seen)
+}
+
+/// The next error.
+async fn failure(reader: &mut Reader) -> Error {
+    within(LIMIT, "an error", async {
+        loop {
+            if let Err(error) = reader.next().await {
+                return error;
+            }
+        }
+    })
+    .await
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_answer_leaves_out_is_asked_for_ever_more_seldom_and_read_when_it_comes() {
+    let brokers = brokers();
+    add(&brokers, left_out()).await;
+    let mut reader = client(&brokers).await.read(vec![range(0, 0, 10)], ReadOptions::new());
+    assert!(is_quiet(&mut reader, 50 * SECOND).await);
+    let asked = asked_in(&brokers, Duration::ZERO..60 * SECOND);
+    assert!((5..=40).contains(&asked), "{:#?}", brokers.asked());
+    brokers.faults().clear();
+    let mut seen = Seen::default();
+    seen.drain(&mut reader).await.unwrap();
+    assert_eq!(seen.offsets[&0], (0..10).collect::<Vec<_>>());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_log_that_is_called_another_one_without_saying_where_is_asked_for_ever_more_seldom() {
+    let brokers = brokers();
+    let mut reader = client(&brokers).await.read(vec![range(0, 0, 20)], ReadOptions::new());
+    let mut seen = Seen::default();
+    seen.until(&mut reader, 10).await.unwrap();
+    add(&brokers, parts_nowhere()).await;
+    write(&brokers, 0, 10);
+    assert!(is_quiet(&mut reader, 50 * SECOND).await);
+    let asked = asked_in(&brokers, Duration::ZERO..60 * SECOND);
+    assert!((5..=40).contains(&asked), "{:#?}", brokers.asked());
+    brokers.faults().clear();
+    seen.drain(&mut reader).await.unwrap();
+    assert_eq!(seen.offsets[&0], (0..20).collect::<Vec<_>>());
+    assert!(reader.losses().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn partitions_beside_one_that_brings_nothing_are_read_on() {
+    for action in [left_out(), parts_nowhere()] {
+        let brokers = brokers();
+        let (mut reader, mut seen) = begun(&brokers).await;
+        add(&brokers, action).await;
+        (0..2).for_each(|partition| write(&brokers, partition, 10));
+        let began = now();
+        seen.until(&mut reader, 30).await.unwrap();
+        assert_eq!(seen.offsets[&1], (0..20).collect::<Vec<_>>());
+        assert!(began.elapsed() < 2 * SECOND, "{:?}", began.elapsed());
+        brokers.faults().clear();
+        seen.drain(&mut reader).await.unwrap();
+        assert_eq!(seen.offsets[&0], (0..20).collect::<Vec<_>>());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_partition_that_brings_nothing_for_the_whole_deadline_ends_the_reading() {
+    for (action, says) in [(left_out(), "leaves out"), (parts_nowhere(), "UNKNOWN_LEADER_EPOCH")] {
+        let brokers = brokers();
+        let (mut reader, _) = begun(&brokers).await;
+        add(&brokers, action).await;
+        write(&brokers, 0, 10);
+        let began = now();
+        let error = failure(&mut reader).await;
+        assert!(matches!(error.kind(), ErrorKind::Timeout | ErrorKind::Broker(_)), "{error}");
+        assert!(error.to_string().contains(says) && error.to_string().contains("t-0"), "{error}");
+        assert!((59 * SECOND..66 * SECOND).contains(&began.elapsed()), "{:?}", began.elapsed());
+    }
+}
