@@ -1,17 +1,21 @@
 //! What a keeper does when something is due: the requests, the proofs, the saved state.
 
 mod adoption;
+mod own;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tracing::Instrument;
 
+use super::doubt::{Cause, Doubt};
 use super::gate::{self, Finding, Terms};
 use super::keeper::{AtShutdown, TokenKeeper};
 use super::lifecycle::{Action, Lifecycle};
+use super::mark::Mark;
 use super::readiness::{self, Verdict};
-use super::saved::{Saved, Unsaved};
+use super::saved::{Saved, SavedToken};
 use super::state::{KeeperStep, Snapshot};
 use super::target::Target;
 use crate::cluster::client::Cluster;
@@ -44,6 +48,16 @@ pub(super) struct Errands {
     life: Lifecycle,
     /// The admin's connections, while they are good.
     admin: Option<Cluster>,
+    /// What its tokens bear; nothing without entropy.
+    mark: Option<Mark>,
+    /// Whether there may be tokens of its own that it has not found.
+    doubt: Option<Doubt>,
+    /// Tokens of an earlier run that no broker has listed yet.
+    sought: Vec<SavedToken>,
+    /// The last ones that were deleted: a broker that is behind lists them still.
+    deleted: VecDeque<String>,
+    /// What the saved state says.
+    saved: Option<Saved>,
     /// The brokers of the target, as of the last proof.
     brokers: Vec<Address>,
     /// The brokers that have not taken the token in use yet.
@@ -65,6 +79,11 @@ impl Errands {
             keeper,
             life,
             admin: None,
+            mark: entropy::fill().ok().map(Mark::new),
+            doubt: None,
+            sought: Vec::new(),
+            deleted: VecDeque::new(),
+            saved: None,
             brokers: Vec::new(),
             absent: Vec::new(),
             last_error: None,
@@ -98,7 +117,7 @@ impl Errands {
         self.deadline = None;
         if first.is_err() {
             // A token that nobody gets should not live on.
-            let _ = tokio::time::timeout(ONE_TRY, Box::pin(self.delete_all())).await;
+            let _ = tokio::time::timeout(ONE_TRY, Box::pin(self.give_up())).await;
         }
         first
     }
@@ -142,8 +161,9 @@ impl Errands {
                 let span = tracing::info_span!("token.expire", token = token.id());
                 self.expire(&token).instrument(span).await;
             }
-            Action::Wait(_) => {}
+            Action::Wait(_) => return,
         }
+        self.save().await;
     }
 
     /// A user's login with a token was refused.
@@ -159,15 +179,25 @@ impl Errands {
         if tokens == AtShutdown::Leave {
             return Ok(());
         }
+        self.search_out().await?;
         self.delete_all().await?;
         // A state is kept as long as a token of it may live: the next keeper deletes it.
-        if let Some(path) = self.keeper.saved_state.clone() {
-            let removed = tokio::task::spawn_blocking(move || Saved::remove(&path)).await;
-            if let Ok(Err(unsaved @ Unsaved::File(_))) = removed {
-                tracing::warn!(%unsaved, "the saved state of a token that is deleted stays");
-            }
-        }
+        self.remove_saved().await;
         Ok(())
+    }
+
+    /// Deletes the tokens that were made in vain.
+    async fn give_up(&mut self) {
+        let unheard = self.doubt.is_some_and(|doubt| doubt.is_unheard());
+        if unheard && let Ok(found) = self.own_tokens().await {
+            // Those of an earlier run may have users.
+            found.into_iter().filter(|own| own.saved.is_none()).for_each(|own| self.retire(own));
+        }
+        let _ = self.delete_all().await;
+        // A state that was not understood, or does not show yet whether its tokens live, is left.
+        if self.saved.is_some() {
+            self.save().await;
+        }
     }
 
     async fn delete_all(&mut self) -> Result<(), Error> {
@@ -182,11 +212,22 @@ impl Errands {
     }
 
     async fn create(&mut self) {
-        let new = self.keeper.new_token.clone();
-        let made = match self.admin().await {
-            Ok(admin) => self.bounded(admin.create_delegation_token(new)).await,
-            Err(error) => Err(error),
+        match self.take_unheard().await {
+            Ok(false) => {}
+            Ok(true) => return,
+            Err(error) => return self.failed(error),
+        }
+        let admin = match self.admin().await {
+            Ok(admin) => admin,
+            Err(error) => return self.failed(error),
         };
+        let before = self.doubt.replace(Doubt::new(time::now(), Cause::Unheard));
+        // Whoever starts after a crash in what follows knows by which mark to look.
+        self.save().await;
+        let made = self.bounded(admin.create_delegation_token(self.marked())).await;
+        if !made.as_ref().is_err_and(own::may_have_made) {
+            self.doubt = before;
+        }
         let now = time::now();
         let made = made.and_then(|token| match self.life.on_created(now, Arc::new(token)) {
             true => Ok(()),
@@ -213,7 +254,6 @@ impl Errands {
                 self.renewed += 1;
                 ::metrics::counter!(metrics::TOKEN_RENEWALS).increment(1);
                 self.settle(before).await;
-                self.save().await;
             }
             Err(error) if is_gone(&error) || is_anothers(&error) => {
                 self.note(error);
@@ -261,7 +301,6 @@ impl Errands {
                     ::metrics::counter!(metrics::TOKEN_REPLACEMENTS).increment(1);
                 }
                 tracing::info!(token = token.id(), readiness = ?self.readiness, "a token is in use");
-                self.save().await;
             }
             Verdict::Rejected if age >= enough => self.reject(found.rejected(age)),
             Verdict::Impossible => self.reject(found.impossible()),
@@ -291,22 +330,12 @@ impl Errands {
     async fn delete(&mut self, token: &Token) -> Result<(), Error> {
         let admin = self.admin().await?;
         match self.bounded(admin.expire_delegation_token(token, None)).await {
-            Ok(_) => Ok(()),
-            Err(error) if is_gone(&error) => Ok(()),
-            Err(error) => Err(error),
-        }
-    }
-
-    async fn save(&mut self) {
-        let (Some(path), Some(token)) = (self.keeper.saved_state.clone(), self.life.current()) else {
-            return;
-        };
-        let (Some(epoch), Some(period)) = (token.epoch(), self.life.period()) else { return };
-        let saved = Saved { id: token.id().to_owned(), epoch, period };
-        let written = tokio::task::spawn_blocking(move || saved.write(&path)).await;
-        if let Ok(Err(unsaved)) = written {
-            tracing::warn!(%unsaved, "the token is in use, but a keeper that is started again will not find it");
-            self.note(Error::config(unsaved));
+            Err(error) if !is_gone(&error) => Err(error),
+            _ => {
+                self.deleted.truncate(own::DELETED - 1);
+                self.deleted.push_front(token.id().to_owned());
+                Ok(())
+            }
         }
     }
 
@@ -326,7 +355,8 @@ impl Errands {
     async fn bounded<T>(&self, operation: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         let ended = tokio::time::timeout(self.limit(), Box::pin(operation)).await;
         ended.unwrap_or_else(|_| {
-            Err(Error::because(ErrorKind::Timeout, "not answered in time for another try"))
+            Err(Error::because(ErrorKind::Timeout, "not answered in time for another try")
+                .possibly_written_if(true))
         })
     }
 

@@ -26,6 +26,12 @@ use crate::time;
 /// a password or a mechanism of your own; it needs no rights beside that. The target is where the
 /// token is used, maybe another listener. The keeper has connections of its own.
 ///
+/// A token may be made without its keeper hearing of it: the answer is lost, or the program is killed.
+/// So that it is found and not forgotten, each token that a keeper makes has one renewer more than
+/// [`NewToken`] says, `User:ottla-keeper-` and 32 random digits, a user whom nobody is. The keeper looks
+/// for tokens that bear this name for two minutes after such an answer, and, with a saved state, at its
+/// next start. Tokens that do not bear it are others' and are left alone.
+///
 /// What it asks of the brokers it asks at most four times a second: each token that is made or
 /// renewed costs every broker the hashing of its credentials. Keepers do not know of each other,
 /// so have one for each cluster and owner, not one for each task.
@@ -93,11 +99,13 @@ impl TokenKeeper {
         self
     }
 
-    /// Remembers in this file (mode 0600) which token is this keeper's, so that the keeper of a
-    /// program that was started again goes on with it. The file holds no secret: the cluster tells
-    /// it again to whoever may know. Default: none, each start makes a token.
+    /// Remembers in this file (mode 0600) which tokens are this keeper's, from the moment at which one
+    /// is made until it is deleted, so that the keeper of a program that was started again, or killed,
+    /// goes on with one of them and deletes the others. The file holds no secret: the cluster tells it
+    /// again to whoever may know. Default: none, each start makes a token.
     ///
-    /// No two keepers may share a file.
+    /// No two keepers may share a file. Where it is lost the next keeper knows none of the tokens, and
+    /// they die by themselves.
     #[must_use]
     pub fn with_saved_state(mut self, path: impl Into<PathBuf>) -> Self {
         self.saved_state = Some(path.into());
@@ -133,7 +141,8 @@ impl TokenKeeper {
     /// has passed.
     ///
     /// # Cancel safety
-    /// A dropped call may leave a token behind, which dies by itself.
+    /// A dropped call may leave a token behind, which the next keeper of the same saved state finds;
+    /// without one it dies by itself.
     pub async fn start(self) -> Result<RunningKeeper, Error> {
         if !self.is_wanted() {
             let why = "no delegation token is wanted: tokens are switched off, or the admin is anonymous \
@@ -176,7 +185,8 @@ impl RunningKeeper {
     /// Stops the keeper, and deletes its tokens if that is wished.
     ///
     /// # Errors
-    /// What kept a token from being deleted; it then dies by itself.
+    /// What kept a token from being deleted, or from being looked for after a lost answer, which takes up
+    /// to twenty seconds; it then dies by itself, or the next keeper of the same saved state deletes it.
     ///
     /// # Cancel safety
     /// A dropped call stops the keeper and may leave its tokens.

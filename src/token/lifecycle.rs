@@ -54,6 +54,17 @@ pub(crate) enum Action {
     Wait(Instant),
 }
 
+/// What a token is to whoever keeps it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// Its users have it.
+    InUse,
+    /// Made, and not known to be taken by the brokers: nobody has it.
+    Made,
+    /// Users had it, or nobody ever will.
+    Retired,
+}
+
 /// A token that was used and is not any more.
 #[derive(Clone, Debug)]
 struct Retired {
@@ -165,11 +176,13 @@ impl Lifecycle {
         self.in_use = Life::adopted(now, token, remaining, period);
     }
 
-    /// A token of an earlier run was found, which no broker takes: it is deleted, not forgotten.
-    pub(crate) fn on_found_useless(&mut self, now: Instant, token: Arc<Token>) {
+    /// A token of one's own was found that nobody is to use: it is deleted, not forgotten; after the
+    /// grace if it was used.
+    pub(crate) fn on_found(&mut self, now: Instant, token: Arc<Token>, was_used: bool) {
         let life = token.life().map(|life| life.expires.saturating_since(life.issued));
+        let at = if was_used { now + self.policy.grace } else { now };
         if let Some(end) = life.and_then(|life| now.checked_add(life)) {
-            self.retired.push_back(Retired { token, at: now, end });
+            self.retired.push_back(Retired { token, at, end });
         }
     }
 
@@ -285,10 +298,22 @@ impl Lifecycle {
     /// All tokens that may still be alive, the one in use first. A dead one cannot be deleted: the
     /// brokers may have swept it, and do not know it.
     pub(crate) fn alive(&self, now: Instant) -> Vec<Arc<Token>> {
-        let lives = self.in_use.iter().chain(&self.fresh).filter(|life| life.may_be_alive(now));
+        self.standings(now).into_iter().map(|(_, token)| Arc::clone(token)).collect()
+    }
+
+    /// What those tokens are.
+    pub(crate) fn standings(&self, now: Instant) -> Vec<(Standing, &Arc<Token>)> {
+        let in_use = self.in_use.iter().map(|life| (Standing::InUse, life));
+        let made = self.fresh.iter().map(|life| (Standing::Made, life));
+        let lives = in_use.chain(made).filter(|(_, life)| life.may_be_alive(now));
         let retired = self.retired.iter().filter(|retired| now < retired.end);
-        let lives = lives.map(|life| Arc::clone(&life.token));
-        lives.chain(retired.map(|retired| Arc::clone(&retired.token))).collect()
+        let retired = retired.map(|retired| (Standing::Retired, &retired.token));
+        lives.map(|(standing, life)| (standing, &life.token)).chain(retired).collect()
+    }
+
+    /// Whether making a token has failed, and is to be tried again.
+    pub(crate) fn is_to_make_again(&self) -> bool {
+        self.failures() > 0 && matches!(self.next().1, Action::Create)
     }
 
     /// How often in a row making or renewing failed.

@@ -53,11 +53,13 @@ impl Work {
                 }
             };
             let again_at = time::now() + LOOK_AGAIN;
+            let search = self.errands.search_due();
             let missing = look.is_none() && !self.errands.absent.is_empty();
             tokio::select! {
                 () = sleep(due) => {}
                 refused = self.writer.refused() => self.errands.on_refused(&refused),
                 stop = self.stopped.changed() => if stop.is_err() { return Ok(()) },
+                () = sleep(search.unwrap_or(due)), if search.is_some() => self.errands.search().await,
                 found = looked(&mut look) => {
                     look = None;
                     self.errands.absent.retain(|address| !found.contains(address));

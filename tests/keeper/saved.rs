@@ -9,7 +9,7 @@ use super::support::embedded::{builder, config, keeper, target, user};
 use super::support::within;
 use super::{LIMIT, SECOND};
 
-fn path(name: &str) -> PathBuf {
+pub(super) fn path(name: &str) -> PathBuf {
     std::env::temp_dir().join(format!("ottla-keeper-{name}-{}", std::process::id()))
 }
 

@@ -1,14 +1,18 @@
 //! How a keeper goes on with the token of an earlier run.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::own::Own;
 use super::{Errands, LEAST, ONE_TRY};
 use crate::error::Error;
 use crate::time;
+use crate::token::doubt::{Cause, Doubt};
 use crate::token::gate::{self, Terms};
+use crate::token::lifecycle::Standing;
 use crate::token::readiness::{self, Verdict};
-use crate::token::saved::{Saved, Unsaved};
+use crate::token::saved::{Saved, SavedToken, Unsaved};
 
 /// Before the token of an earlier run is looked for again; it doubles.
 const ADOPTION_PAUSE: Duration = Duration::from_millis(250);
@@ -17,9 +21,9 @@ const ADOPTION_PAUSE: Duration = Duration::from_millis(250);
 const SEARCH: Duration = Duration::from_secs(5);
 
 impl Errands {
-    /// Goes on with the token of an earlier run, if it is alive. Nothing else is looked at: the
-    /// tokens of other keepers are theirs. As long as it is not known whether that token lives, none
-    /// is made beside it, since that would be forgotten.
+    /// Goes on with a token of an earlier run, if one is alive, and has the others deleted. Nothing
+    /// else is looked at: the tokens of other keepers are theirs. As long as it is not known whether
+    /// such a token lives, none is made beside it.
     pub(super) async fn adopt(&mut self, deadline: Instant) -> Result<(), Error> {
         let ended = tokio::time::timeout_at(deadline.into(), Box::pin(self.come_to_adopt(deadline))).await;
         ended.unwrap_or_else(|_| {
@@ -30,9 +34,25 @@ impl Errands {
 
     async fn come_to_adopt(&mut self, deadline: Instant) -> Result<(), Error> {
         let Some(saved) = self.saved().await? else { return Ok(()) };
+        self.mark = saved.mark.clone().or(self.mark.take());
+        self.sought.clone_from(&saved.tokens);
+        if saved.tokens.is_empty() && !saved.unheard {
+            return Ok(());
+        }
+        let adopted = self.adopt_of_these(deadline).await;
+        if adopted.is_ok() {
+            // A broker may be behind with what was made last, or with all.
+            let cause = if saved.unheard { Cause::EarlierRun } else { Cause::Unlisted };
+            let open = saved.unheard || !self.sought.is_empty();
+            self.doubt = open.then(|| Doubt::new(time::now(), cause));
+        }
+        adopted
+    }
+
+    async fn adopt_of_these(&mut self, deadline: Instant) -> Result<(), Error> {
         let (mut pause, mut search_until) = (ADOPTION_PAUSE, None);
         loop {
-            match self.try_adopt(&saved).await {
+            match self.try_adopt().await {
                 Ok(true) => return Ok(()),
                 Ok(false) => {
                     let now = time::now();
@@ -65,24 +85,40 @@ impl Errands {
                 self.note(Error::config(unsaved));
                 Ok(None)
             }
-            Ok(Err(unsaved @ Unsaved::File(_))) => Err(Error::config(unsaved)),
+            Ok(Err(unsaved @ (Unsaved::File(_) | Unsaved::Later { .. }))) => Err(Error::config(unsaved)),
             Err(_) => Err(Error::shutdown()),
         }
     }
 
-    /// False if the broker that was asked does not list the token.
-    async fn try_adopt(&mut self, saved: &Saved) -> Result<bool, Error> {
-        let admin = self.admin().await?;
-        let tokens = self.bounded(admin.describe_delegation_tokens(None)).await?;
-        let own = tokens.into_iter().map(|it| it.token).find(|token| token.id() == saved.id);
-        let Some((token, mut life)) = own.and_then(|token| token.life().map(|life| (token, life))) else {
+    /// False if the broker that was asked lists none of those that could be used, and there were some.
+    async fn try_adopt(&mut self) -> Result<bool, Error> {
+        let own = self.own_tokens().await?;
+        // One that was retired has a successor, and one that was used has users.
+        let (mut usable, mut rest): (Vec<Own>, Vec<Own>) =
+            own.into_iter().partition(|own| own.standing() != Standing::Retired);
+        usable.sort_by_key(|own| own.standing() != Standing::InUse);
+        let is_sought = |saved: &SavedToken| saved.standing != Standing::Retired;
+        if usable.is_empty() && self.sought.iter().any(is_sought) {
             return Ok(false);
-        };
-        life.renewals = saved.epoch.renewals;
-        let token = token.with_life(life).with_known();
+        }
+        let mut usable = VecDeque::from(usable);
+        while let Some(own) = usable.pop_front() {
+            if self.prove_found(&own).await? {
+                self.sought.retain(|saved| saved.id != own.token.id());
+                break;
+            }
+            // Nobody can use it any more.
+            rest.push(Own { saved: None, ..own });
+        }
+        rest.into_iter().chain(usable).for_each(|own| self.retire(own));
+        Ok(true)
+    }
+
+    /// Whether brokers take this token; it then is the one in use.
+    async fn prove_found(&mut self, own: &Own) -> Result<bool, Error> {
         let limit = readiness::LIMIT / 4;
         let terms = Terms { limit, absence: limit, urgent: true, outlasting: None };
-        let found = gate::pass(&self.keeper.target, &token, &[], terms).await;
+        let found = gate::pass(&self.keeper.target, &own.token, &[], terms).await;
         self.learn(&found);
         let now = time::now();
         match &found.verdict {
@@ -90,14 +126,16 @@ impl Errands {
                 self.absent.clone_from(absent);
                 // Where no session has an end, a renewal tells what is left.
                 let left = found.session_end.map_or(LEAST, |end| end.saturating_duration_since(now));
-                self.life.on_adopted(now, Arc::new(token), left, saved.period);
-                tracing::info!(token = saved.id, "the token of an earlier run is in use again");
+                let life = own.token.life();
+                let given = life.map_or(LEAST, |life| life.expires.saturating_since(life.issued));
+                let period = own.saved.as_ref().map_or(given, |saved| saved.period);
+                self.life.on_adopted(now, Arc::new(own.token.clone()), left, period);
+                tracing::info!(token = own.token.id(), "the token of an earlier run is in use again");
                 Ok(true)
             }
             Verdict::Rejected => {
                 self.note(found.not_taken());
-                self.life.on_found_useless(now, Arc::new(token));
-                Ok(true)
+                Ok(false)
             }
             Verdict::Impossible => Err(found.impossible()),
             Verdict::Lagging { .. } | Verdict::Unreachable => Err(found.not_taken()),

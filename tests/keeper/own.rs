@@ -1,0 +1,140 @@
+//! No token that a keeper made is forgotten, whatever became of the answer or of the keeper.
+
+use ottla::{AtShutdown, ErrorKind, NewToken, TokenKeeper, explained};
+use ottla_testkit::{Action, ApiKey, BrokerId, Cluster, Fault};
+
+use super::saved::path;
+use super::support::embedded::{builder, config, keeper, pass, target, user};
+use super::support::within;
+use super::{LIMIT, SECOND};
+
+const MINUTE: std::time::Duration = SECOND.saturating_mul(60);
+
+/// One token is made, and nobody hears of it.
+fn swallow(brokers: &Cluster, action: Action) {
+    brokers.faults().add(Fault::new(action).on_api(ApiKey::CreateDelegationToken).times(1));
+}
+
+/// Begins to start a keeper, which ends in the middle of it.
+async fn cut(keeper: TokenKeeper, after: std::time::Duration) {
+    assert!(tokio::time::timeout(after, keeper.start()).await.is_err(), "it was too fast");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_whose_making_was_not_told_is_used_and_no_second_one_is_made() {
+    for action in [Action::CloseAfter, Action::StallAfter, Action::RefuseAfter(7)] {
+        within(LIMIT, "the test", async {
+            let brokers = builder().start_in_memory().unwrap();
+            let other = keeper(&brokers).start().await.unwrap();
+            swallow(&brokers, action);
+            let kept = keeper(&brokers).start().await.unwrap();
+            assert_eq!((kept.state().created, brokers.counters().tokens_created), (1, 2));
+            pass(5 * MINUTE).await;
+            assert_eq!((kept.state().alive, brokers.tokens().len()), (1, 2));
+            kept.shutdown(AtShutdown::Expire).await.unwrap();
+            assert_eq!(brokers.tokens()[0].id, other.state().token_id, "that of another keeper is left");
+        })
+        .await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_keeper_that_is_killed_before_it_hears_of_its_token_finds_it_at_the_next_start() {
+    within(LIMIT, "the test", async {
+        let (brokers, path) = (builder().start_in_memory().unwrap(), path("unheard"));
+        swallow(&brokers, Action::StallAfter);
+        cut(keeper(&brokers).with_saved_state(&path), SECOND).await;
+        assert_eq!(brokers.tokens().len(), 1);
+        let again = keeper(&brokers).with_saved_state(&path).start().await.unwrap();
+        assert_eq!((again.state().created, brokers.counters().tokens_created), (0, 1));
+        again.shutdown(AtShutdown::Expire).await.unwrap();
+        assert_eq!((brokers.tokens().len(), path.exists()), (0, false));
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_keeper_that_is_killed_before_the_proof_finds_its_token_at_the_next_start() {
+    within(LIMIT, "the test", async {
+        let (brokers, path) = (builder().start_in_memory().unwrap(), path("unproved"));
+        brokers.set_token_propagation(Some(BrokerId(3)), 10 * SECOND);
+        cut(keeper(&brokers).with_saved_state(&path), 5 * SECOND).await;
+        let id = brokers.tokens()[0].id.clone();
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.contains(&format!("made={id} ")), "{text}");
+        pass(10 * SECOND).await;
+        let again = keeper(&brokers).with_saved_state(&path).start().await.unwrap();
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!((again.state().token_id, brokers.counters().tokens_created), (id, 1));
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_was_replaced_before_a_kill_is_deleted_after_the_next_start_and_its_grace() {
+    within(4 * LIMIT, "the test", async {
+        let (brokers, path) = (builder().start_in_memory().unwrap(), path("retired"));
+        let grace = 10 * MINUTE;
+        let keeper = || {
+            let hour = NewToken::new().with_max_lifetime(60 * MINUTE);
+            keeper(&brokers).with_new_token(hour).with_grace(grace).with_saved_state(&path)
+        };
+        let first = keeper().start().await.unwrap();
+        pass(50 * MINUTE).await;
+        let second = first.state();
+        assert_eq!((second.created, brokers.tokens().len()), (2, 2));
+        drop(first);
+        let again = keeper().start().await.unwrap();
+        assert_eq!(again.state().token_id, second.token_id);
+        pass(grace / 2).await;
+        assert_eq!(brokers.tokens().len(), 2, "tasks may still hold on to the old one");
+        pass(grace / 2 + SECOND).await;
+        assert_eq!((brokers.tokens().len(), again.state().alive), (1, 1));
+        again.shutdown(AtShutdown::Expire).await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_no_broker_lists_until_another_was_made_is_deleted() {
+    within(LIMIT, "the test", async {
+        // Longer than a keeper waits after a failure.
+        let brokers = builder().token_propagation(17 * SECOND).start_in_memory().unwrap();
+        swallow(&brokers, Action::CloseAfter);
+        let admin = config(&brokers, user("alice")).with_deadline(100 * SECOND);
+        let kept = TokenKeeper::new(admin, target(&brokers)).start().await.unwrap();
+        assert_eq!(brokers.counters().tokens_created, 2);
+        pass(3 * MINUTE).await;
+        assert_eq!((kept.state().alive, brokers.tokens().len()), (1, 1));
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_keeper_that_ends_waits_for_a_token_that_it_never_heard_of() {
+    within(LIMIT, "the test", async {
+        let brokers = builder().token_propagation(8 * SECOND).start_in_memory().unwrap();
+        swallow(&brokers, Action::CloseAfter);
+        keeper(&brokers).start().await.unwrap().shutdown(AtShutdown::Expire).await.unwrap();
+        pass(30 * SECOND).await;
+        assert!(brokers.tokens().is_empty(), "{:?}", brokers.tokens());
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_saved_state_of_a_later_version_is_refused_and_left() {
+    within(LIMIT, "the test", async {
+        let (brokers, path) = (builder().start_in_memory().unwrap(), path("later"));
+        drop(keeper(&brokers).with_saved_state(&path).start().await.unwrap());
+        let later = std::fs::read_to_string(&path).unwrap().replace("version=2", "version=3");
+        std::fs::write(&path, &later).unwrap();
+        let error = keeper(&brokers).with_saved_state(&path).start().await.unwrap_err();
+        let left = std::fs::read_to_string(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!((error.kind(), error.is_retriable(), left), (ErrorKind::Config, false, later));
+        assert!(explained(&error).contains("run the later version"), "{}", explained(&error));
+        assert_eq!(brokers.tokens().len(), 1);
+    })
+    .await;
+}
