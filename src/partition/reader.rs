@@ -106,7 +106,10 @@ impl Reader {
             };
             match delivery {
                 Some(Delivery::Chunks(chunks)) => self.ready = chunks.into_iter(),
-                Some(Delivery::Lost(loss)) => self.losses.push(loss),
+                Some(Delivery::Lost(loss)) => {
+                    warn_of(&loss);
+                    self.losses.push(loss);
+                }
                 Some(Delivery::Failed(error)) => self.stage = Stage::Failed(error),
                 Some(Delivery::Done) => self.stage = Stage::Done,
                 // The tasks are gone, with the runtime that they were started on.
@@ -116,10 +119,15 @@ impl Reader {
     }
 
     /// What was skipped so far because it was no longer there, in the order in which it was
-    /// found: nothing, unless [`OnDataLoss::Skip`](crate::OnDataLoss::Skip) was asked for.
+    /// found, each with a warning in the log: nothing, unless [`OnDataLoss::Skip`](crate::OnDataLoss::Skip) was asked for.
     pub fn losses(&self) -> &[Loss] {
         &self.losses
     }
+}
+
+fn warn_of(loss: &Loss) {
+    let Loss { topic_partition: partition, offsets, reason } = loss;
+    tracing::warn!(%partition, from = offsets.start, until = offsets.end, %reason, "records are lost");
 }
 
 impl Stage {

@@ -120,3 +120,20 @@ fn a_range_that_ends_beyond_what_there_is_says_what_it_waits_for() {
     interrupt(&child);
     assert_eq!(ended(child).code, Some(130));
 }
+
+#[test]
+fn a_reading_without_an_end_tells_of_a_loss_when_it_finds_it() {
+    let kafka = Kafka::start();
+    kafka.topic("t", 100);
+    kafka.cluster.delete_records_before("t", 0, 40).unwrap();
+    let config = kafka.config("alice");
+    let read = ["read", "--config", &config, "--topic", "t", "--partition", "0", "--format", "count"];
+    let options = ["--from", "0", "--to", "never", "--skip-lost"];
+    let mut child = command().args(read).args(options).spawn().unwrap();
+    let line = BufReader::new(child.stderr.take().unwrap()).lines().next().unwrap().unwrap();
+    let expected =
+        "ottla: records are lost, partition t-0, from 0, until 40, reason the log begins after them";
+    assert_eq!(line, expected);
+    interrupt(&child);
+    assert_eq!(ended(child).code, Some(130));
+}
