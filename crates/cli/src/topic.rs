@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ottla::Cluster;
+use ottla::{Cluster, Error, ErrorKind};
+use tokio::time::timeout_at;
 
 use crate::failure::Failure;
 
@@ -11,21 +12,34 @@ use crate::failure::Failure;
 const YOUNG: Duration = Duration::from_secs(3);
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// The numbers of its partitions, in ascending order.
+/// `UNKNOWN_TOPIC_OR_PARTITION`
+const UNKNOWN: i16 = 3;
+/// `LEADER_NOT_AVAILABLE`
+const LEADERLESS: i16 = 5;
+
+/// The numbers of its partitions, in ascending order. A topic that is unknown is asked for again, for a moment that
+/// no single answer outlives.
 pub(crate) async fn partitions(cluster: &Cluster, topic: &str) -> Result<Vec<i32>, Failure> {
     let topic: Arc<str> = Arc::from(topic);
-    let mut waited = Duration::ZERO;
+    let mut answer = cluster.describe_topics(std::slice::from_ref(&topic)).await;
+    let until = crate::now() + YOUNG;
     loop {
-        match cluster.describe_topics(std::slice::from_ref(&topic)).await {
+        match answer {
             Ok(topics) => {
                 let partitions = topics.iter().flat_map(|topic| &topic.partitions);
                 return Ok(partitions.map(|partition| partition.partition).collect());
             }
-            Err(error) if error.is_retriable() && waited < YOUNG => {
+            Err(error) if is_young(&error) && crate::now() + PAUSE < until => {
                 tokio::time::sleep(PAUSE).await;
-                waited += PAUSE;
+                let again = cluster.describe_topics(std::slice::from_ref(&topic));
+                answer = timeout_at(until.into(), again).await.unwrap_or(Err(error));
             }
             Err(error) => return Err(error.into()),
         }
     }
+}
+
+/// Whether a topic that was made a moment ago may be the reason.
+fn is_young(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Broker(code) if matches!(code.code(), UNKNOWN | LEADERLESS))
 }
