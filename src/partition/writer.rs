@@ -173,7 +173,7 @@ impl Writer {
     }
 
     /// Sends all records that were taken so far, without lingering, and waits until it is known
-    /// what became of them. It takes at most the delivery timeout and a request.
+    /// what became of them. It takes at most the delivery timeout.
     ///
     /// It tells of the records that were sent through this clone of the writer and the topics' handles that it gave:
     /// tasks with a clone each hear of their own records and nobody else's. What a clone was not told when it is
@@ -196,7 +196,7 @@ impl Writer {
     /// Ends the writer: takes no more records from any clone, sends those that were taken as
     /// [`flush`](Self::flush) does, and ends its task.
     ///
-    /// It takes as long as the records do: at most the delivery timeout and a request. For less time put it into
+    /// It takes as long as the records do: at most the delivery timeout. For less time put it into
     /// [`tokio::time::timeout`] and drop the writer. A second call waits for what is left.
     ///
     /// # Errors

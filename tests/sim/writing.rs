@@ -15,8 +15,11 @@ use super::manners::{Patience, limited};
 use super::schedule::{CONNECT, DEADLINE, DELIVERY, Ends, REQUEST, TOPIC, Writing};
 use super::world::World;
 
-/// What a call of a writer may take: its timeout and a request, with the dial that it needs.
-const LIMIT: Duration = Duration::from_secs(DELIVERY.as_secs() + REQUEST.as_secs() + CONNECT.as_secs() + 2);
+/// What a call of a writer may take: its timeout, and a moment until that is noticed.
+const LIMIT: Duration = Duration::from_secs(DELIVERY.as_secs() + 2);
+
+/// How long it has to go wrong for records to fail: what was sent into it is noticed a request and a dial later.
+const FAILS: Duration = Duration::from_secs(DELIVERY.as_secs() - REQUEST.as_secs() - CONNECT.as_secs() - 2);
 
 /// What listeners say when they panic.
 pub(crate) const LISTENER: &str = "a listener of the application panics";
@@ -339,7 +342,7 @@ impl Task {
 
     /// Whether a call that began then may fail: there was never a time to recover.
     fn is_excused(&self, since: Duration) -> bool {
-        self.world.notes.is_excused(since, DELIVERY)
+        self.world.notes.is_excused(since, FAILS)
     }
 
     fn note(&self, what: &str) {

@@ -1,7 +1,7 @@
 //! Ends of all kinds: of a writer, of its runtime, of a callback, of the patience. Whoever waits hears of it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ottla::{ErrorKind, NewRecord, Receipt, WriteOptions, Writer};
@@ -131,19 +131,41 @@ async fn a_close_takes_no_longer_than_the_delivery_timeout_however_many_batches_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_close_waits_for_a_request_that_is_under_way_at_the_delivery_timeout_and_for_no_other() {
+async fn a_request_that_is_not_answered_at_the_delivery_timeout_is_not_waited_for() {
     let setup = Setup::new(1).await;
     let (writer, first) = writer_with_much_to_do(&setup).await;
-    let (before, request) = (now(), Duration::from_secs(30));
-    setup.brokers.faults().add(produce(Action::Stall));
-    let sent = Duration::from_secs(8);
-    tokio::time::sleep(sent).await;
+    let before = now();
+    setup.brokers.faults().add(produce(Action::StallAfter).times(1));
+    tokio::time::sleep(Duration::from_secs(8)).await;
     set_running(&setup, true);
-    within(LIMIT, "the end", writer.close()).await.unwrap_err();
-    let took = before.elapsed();
-    assert!(took >= sent + request && took <= DELIVERY + request + TICK, "{took:?}");
     let error = within(LIMIT, "the receipt", first).await.unwrap_err();
-    assert!(error.possibly_written(), "{error}");
+    assert_eq!((error.kind(), error.possibly_written()), (ErrorKind::Timeout, true), "{error}");
+    assert!(before.elapsed() <= DELIVERY + TICK, "{:?}", before.elapsed());
+    within(LIMIT, "the end", writer.close()).await.unwrap_err();
+    assert!(before.elapsed() <= DELIVERY + TICK, "{:?}", before.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_told_to_be_late_is_told_once_and_doubles_nothing() {
+    let setup = Setup::new(1).await;
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let listener = Arc::clone(&told);
+    let options = WriteOptions::new().with_delivery_timeout(Duration::from_secs(2));
+    let writer = setup.client.write(options.with_batch_listener(move |batch| {
+        listener.lock().unwrap().push((batch.records, batch.base_offset.is_ok()));
+    }));
+    write_numbers(&writer, 0..1, 1).await;
+    flush(&writer).await.unwrap();
+    // Answered when nobody waits any more, and not before.
+    setup.brokers.faults().add(produce(Action::Delay(Duration::from_secs(10))).times(1));
+    write_numbers(&writer, 1..2, 1).await;
+    let error = flush(&writer).await.unwrap_err();
+    assert_eq!((error.kind(), error.possibly_written()), (ErrorKind::Timeout, true), "{error}");
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    write_numbers(&writer, 2..3, 1).await;
+    flush(&writer).await.unwrap();
+    setup.assert_each_once(1, 3);
+    assert_eq!(*told.lock().unwrap(), [(1, true), (1, false), (1, true)]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -7,7 +7,8 @@ use std::fs;
 use std::net::{TcpListener, UdpSocket};
 use std::time::Duration;
 
-use support::{Ran, command, run};
+use ottla_testkit::{Action, ApiKey, Fault};
+use support::{Kafka, Ran, command, run};
 
 /// `--timeout`, and what a process may take beside it on a machine that is busy.
 const TIMEOUT: Duration = Duration::from_secs(1);
@@ -62,6 +63,25 @@ fn every_command_ends_within_its_timeout_though_all_brokers_are_silent() {
         ] {
             let told = timed(arguments).failed(1);
             assert!(told.contains("127.0.0.1:"), "{told}");
+        }
+    }
+}
+
+#[test]
+fn a_command_ends_within_its_timeout_though_one_kind_of_request_is_never_answered() {
+    for silent in
+        [ApiKey::Metadata, ApiKey::InitProducerId, ApiKey::Produce, ApiKey::ListOffsets, ApiKey::Fetch]
+    {
+        let kafka = Kafka::start();
+        kafka.topic("t", 1);
+        let config = kafka.config("alice");
+        kafka.cluster.faults().add(Fault::new(Action::Stall).on_api(silent));
+        let is_written = matches!(silent, ApiKey::InitProducerId | ApiKey::Produce);
+        if !is_written {
+            timed(&["read", "--config", &config, "--topic", "t"]).failed(1);
+        }
+        if is_written || silent == ApiKey::Metadata {
+            timed(&["write", "--config", &config, "--topic", "t", "--count", "1", "--size", "1"]).failed(1);
         }
     }
 }

@@ -395,6 +395,11 @@ impl Accumulator {
         self.flush()
     }
 
+    /// Takes note that who waits for a batch was told of it, which is not resolved: it holds its memory.
+    pub(super) fn on_told(&mut self, serial: u64) {
+        self.live.remove(&serial);
+    }
+
     /// Takes back what a resolved batch held.
     pub(super) fn finish(&mut self, serial: u64, charge: usize, buffer: Option<Vec<u8>>) {
         self.live.remove(&serial);

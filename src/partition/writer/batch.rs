@@ -43,6 +43,8 @@ pub(super) struct Batch {
     stamp: Option<Stamp>,
     completion: Option<Arc<Completion>>,
     senders: Senders,
+    /// Who waits was told what became of it.
+    is_told: bool,
     /// Why some of its records are refused, if that is known of each.
     pub(super) refusal: Option<Box<Refusal>>,
 }
@@ -78,6 +80,7 @@ impl Batch {
             stamp: None,
             completion: None,
             senders: Senders::default(),
+            is_told: false,
             refusal: None,
         }
     }
@@ -224,6 +227,7 @@ impl Batch {
             stamp: self.stamp.map(|stamp| stamp.after(before)),
             completion: completion.clone(),
             senders: self.senders.clone(),
+            is_told: self.is_told,
             refusal: None,
             body: Body::Open(builder),
         };
@@ -238,28 +242,38 @@ impl Batch {
         self.first..self.first.saturating_add(self.count)
     }
 
-    /// Tells who waits what became of the records, and gives the buffer, unless somebody still
-    /// holds it.
-    pub(super) fn resolve(mut self, outcome: Outcome) -> Option<Vec<u8>> {
+    /// Whether who waits was told what became of it. It may still be on its way.
+    pub(super) fn is_told(&self) -> bool {
+        self.is_told
+    }
+
+    /// Tells who waits what became of the records, unless that was done.
+    pub(super) fn tell(&mut self, outcome: Outcome) {
+        if std::mem::replace(&mut self.is_told, true) {
+            return;
+        }
         if let Err(error) = &outcome {
             self.senders.tell(error);
         }
-        if let Some(completion) = self.completion.take() {
-            match (&outcome, self.refusal.take()) {
-                (Err(error), Some(refusal)) => {
-                    let possibly = error.possibly_written();
-                    for (place, error) in refusal.named {
-                        let place = self.first.saturating_add(place);
-                        if self.places().contains(&place) {
-                            let error = error.possibly_written_if(possibly);
-                            completion.complete(place..place.saturating_add(1), Err(error));
-                        }
+        let Some(completion) = self.completion.take() else { return };
+        match (&outcome, self.refusal.take()) {
+            (Err(error), Some(refusal)) => {
+                let possibly = error.possibly_written();
+                for (place, error) in refusal.named {
+                    let place = self.first.saturating_add(place);
+                    if self.places().contains(&place) {
+                        let error = error.possibly_written_if(possibly);
+                        completion.complete(place..place.saturating_add(1), Err(error));
                     }
-                    completion.complete(self.places(), Err(refusal.others.possibly_written_if(possibly)));
                 }
-                _ => completion.complete(self.places(), outcome),
+                completion.complete(self.places(), Err(refusal.others.possibly_written_if(possibly)));
             }
+            _ => completion.complete(self.places(), outcome),
         }
+    }
+
+    /// The buffer, unless somebody still holds it.
+    pub(super) fn into_buffer(mut self) -> Option<Vec<u8>> {
         match std::mem::replace(&mut self.body, Body::Packed(Vec::new())) {
             Body::Packed(bytes) => Some(bytes),
             Body::Stamped(bytes) => bytes.try_into_mut().ok().map(BytesMut::into),

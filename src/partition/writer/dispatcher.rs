@@ -184,8 +184,28 @@ impl Dispatcher {
         let late: Vec<_> = late.into_iter().map(|batch| (too_late(why(&batch)), batch)).collect();
         resolved.extend(late.into_iter().map(|(error, batch)| Resolved { batch, outcome: Err(error) }));
         self.resolve_all(resolved);
+        self.tell_overdue(oldest);
         self.look_beside_silent(now);
         self.watch(now);
+    }
+
+    /// Tells of what is too old while something of its partition is in flight: an answer may come late, or never.
+    fn tell_overdue(&mut self, oldest: Instant) {
+        let shared = Arc::clone(&self.shared);
+        let unanswered = Error::because(ErrorKind::Timeout, "the leader has not answered");
+        let mut is_any_told = false;
+        for outbox in self.outboxes.iter_mut().flatten() {
+            let last = outbox.last_error().unwrap_or(&unanswered);
+            let error = too_late(Some(last)).possibly_written_if(true);
+            for batch in outbox.overdue(oldest) {
+                tell(&shared, batch, Err(error.clone()));
+                shared.lock().on_told(batch.serial);
+                is_any_told = true;
+            }
+        }
+        if is_any_told {
+            shared.changed.notify_waiters();
+        }
     }
 
     /// Says so when nothing is written for long.
@@ -299,29 +319,15 @@ impl Dispatcher {
     }
 
     /// Tells what became of a batch, and frees its memory.
-    fn resolve(&mut self, batch: Batch, outcome: Result<Option<&ProducedPartition>, Error>) {
-        let (place, serial, charge, records) = (batch.place, batch.serial, batch.charge, batch.count());
-        let name = self.shared.lock().topics().get(place.topic).map(|topic| Arc::clone(&topic.name));
-        let partition = i32::try_from(place.partition).unwrap_or(i32::MAX);
-        let topic_partition = TopicPartition::new(name.unwrap_or_default(), partition);
+    fn resolve(&mut self, mut batch: Batch, outcome: Result<Option<&ProducedPartition>, Error>) {
         if outcome.is_ok()
             && let Some(silence) = self.stall.on_progress(time::now())
         {
             tracing::info!(seconds = silence.as_secs(), "records are written again");
         }
-        let outcome = match outcome {
-            Ok(answer) => Ok(Acknowledgement {
-                topic_partition: topic_partition.clone(),
-                offset: answer.map(|answer| answer.base_offset).filter(|offset| *offset >= 0),
-                append_time: answer.and_then(|answer| answer.append_time),
-            }),
-            Err(error) => Err(error.at_partition(&topic_partition)),
-        };
-        if let Some(listener) = &self.shared.options.listener {
-            let base_offset = outcome.clone().map(|first| first.offset);
-            listener.tell(&BatchOutcome { topic_partition, records: records.unsigned_abs(), base_offset });
-        }
-        let buffer = batch.resolve(outcome);
+        let (serial, charge) = (batch.serial, batch.charge);
+        tell(&self.shared, &mut batch, outcome);
+        let buffer = batch.into_buffer();
         self.shared.lock().finish(serial, charge, buffer);
         self.shared.changed.notify_waiters();
     }
@@ -344,6 +350,30 @@ impl Dispatcher {
             }
         }
     }
+}
+
+/// Tells the listener and who waits what became of a batch, unless that was done.
+fn tell(shared: &Shared, batch: &mut Batch, outcome: Result<Option<&ProducedPartition>, Error>) {
+    if batch.is_told() {
+        return;
+    }
+    let (place, records) = (batch.place, batch.count().unsigned_abs());
+    let name = shared.lock().topics().get(place.topic).map(|topic| Arc::clone(&topic.name));
+    let partition = i32::try_from(place.partition).unwrap_or(i32::MAX);
+    let topic_partition = TopicPartition::new(name.unwrap_or_default(), partition);
+    let outcome = match outcome {
+        Ok(answer) => Ok(Acknowledgement {
+            topic_partition: topic_partition.clone(),
+            offset: answer.map(|answer| answer.base_offset).filter(|offset| *offset >= 0),
+            append_time: answer.and_then(|answer| answer.append_time),
+        }),
+        Err(error) => Err(error.at_partition(&topic_partition)),
+    };
+    if let Some(listener) = &shared.options.listener {
+        let base_offset = outcome.clone().map(|first| first.offset);
+        listener.tell(&BatchOutcome { topic_partition, records, base_offset });
+    }
+    batch.tell(outcome);
 }
 
 /// Waits for ever where there is no time.

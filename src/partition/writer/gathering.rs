@@ -67,12 +67,11 @@ impl Gathering {
         let encoded = codec::encode(&request(&parts, std::time::Duration::from_secs(30)), 9, "bench");
         let length = encoded.map_or(0, |encoded| encoded.len());
         drop(parts);
-        for batch in self.batches.drain(..) {
+        for mut batch in self.batches.drain(..) {
             let (serial, charge) = (batch.serial, batch.charge);
             let topic_partition = TopicPartition::new(Arc::clone(&self.topic), 0);
-            let buffer =
-                batch.resolve(Ok(Acknowledgement { topic_partition, offset: None, append_time: None }));
-            self.accumulator.finish(serial, charge, buffer);
+            batch.tell(Ok(Acknowledgement { topic_partition, offset: None, append_time: None }));
+            self.accumulator.finish(serial, charge, batch.into_buffer());
         }
         (count, length)
     }

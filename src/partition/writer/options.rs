@@ -139,8 +139,9 @@ impl WriteOptions {
     }
 
     /// Sets how long a record stays in the writer, from when the first record of its batch was taken.
-    /// Default 2 min; from 1 s to a day. A request that is under way then is still waited for, for its own
-    /// timeout; [`flush`](crate::Writer::flush) and [`close`](crate::Writer::close) end by then as well.
+    /// Default 2 min; from 1 s to a day. A record of which nothing is known then has failed, and a request that is
+    /// under way is not waited for: it [may be written](crate::Error::possibly_written). So
+    /// [`flush`](crate::Writer::flush) and [`close`](crate::Writer::close) end by then, half a second later at most.
     /// It bounds the lingering too: a batch lingers for at most half of it.
     #[must_use]
     pub fn with_delivery_timeout(mut self, timeout: Duration) -> Self {

@@ -169,6 +169,14 @@ impl Outbox {
         self.in_flight().next().filter(|sent| sent.at <= then)?.to
     }
 
+    /// The batches that were opened before `oldest` and may not be given up yet, since something is in flight, of
+    /// which nobody was told.
+    pub(super) fn overdue(&mut self, oldest: Instant) -> impl Iterator<Item = &mut Batch> {
+        let sent = self.sent.iter_mut().map(|sent| &mut sent.batch);
+        let all = sent.chain(&mut self.waiting);
+        all.filter(move |batch| batch.opened < oldest && !batch.is_told())
+    }
+
     /// Whether the next batch may go out: `waiting` first, then a fresh one.
     pub(super) fn may_send(&self, now: Instant) -> bool {
         let Some(producer) = self.producer else { return false };
