@@ -9,7 +9,7 @@ use ottla_testkit::{Action, ApiKey, BrokerId, Fault, Protocol};
 
 use crate::support::embedded::{Pipes, pipes};
 use crate::support::within;
-use crate::{LIMIT, Setup, TOPIC, builder, flush, now};
+use crate::{LIMIT, Setup, TOPIC, builder, flush, now, write_numbers};
 
 /// A look at the cluster comes within a second, and then the batches go.
 const SOON: Duration = Duration::from_secs(1);
@@ -227,4 +227,30 @@ async fn a_partition_that_never_gets_a_leader_does_not_slow_the_look_for_those_o
         let most = asked.iter().map(|from| in_minute(*from)).max().unwrap();
         assert!((8..=40).contains(&most), "{most}: {asked:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_leader_that_is_elected_again_while_it_owes_as_many_answers_as_it_may_is_left_for_the_next_one() {
+    let setup = Setup::new(1).await;
+    setup.brokers.move_leader(TOPIC, 0, BrokerId(1)).unwrap();
+    let writer = setup.client.write(WriteOptions::new().with_linger(Duration::ZERO));
+    write_numbers(&writer, 0..1, 1).await;
+    flush(&writer).await.unwrap();
+    let swallowed = Fault::new(Action::StallAfter).on_api(ApiKey::Produce).on_broker(BrokerId(1));
+    setup.brokers.faults().add(swallowed.times(1));
+    for number in 1..9 {
+        write_numbers(&writer, number..number + 1, 1).await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    setup.brokers.move_leader(TOPIC, 0, BrokerId(2)).unwrap();
+    flush(&writer).await.unwrap();
+    setup.brokers.move_leader(TOPIC, 0, BrokerId(1)).unwrap();
+    write_numbers(&writer, 9..10, 1).await;
+    tokio::time::sleep(2 * SOON).await;
+    assert_eq!(setup.brokers.read(TOPIC, 0).unwrap().len(), 9, "it waits for the answers");
+    setup.brokers.move_leader(TOPIC, 0, BrokerId(3)).unwrap();
+    let moved = now();
+    flush(&writer).await.unwrap();
+    assert!(moved.elapsed() <= SOON, "{:?}", moved.elapsed());
+    setup.assert_each_once(1, 10);
 }

@@ -240,7 +240,7 @@ impl Dispatcher {
     fn handle_report(&mut self, report: Report) {
         let Report { broker, address, items, result } = report;
         if let Some(leader) = self.leaders.get_mut(&broker) {
-            leader.in_flight = leader.in_flight.saturating_sub(1);
+            leader.on_answer(time::now());
         }
         match result.and_then(|response| answers(&items, response)) {
             Ok(answers) => {

@@ -32,7 +32,9 @@ pub(super) struct Leader {
     dial: Dial,
     /// Dials that failed in a row.
     failures: u32,
-    pub(super) in_flight: usize,
+    in_flight: usize,
+    /// Since when it owes an answer.
+    quiet_since: Instant,
     /// What could go out now, in this turn.
     ready_bytes: usize,
     is_overdue: bool,
@@ -133,13 +135,14 @@ impl Dispatcher {
         }
     }
 
-    /// Looks for new leaders where a broker is silent, be it to a batch or to a dial for one: it may be gone
-    /// without a word.
+    /// Looks for new leaders where a broker is silent, be it to a batch or to a dial for one, or to all that it may
+    /// be sent before a batch: it may be gone without a word.
     pub(super) fn look_beside_silent(&mut self, now: Instant) {
         let Some(then) = now.checked_sub(OVERDUE) else { return };
         let theirs = self.outboxes.iter().flatten().filter_map(|outbox| outbox.silent_since(then));
-        let dialled = self.leaders.iter().filter(|(_, leader)| leader.is_dialled_since(then));
-        let silent: BTreeSet<BrokerId> = theirs.chain(dialled.map(|(broker, _)| *broker)).collect();
+        let keeps_waiting = |leader: &Leader| leader.is_dialled_since(then) || leader.is_full_since(then);
+        let waited_for = self.leaders.iter().filter(|(_, leader)| keeps_waiting(leader));
+        let silent: BTreeSet<BrokerId> = theirs.chain(waited_for.map(|(broker, _)| *broker)).collect();
         self.is_silent = !silent.is_empty();
         for broker in silent {
             self.cluster.note_silence(broker);
@@ -200,8 +203,15 @@ impl Dispatcher {
             let (sender, orders) = mpsc::unbounded_channel();
             let courier = Courier { timeout, broker, orders, reports: reporter.clone() };
             couriers.spawn(courier.run());
-            let dial = Dial::No;
-            Leader { orders: sender, dial, failures: 0, in_flight: 0, ready_bytes: 0, is_overdue: false }
+            Leader {
+                orders: sender,
+                dial: Dial::No,
+                failures: 0,
+                in_flight: 0,
+                quiet_since: time::now(),
+                ready_bytes: 0,
+                is_overdue: false,
+            }
         })
     }
 
@@ -255,10 +265,9 @@ impl Dispatcher {
         let (address, connection) = way;
         let request = request(&parts, self.cluster.config().request_timeout());
         let items = parts.into_iter().map(|(item, _)| item).collect();
-        let leader = self.leader(broker);
-        leader.in_flight += 1;
+        self.leader(broker).on_sent(time::now());
         // A courier ends before its dispatcher only if the runtime is shut down.
-        let _ = leader.orders.send(Order { items, request, address, connection });
+        let _ = self.leader(broker).orders.send(Order { items, request, address, connection });
     }
 
     /// Packs and stamps batches, and puts them among those that are sent.
@@ -295,6 +304,19 @@ impl Dispatcher {
 }
 
 impl Leader {
+    fn on_sent(&mut self, now: Instant) {
+        if self.in_flight == 0 {
+            self.quiet_since = now;
+        }
+        self.in_flight += 1;
+    }
+
+    /// It answered a request, or will not any more.
+    pub(super) fn on_answer(&mut self, now: Instant) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        self.quiet_since = now;
+    }
+
     pub(super) fn has_room(&self) -> bool {
         self.in_flight < MOST_IN_FLIGHT
     }
@@ -310,6 +332,12 @@ impl Leader {
     /// Whether batches wait for a dial that began before `then`.
     fn is_dialled_since(&self, then: Instant) -> bool {
         self.ready_bytes > 0 && matches!(self.dial, Dial::UnderWay { since } if since <= then)
+    }
+
+    /// Whether batches wait for answers that it owes since before `then`: what these are about may long have gone
+    /// to another leader.
+    fn is_full_since(&self, then: Instant) -> bool {
+        self.ready_bytes > 0 && !self.has_room() && self.quiet_since <= then
     }
 
     /// Whether a request is to go out now. Beside another one it waits to be worth it.
