@@ -5,6 +5,8 @@
 mod changes;
 #[path = "writer/doubts.rs"]
 mod doubts;
+#[path = "writer/elections.rs"]
+mod elections;
 #[path = "writer/ends.rs"]
 mod ends;
 #[path = "writer/faults.rs"]

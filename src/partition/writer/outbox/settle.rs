@@ -142,8 +142,10 @@ impl Outbox {
         }
     }
 
-    /// Gives a batch up, so that its number is missing for good.
+    /// Gives a batch up, so that its number is missing for good. What a broker denies to have may be that one, so its
+    /// word about others counts anew.
     pub(super) fn give_up(&mut self, batch: Batch, error: Error, resolved: &mut Vec<Resolved>) {
+        self.doubts = 0;
         let error = error.possibly_written_if(batch.is_in_doubt());
         if error.possibly_written() {
             self.hidden_before = self.hidden_before.max(batch.serial);

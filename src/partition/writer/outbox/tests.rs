@@ -354,6 +354,25 @@ fn what_is_not_resolved_in_time_fails_as_possibly_written_and_holds_up_nobody() 
 }
 
 #[test]
+fn what_is_given_up_while_the_broker_denies_it_holds_up_nobody() {
+    let late: fn(&mut Outbox) -> Vec<Resolved> = |outbox| outbox.expire(now() + Duration::from_secs(1));
+    let refused: fn(&mut Outbox) -> Vec<Resolved> = |outbox| {
+        send_waiting(outbox);
+        let sent = attempt(outbox, 1);
+        outbox.on_verdict(sent, Verdict::Fail(refused(29)), now(), |_| Duration::ZERO)
+    };
+    for give_up in [late, refused] {
+        let mut outbox = in_flight(1);
+        judge(&mut outbox, 1, lost());
+        send_waiting(&mut outbox);
+        assert_eq!(judge(&mut outbox, 1, out_of_order()), []);
+        assert!(give_up(&mut outbox)[0].outcome.as_ref().is_err_and(Error::possibly_written));
+        assert!(outbox.is_idle() && outbox.may_send(now()));
+        assert_eq!(send(&mut outbox, batch(2, 1, now())), (1, 0));
+    }
+}
+
+#[test]
 fn what_is_in_flight_when_all_is_dropped_may_be_written() {
     let mut outbox = outbox();
     let mut open = batch(0, 0, now());
