@@ -163,11 +163,12 @@ impl Event {
             }
             Kind::ConnectionsClosed => What::ConnectionsClosed { broker },
             Kind::Silence => What::Silence { broker, lasts: millis(dice, &[300, 4_000, 15_000, 30_000]) },
-            Kind::AddressAway => What::AddressAway {
-                broker,
-                reach: dice.pick(&[Reach::Silent, Reach::Refused, Reach::Mute]),
-                lasts: millis(dice, &[3_000, 30_000]),
-            },
+            Kind::AddressAway => {
+                let reach = dice.pick(&[Reach::Silent, Reach::Refused, Reach::Mute]);
+                // For longer than anybody waits, where the other address helps.
+                let longest = if reach == Reach::Mute { 30_000 } else { 90_000 };
+                What::AddressAway { broker, reach, lasts: millis(dice, &[3_000, longest]) }
+            }
             Kind::BitFlipped => What::BitFlipped { broker },
             Kind::LeaderTaken => {
                 What::LeaderTaken { partition, lasts: millis(dice, &[100, 3_000, 15_000, 30_000]) }

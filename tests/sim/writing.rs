@@ -175,6 +175,11 @@ impl Task {
         format!("w{}.{record}", self.number)
     }
 
+    fn has_key(&self, record: usize) -> bool {
+        let keyless = self.writing.keyless_one_in;
+        keyless == 0 || !(record as u64 + 1).is_multiple_of(keyless)
+    }
+
     async fn send(&mut self, topic: &TopicWriter, patience: &mut Patience) {
         let record = self.told.len();
         let value = format!("{} {}", self.value(record), "y".repeat(self.writing.size));
@@ -184,9 +189,7 @@ impl Task {
         let new = NewRecord::value(&value)
             .with_partition(partition)
             .with_timestamp(Timestamp::from_millis(1_800_000_000_000));
-        let keyless = self.writing.keyless_one_in;
-        let has_key = keyless == 0 || !(record as u64 + 1).is_multiple_of(keyless);
-        let new = if has_key { new.with_key(&key) } else { new };
+        let new = if self.has_key(record) { new.with_key(&key) } else { new };
         let notes = self.world.notes.clone();
         let began = notes.passed();
         let call = async {
@@ -236,6 +239,13 @@ impl Task {
                     self.writing.ends == Ends::Drop && self.told.len() as u64 == self.writing.records;
                 if self.is_refused(&error) {
                     self.world.strikes(Kind::RecordsRefused);
+                    let named =
+                        if self.has_key(record) { "other records of the same batch" } else { "this record" };
+                    if !error.to_string().contains(named) {
+                        let text =
+                            format!("{}: record {record}: not refused for {named}: {error}", self.name);
+                        notes.broken(Law::Receipts, text);
+                    }
                 } else if !dropped && !self.is_excused(began) {
                     notes.broken(Law::Receipts, format!("{}: record {record} failed: {error:?}", self.name));
                 }
