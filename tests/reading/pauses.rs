@@ -11,17 +11,21 @@ const SECOND: Duration = Duration::from_secs(1);
 
 #[tokio::test(start_paused = true)]
 async fn a_pause_of_the_application_is_no_lack_of_the_brokers_progress() {
-    let brokers = brokers(1);
-    (0..200).for_each(|_| write(&brokers, 0, 10));
-    let client = client(&brokers).await;
-    let options = ReadOptions::new().with_response_bytes(16 << 10).with_byte_budget(64 << 10);
-    let mut reader = client.read(vec![range(0, 0, 2000)], options);
-    let mut seen = Seen::default();
-    brokers.faults().add(Fault::new(Action::Stall).on_api(ApiKey::Fetch).after(1).times(1));
-    seen.step(&mut reader).await.unwrap();
-    tokio::time::sleep(61 * SECOND).await;
-    seen.drain(&mut reader).await.unwrap();
-    assert_eq!(seen.offsets[&0], (0..2000).collect::<Vec<_>>());
+    // Later ones are under way while what came before waits for the application.
+    for answered in 1..6 {
+        let brokers = brokers(1);
+        (0..200).for_each(|_| write(&brokers, 0, 10));
+        let client = client(&brokers).await;
+        let options = ReadOptions::new().with_response_bytes(16 << 10).with_byte_budget(64 << 10);
+        let mut reader = client.read(vec![range(0, 0, 2000)], options);
+        let mut seen = Seen::default();
+        brokers.faults().add(Fault::new(Action::Stall).on_api(ApiKey::Fetch).after(answered));
+        seen.step(&mut reader).await.unwrap();
+        tokio::time::sleep(61 * SECOND).await;
+        brokers.faults().clear();
+        seen.drain(&mut reader).await.unwrap();
+        assert_eq!(seen.offsets[&0], (0..2000).collect::<Vec<_>>());
+    }
 }
 
 #[tokio::test(start_paused = true)]

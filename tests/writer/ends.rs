@@ -70,7 +70,7 @@ fn a_runtime_that_is_dropped_ends_its_writer_with_an_error_for_who_waits() {
     std::thread::sleep(Duration::from_millis(200));
     first.shutdown_background();
     second.block_on(async {
-        let limit = Duration::from_secs(20);
+        let limit = Duration::from_secs(10);
         let (sent, flushed) = within(limit, "who waits", waiting).await.unwrap();
         let told = [
             sent.unwrap_err(),
