@@ -13,6 +13,7 @@ fn every_planted_bug_fits_the_sources_and_names_a_test() {
         sources.map(move |(file, text)| (format!("{directory}/{}", file.display()), text))
     };
     let tree: Tree = read("src").chain(read("tests")).collect();
+    let table = std::fs::read_to_string(source::root().join("tests/planted/README.md")).unwrap_or_default();
     let mut bugs = 0;
     let mut found = Vec::new();
     for entry in std::fs::read_dir(source::root().join("tests/planted")).into_iter().flatten().flatten() {
@@ -22,6 +23,10 @@ fn every_planted_bug_fits_the_sources_and_names_a_test() {
             let patch = std::fs::read_to_string(&path).unwrap_or_default();
             let wrong = misfits(&patch, &tree).into_iter().chain(untested(&patch, &tree));
             found.extend(wrong.map(|why| format!("{}: {why}", path.display())));
+            let name = path.file_stem().unwrap_or_default().to_string_lossy();
+            if !table.contains(&format!("| `{name}` |")) {
+                found.push(format!("{}: README.md beside it does not name it", path.display()));
+            }
         }
     }
     assert!(bugs >= 10, "{bugs} planted bugs");
