@@ -12,6 +12,7 @@ mod scram;
 mod session;
 
 pub use crate::conn::race::{ATTEMPT_DELAY, interleaved, race};
+pub use crate::partition::plan::plan_turn;
 pub use crate::partition::writer::gathering::Gathering;
 pub use config::{fuzz_jaas, fuzz_properties, fuzz_token_file};
 pub use entropy::seed_entropy;

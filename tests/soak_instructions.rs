@@ -1,5 +1,5 @@
-//! What a token costs whoever reads, in instructions for each record. Valgrind counts them, in
-//! runs of this program itself.
+//! What a token costs whoever reads, in instructions for each record, and what the plan of a reading costs, in
+//! instructions for each partition. Valgrind counts them, in runs of this program itself.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod support;
@@ -12,7 +12,7 @@ use ottla_testkit::{Protocol, Record};
 use support::embedded::{bootstrap, executor, keeper, pipes, read_all};
 use support::within;
 
-/// Says what the run that is counted reads: `token 1000`, `nobody 1000`.
+/// Says what the run that is counted reads or plans: `token 1000`, `nobody 1000`, `prompt 1000`, `poll 1000`.
 const RUN: &str = "OTTLA_INSTRUCTIONS_OF";
 const FEW: u64 = 50_000;
 const MANY: u64 = 250_000;
@@ -47,11 +47,24 @@ async fn a18_what_is_counted_reads_every_record() {
     within(Duration::from_secs(3600), "the run", read(who == "token", records.parse().unwrap())).await;
 }
 
-fn instructions(who: &str, records: u64) -> u64 {
+/// Plans are made many times, each of new ranges.
+const TURNS: u64 = 10;
+
+#[test]
+fn what_is_counted_plans_every_partition() {
+    let run = std::env::var(RUN).unwrap_or_else(|_| "poll 100".to_owned());
+    let (how, partitions) = run.split_once(' ').unwrap();
+    for _ in 0..TURNS {
+        let requests = ottla::internals::plan_turn(partitions.parse().unwrap(), how == "prompt");
+        assert!(requests == 1 || how == "prompt" && requests > 1, "{requests}");
+    }
+}
+
+fn instructions(test: &str, who: &str, records: u64) -> u64 {
     let output = Command::new("valgrind")
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
         .arg(std::env::current_exe().unwrap())
-        .args(["--exact", "a18_what_is_counted_reads_every_record", "--test-threads=1"])
+        .args(["--exact", test, "--test-threads=1"])
         .env(RUN, format!("{who} {records}"))
         .output()
         .unwrap_or_else(|error| panic!("valgrind (apt-get install valgrind): {error}"));
@@ -64,9 +77,28 @@ fn instructions(who: &str, records: u64) -> u64 {
 
 #[test]
 fn a18_a_record_costs_as_many_instructions_with_a_token_as_without() {
-    let cost = |who| (instructions(who, MANY) - instructions(who, FEW)) / (MANY - FEW);
+    let run = |who, records| instructions("a18_what_is_counted_reads_every_record", who, records);
+    let cost = |who| (run(who, MANY) - run(who, FEW)) / (MANY - FEW);
     let (with, without) = (cost("token"), cost("nobody"));
     println!("instructions for each record: {with} with a token, {without} without");
     // One look for a newer token takes a dozen.
     assert!(with <= without + 5, "{with} instead of {without}");
+}
+
+/// Ten milliseconds have some twenty million instructions on a slow processor.
+const MOST_FOR_A_PARTITION: u64 = 2_000;
+
+#[test]
+fn ten_thousand_partitions_are_planned_in_the_instructions_of_ten_milliseconds() {
+    for how in ["poll", "prompt"] {
+        let run = |partitions| instructions("what_is_counted_plans_every_partition", how, partitions) / TURNS;
+        let [few, some, many] = [100, 1_000, 10_000].map(run);
+        let (first, last) = ((some - few) / 900, (many - some) / 9_000);
+        println!(
+            "{how}: {first} instructions for each of a thousand partitions, {last} for each of ten thousand"
+        );
+        assert!(last <= MOST_FOR_A_PARTITION, "{how}: {last}");
+        // A square would make it ten times as many.
+        assert!(last <= 2 * first, "{how}: {first}, then {last}");
+    }
 }

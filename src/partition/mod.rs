@@ -19,7 +19,7 @@ mod epochs;
 mod fetcher;
 mod inquiry;
 mod pace;
-mod plan;
+pub(crate) mod plan;
 mod progress;
 mod range;
 pub(crate) mod reader;
