@@ -10,7 +10,7 @@ mod record;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use ottla::{Cluster, ErrorKind, NewRecord, TopicWriter, Writer};
+use ottla::{Cluster, ErrorKind, NewRecord, TopicWriter, Writer, explained};
 use serde_json::json;
 use tokio::sync::Notify;
 
@@ -34,6 +34,7 @@ pub(crate) async fn run(access: &Access, options: WriteOptions) -> Result<(), Fa
     let login::Opened { config, text, followed: _followed } = login::open(access).await?;
     let how = how(access, &options, text.secret_bytes())?;
     drop(text);
+    let longest = how.memory().saturating_mul(2);
     let cluster = Cluster::connect(config).await?;
     topic::partitions(&cluster, &options.topic).await?;
     let taken = Arc::new(Sum::default());
@@ -47,7 +48,7 @@ pub(crate) async fn run(access: &Access, options: WriteOptions) -> Result<(), Fa
     let topic = writer.topic(&options.topic).await?;
     let progress = Progress::begin(options.count, false, &taken);
     let end = tokio::select! {
-        read = send_all(&topic, &options, &taken) => End::Read(read),
+        read = send_all(&topic, &options, longest, &taken) => End::Read(read),
         _ = tokio::signal::ctrl_c() => End::Interrupted,
         error = late.error() => End::Late(error),
     };
@@ -56,7 +57,13 @@ pub(crate) async fn run(access: &Access, options: WriteOptions) -> Result<(), Fa
     let failure = match end {
         End::Read(read) => {
             let closed = writer.close().await;
-            read.and_then(|()| closed.map_err(|error| failed(error, &taken, &written)))
+            match read {
+                Ok(()) => closed.map_err(|error| failed(error, &taken, &written)),
+                Err(failure) => {
+                    let in_doubt = closed.is_err_and(|error| error.possibly_written());
+                    Err(failure.while_at(share(&taken, &written, in_doubt)))
+                }
+            }
         }
         End::Interrupted => {
             let in_doubt = ends_in_doubt(&writer).await;
@@ -150,10 +157,15 @@ fn how(access: &Access, options: &WriteOptions, text: &[u8]) -> Result<ottla::Wr
     Ok(configured.with_codec(codec))
 }
 
-async fn send_all(topic: &TopicWriter, options: &WriteOptions, taken: &Sum) -> Result<(), Failure> {
+async fn send_all(
+    topic: &TopicWriter,
+    options: &WriteOptions,
+    longest: usize,
+    taken: &Sum,
+) -> Result<(), Failure> {
     match options.count.zip(options.size) {
         Some((count, size)) => send_made_up(topic, count, size, taken).await,
-        None => send_lines(topic, options, taken).await,
+        None => send_lines(topic, options, Lines::start(longest), taken).await,
     }
 }
 
@@ -175,19 +187,30 @@ async fn send_made_up(topic: &TopicWriter, count: u64, size: u32, taken: &Sum) -
     Ok(())
 }
 
-async fn send_lines(topic: &TopicWriter, options: &WriteOptions, taken: &Sum) -> Result<(), Failure> {
-    let mut lines = Lines::start();
+async fn send_lines(
+    topic: &TopicWriter,
+    options: &WriteOptions,
+    mut lines: Lines,
+    taken: &Sum,
+) -> Result<(), Failure> {
     let mut number = 0_u64;
     while let Some(text) = lines.next().await? {
         for line in text.split_inclusive(|&byte| byte == b'\n') {
             number += 1;
             let line = line.strip_suffix(b"\n").unwrap_or(line);
-            let record = OwnedRecord::read(line, options)
-                .map_err(|why| Failure::failed(format!("line {number} of standard input: {why}")))?;
+            let record = OwnedRecord::read(line, options).map_err(|why| bad_line(number, &why))?;
             let headers = record.headers();
-            topic.send(record.borrowed(&headers)).await?;
+            topic.send(record.borrowed(&headers)).await.map_err(|error| match error.kind() {
+                // It is the record's fault, and not the command's.
+                ErrorKind::Misuse => bad_line(number, &explained(&error)),
+                _ => error.into(),
+            })?;
             taken.add(1, record.len_bytes(), 1);
         }
     }
     Ok(())
+}
+
+fn bad_line(number: u64, why: &dyn std::fmt::Display) -> Failure {
+    Failure::failed(format!("line {number} of standard input: {why}"))
 }
