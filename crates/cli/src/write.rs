@@ -10,7 +10,7 @@ mod record;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use ottla::{Cluster, ErrorKind, NewRecord, TopicWriter, Writer, explained};
+use ottla::{Cluster, ErrorKind, NewRecord, TopicWriter, Writer};
 use serde_json::json;
 use tokio::sync::Notify;
 
@@ -34,7 +34,6 @@ pub(crate) async fn run(access: &Access, options: WriteOptions) -> Result<(), Fa
     let login::Opened { config, text, followed: _followed } = login::open(access).await?;
     let how = how(access, &options, text.secret_bytes())?;
     drop(text);
-    let longest = how.memory().saturating_mul(2);
     let cluster = Cluster::connect(config).await?;
     topic::partitions(&cluster, &options.topic).await?;
     let taken = Arc::new(Sum::default());
@@ -48,7 +47,7 @@ pub(crate) async fn run(access: &Access, options: WriteOptions) -> Result<(), Fa
     let topic = writer.topic(&options.topic).await?;
     let progress = Progress::begin(options.count, false, &taken);
     let end = tokio::select! {
-        read = send_all(&topic, &options, longest, &taken) => End::Read(read),
+        read = send_all(&topic, &options, &taken) => End::Read(read),
         _ = tokio::signal::ctrl_c() => End::Interrupted,
         error = late.error() => End::Late(error),
     };
@@ -57,13 +56,7 @@ pub(crate) async fn run(access: &Access, options: WriteOptions) -> Result<(), Fa
     let failure = match end {
         End::Read(read) => {
             let closed = writer.close().await;
-            match read {
-                Ok(()) => closed.map_err(|error| failed(error, &taken, &written)),
-                Err(failure) => {
-                    let in_doubt = closed.is_err_and(|error| error.possibly_written());
-                    Err(failure.while_at(share(&taken, &written, in_doubt)))
-                }
-            }
+            read.and_then(|()| closed.map_err(|error| failed(error, &taken, &written)))
         }
         End::Interrupted => {
             let in_doubt = ends_in_doubt(&writer).await;
@@ -157,15 +150,10 @@ fn how(access: &Access, options: &WriteOptions, text: &[u8]) -> Result<ottla::Wr
     Ok(configured.with_codec(codec))
 }
 
-async fn send_all(
-    topic: &TopicWriter,
-    options: &WriteOptions,
-    longest: usize,
-    taken: &Sum,
-) -> Result<(), Failure> {
+async fn send_all(topic: &TopicWriter, options: &WriteOptions, taken: &Sum) -> Result<(), Failure> {
     match options.count.zip(options.size) {
         Some((count, size)) => send_made_up(topic, count, size, taken).await,
-        None => send_lines(topic, options, Lines::start(longest), taken).await,
+        None => send_lines(topic, options, taken).await,
     }
 }
 
@@ -187,30 +175,19 @@ async fn send_made_up(topic: &TopicWriter, count: u64, size: u32, taken: &Sum) -
     Ok(())
 }
 
-async fn send_lines(
-    topic: &TopicWriter,
-    options: &WriteOptions,
-    mut lines: Lines,
-    taken: &Sum,
-) -> Result<(), Failure> {
+async fn send_lines(topic: &TopicWriter, options: &WriteOptions, taken: &Sum) -> Result<(), Failure> {
+    let mut lines = Lines::start();
     let mut number = 0_u64;
     while let Some(text) = lines.next().await? {
         for line in text.split_inclusive(|&byte| byte == b'\n') {
             number += 1;
             let line = line.strip_suffix(b"\n").unwrap_or(line);
-            let record = OwnedRecord::read(line, options).map_err(|why| bad_line(number, &why))?;
+            let record = OwnedRecord::read(line, options)
+                .map_err(|why| Failure::failed(format!("line {number} of standard input: {why}")))?;
             let headers = record.headers();
-            topic.send(record.borrowed(&headers)).await.map_err(|error| match error.kind() {
-                // It is the record's fault, and not the command's.
-                ErrorKind::Misuse => bad_line(number, &explained(&error)),
-                _ => error.into(),
-            })?;
+            topic.send(record.borrowed(&headers)).await?;
             taken.add(1, record.len_bytes(), 1);
         }
     }
     Ok(())
-}
-
-fn bad_line(number: u64, why: &dyn std::fmt::Display) -> Failure {
-    Failure::failed(format!("line {number} of standard input: {why}"))
 }

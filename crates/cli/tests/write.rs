@@ -146,33 +146,3 @@ fn a_topic_that_is_deleted_meanwhile_ends_it_by_its_timeout() {
     assert!(ran.stderr.contains("not delivered in time") && ran.stderr.contains("UNKNOWN_TOPIC"), "{ran:?}");
     drop(input);
 }
-
-#[test]
-fn a_bad_line_ends_it_with_a_word_about_what_is_written() {
-    let (kafka, config) = start();
-    let json = ["write", "--config", &config, "--topic", "t", "--format", "json"];
-    let told = ottla_with_input(json, b"{\"value\":\"1\"}\n{\"value\":\"2\"}\n[3]\n").failed(1);
-    assert!(told.contains("2 of 2 records are written: line 3 of standard input: it is no JSON"), "{told}");
-    let small =
-        kafka.file("small.properties", std::fs::read_to_string(&config).unwrap() + "buffer.memory=65536\n");
-    let lines = ["write", "--config", &small, "--topic", "t"];
-    let large = [b"1\n".as_slice(), &[b'x'; 100_000], b"\n2\n"].concat();
-    let told = ottla_with_input(lines, &large).failed(1);
-    assert!(told.contains("1 of 1 records are written: line 2 of standard input: a record of 100"), "{told}");
-}
-
-#[test]
-fn a_line_without_an_end_is_refused_when_no_record_can_be_so_large() {
-    let (kafka, config) = start();
-    let small =
-        kafka.file("small.properties", std::fs::read_to_string(&config).unwrap() + "buffer.memory=65536\n");
-    let mut child =
-        command().args(["write", "--config", &small, "--topic", "t"]).stdin(Stdio::piped()).spawn().unwrap();
-    let mut input = child.stdin.take().unwrap();
-    // It is refused before it ends, so that the pipe breaks or stays open.
-    let _ = input.write_all(&vec![b'x'; 300_000]);
-    let ran = ended(child);
-    assert_eq!(ran.code, Some(1), "{ran:?}");
-    assert!(ran.stderr.contains("a line of more than 131072 bytes"), "{ran:?}");
-    drop(input);
-}

@@ -1,5 +1,6 @@
 //! The clock of the cluster: tokio's, so that a paused one moves brokers, tokens and sessions.
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
@@ -11,10 +12,12 @@ pub(crate) struct Now {
     pub(crate) millis: i64,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct Clock {
     started: Instant,
     wall_at_start: i64,
+    /// By how much the wall clock was set since, in milliseconds.
+    set_by: AtomicI64,
 }
 
 impl Clock {
@@ -23,7 +26,7 @@ impl Clock {
     pub(crate) fn start(wall: Option<SystemTime>) -> Self {
         let wall = wall.unwrap_or_else(SystemTime::now);
         let since = wall.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        Self { started: Instant::now(), wall_at_start: millis(since) }
+        Self { started: Instant::now(), wall_at_start: millis(since), set_by: AtomicI64::new(0) }
     }
 
     /// How long the cluster had run by then.
@@ -35,7 +38,15 @@ impl Clock {
     pub(crate) fn now(&self) -> Now {
         let instant = Instant::now();
         let passed = millis(instant.saturating_duration_since(self.started));
-        Now { instant, millis: self.wall_at_start.saturating_add(passed) }
+        let wall = self.wall_at_start.saturating_add(self.set_by.load(Ordering::Relaxed));
+        Now { instant, millis: wall.saturating_add(passed) }
+    }
+
+    /// Sets the wall clock.
+    pub(crate) fn set(&self, wall: SystemTime) {
+        let wanted = millis(wall.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default());
+        let by = wanted.saturating_sub(self.now().millis);
+        self.set_by.fetch_add(by, Ordering::Relaxed);
     }
 }
 

@@ -97,6 +97,23 @@ async fn an_expired_token_logs_in_until_it_is_swept_and_its_session_is_over_at_o
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_token_ends_by_the_brokers_clock_which_may_be_set() {
+    let cluster = builder().token_expiry(Duration::from_secs(60)).start_in_memory().unwrap();
+    let mut alice = login(&cluster, "alice").await;
+    let token = alice.create_token().await;
+    let at = |seconds: i64| {
+        let millis = token.issue_timestamp_ms + seconds * 1000;
+        std::time::SystemTime::UNIX_EPOCH + Duration::from_millis(u64::try_from(millis).unwrap())
+    };
+    cluster.set_wall_clock(at(61));
+    assert_eq!(alice.renew(&token.hmac, -1).await.error_code, 66);
+    cluster.set_wall_clock(at(-30));
+    assert_eq!(cluster.now(), token.issue_timestamp_ms - 30_000);
+    let renewed = alice.renew(&token.hmac, -1).await;
+    assert_eq!((renewed.error_code, renewed.expiry_timestamp_ms), (0, token.issue_timestamp_ms + 30_000));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_session_ends_with_its_token_and_another_token_of_the_owner_revives_it() {
     let cluster = builder().token_expiry(Duration::from_secs(60)).start_in_memory().unwrap();
     let mut alice = login(&cluster, "alice").await;

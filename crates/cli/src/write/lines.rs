@@ -9,6 +9,8 @@ use crate::failure::Failure;
 
 /// How much is read at a time.
 const PIECE: usize = 64 * 1024;
+/// The longest line: no broker takes more in one record.
+const MAX_LINE: usize = 1 << 30;
 /// Pieces that wait to be sent.
 const WAITING: usize = 4;
 
@@ -16,13 +18,12 @@ const WAITING: usize = 4;
 pub(super) struct Lines(mpsc::Receiver<io::Result<Vec<u8>>>);
 
 impl Lines {
-    /// Begins to read lines of at most so many bytes.
-    pub(super) fn start(most: usize) -> Self {
+    pub(super) fn start() -> Self {
         let (sender, receiver) = mpsc::channel(WAITING);
         std::thread::spawn(move || {
             let mut open = Vec::new();
             loop {
-                let (piece, last) = match more(&mut open, most) {
+                let (piece, last) = match more(&mut open) {
                     Ok(Some(lines)) => (Ok(lines), false),
                     Ok(None) => (Ok(std::mem::take(&mut open)), true),
                     Err(error) => (Err(error), true),
@@ -45,9 +46,9 @@ impl Lines {
     }
 }
 
-/// Reads until there are whole lines, and leaves the beginning of the next one in `open`, which is
-/// at most so long. Nothing at the end.
-fn more(open: &mut Vec<u8>, most: usize) -> io::Result<Option<Vec<u8>>> {
+/// Reads until there are whole lines, and leaves the beginning of the next one in `open`. Nothing
+/// at the end.
+fn more(open: &mut Vec<u8>) -> io::Result<Option<Vec<u8>>> {
     loop {
         let start = open.len();
         if read_some(open)? == 0 {
@@ -58,10 +59,8 @@ fn more(open: &mut Vec<u8>, most: usize) -> io::Result<Option<Vec<u8>>> {
             let rest = open.split_off(end);
             return Ok(Some(std::mem::replace(open, rest)));
         }
-        if open.len() > most {
-            let text =
-                format!("a line of more than {most} bytes, beyond any record that the writer has memory for");
-            return Err(io::Error::other(text));
+        if open.len() > MAX_LINE {
+            return Err(io::Error::other(format!("a line has more than {MAX_LINE} bytes")));
         }
     }
 }

@@ -82,12 +82,12 @@ impl Held {
         if now < self.until.min(self.timeout) {
             return Some(self.until.min(self.timeout));
         }
-        let mut written = self.outcomes.iter().flat_map(|topic| {
+        let written = self.outcomes.iter().flat_map(|topic| {
             let name = topic.name.as_deref().unwrap_or_default();
             topic.partitions.iter().filter_map(move |it| Some((name, it.index, it.written?)))
         });
         let waits = now < self.timeout
-            && written.any(|(name, index, written)| {
+            && written.into_iter().any(|(name, index, written)| {
                 matches!(look_again(name, index, written, call), Found::TooFew)
             });
         waits.then_some(self.timeout)

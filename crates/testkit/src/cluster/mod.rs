@@ -9,6 +9,7 @@ mod tokens;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -153,6 +154,12 @@ impl Cluster {
     /// Forgets the requests so far, so that [`asked`](Self::asked) begins anew.
     pub fn clear_asked(&self) {
         self.shared.lock().0.asked.clear();
+    }
+
+    /// Sets the brokers' wall clock, forward or back. Tokens end by it; sessions that were begun keep
+    /// their end.
+    pub fn set_wall_clock(&self, wall: SystemTime) {
+        self.shared.clock.set(wall);
     }
 
     /// The brokers' wall clock, in milliseconds since the Unix epoch.

@@ -7,6 +7,9 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256, Sha512};
 use subtle::ConstantTimeEq;
 
+/// As many as Kafka has.
+pub(crate) const ITERATIONS: u32 = 4096;
+
 /// The hash of a SCRAM mechanism.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ScramHash {
@@ -33,7 +36,11 @@ struct Derived {
 
 impl ScramKeys {
     pub(crate) fn new(hash: ScramHash, password: &str, salt: String) -> Self {
-        Self { hash, password: password.to_owned(), salt, iterations: 4096, derived: OnceLock::new() }
+        Self { hash, password: password.to_owned(), salt, iterations: ITERATIONS, derived: OnceLock::new() }
+    }
+
+    pub(crate) fn with_iterations(self, iterations: u32) -> Self {
+        Self { iterations, ..self }
     }
 
     pub(crate) fn salt_base64(&self) -> String {

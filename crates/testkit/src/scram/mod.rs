@@ -5,7 +5,7 @@ mod message;
 
 use std::sync::Arc;
 
-pub(crate) use keys::{ScramHash, ScramKeys};
+pub(crate) use keys::{ITERATIONS, ScramHash, ScramKeys};
 pub(crate) use message::ClientFirst;
 
 /// The exchange after server-first: it awaits client-final.

@@ -19,14 +19,16 @@ pub(crate) enum Change {
 pub(crate) struct Image {
     /// How long a change takes to get here.
     pub(crate) delay: Duration,
+    /// Of the keys of its tokens.
+    iterations: u32,
     tokens: BTreeMap<String, PublishedToken>,
     /// Changes on their way, in the order of the log.
     pending: VecDeque<(Instant, Change)>,
 }
 
 impl Image {
-    pub(crate) fn with_delay(delay: Duration) -> Self {
-        Self { delay, tokens: BTreeMap::new(), pending: VecDeque::new() }
+    pub(crate) fn new(delay: Duration, iterations: u32) -> Self {
+        Self { delay, iterations, tokens: BTreeMap::new(), pending: VecDeque::new() }
     }
 
     pub(crate) fn committed(&mut self, at: Instant, change: Change) {
@@ -40,7 +42,10 @@ impl Image {
         while self.pending.front().is_some_and(|&(arrives, _)| arrives <= now) {
             match self.pending.pop_front() {
                 Some((_, Change::Store(token))) => {
-                    self.tokens.insert(token.id.clone(), PublishedToken::new(token, secret, random));
+                    self.tokens.insert(
+                        token.id.clone(),
+                        PublishedToken::new(token, secret, self.iterations, random),
+                    );
                 }
                 Some((_, Change::Remove(id))) => {
                     self.tokens.remove(&id);
@@ -64,8 +69,9 @@ impl Image {
 
     /// Starts anew with another secret: every HMAC and every salt changes.
     pub(crate) fn restart(&mut self, secret: &[u8], random: &mut Random) {
+        let iterations = self.iterations;
         for published in self.tokens.values_mut() {
-            *published = PublishedToken::new(published.token.clone(), secret, random);
+            *published = PublishedToken::new(published.token.clone(), secret, iterations, random);
         }
     }
 }

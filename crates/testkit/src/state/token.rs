@@ -62,10 +62,11 @@ pub(crate) struct PublishedToken {
 }
 
 impl PublishedToken {
-    pub(crate) fn new(token: Token, secret: &[u8], random: &mut Random) -> Self {
+    pub(crate) fn new(token: Token, secret: &[u8], iterations: u32, random: &mut Random) -> Self {
         let hmac = token.hmac(secret);
         let password = Base64::encode_string(&hmac);
-        let mut keys = |hash| Arc::new(ScramKeys::new(hash, &password, random.text()));
+        let mut keys =
+            |hash| Arc::new(ScramKeys::new(hash, &password, random.text()).with_iterations(iterations));
         Self { sha256: keys(ScramHash::Sha256), sha512: keys(ScramHash::Sha512), token, hmac }
     }
 

@@ -22,6 +22,7 @@ pub(crate) struct TokenSettings {
     pub(crate) max_lifetime: Duration,
     pub(crate) sweep_every: Duration,
     pub(crate) propagation: Duration,
+    pub(crate) iterations: u32,
 }
 
 #[derive(Debug)]
@@ -40,7 +41,7 @@ impl Tokens {
         now: Instant,
         random: Random,
     ) -> Self {
-        let image = || Image::with_delay(settings.propagation);
+        let image = || Image::new(settings.propagation, settings.iterations);
         Self {
             controller: image(),
             brokers: brokers.map(|id| (id, image())).collect(),
