@@ -15,7 +15,7 @@ pub use crate::conn::race::{ATTEMPT_DELAY, interleaved, race};
 pub use crate::partition::plan::plan_turn;
 pub use crate::partition::writer::gathering::Gathering;
 pub use config::{fuzz_jaas, fuzz_properties, fuzz_token_file};
-pub use entropy::seed_entropy;
+pub use entropy::{seed_entropy, set_wall_clock};
 pub use frame::fuzz_frame;
 pub use java_texts::{JavaText, read_jaas, read_properties, written_jaas, written_properties};
 pub use records::{RecordWalk, fuzz_record_batch};

@@ -55,6 +55,10 @@ pub struct SystemClock;
 impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "this is the one reader of the wall clock")]
     fn now(&self) -> Timestamp {
+        #[cfg(feature = "unstable-internals")]
+        if let Some(wall) = repeatable::wall() {
+            return wall;
+        }
         SystemTime::now().into()
     }
 }
@@ -63,6 +67,32 @@ impl Clock for SystemClock {
 #[expect(clippy::disallowed_methods, reason = "this is the one reader of the monotonic clock")]
 pub(crate) fn now() -> Instant {
     tokio::time::Instant::now().into_std()
+}
+
+/// A wall clock for simulations, thread by thread: nothing else can turn it on.
+#[cfg(feature = "unstable-internals")]
+pub(crate) mod repeatable {
+    use std::cell::Cell;
+    use std::time::Instant;
+
+    use super::Timestamp;
+
+    thread_local! {
+        /// When it was set, and to what.
+        static WALL: Cell<Option<(Instant, Timestamp)>> = const { Cell::new(None) };
+    }
+
+    /// From now on this thread's wall clock shows this, and goes with the monotonic clock; with `None`,
+    /// it is the machine's again.
+    pub(crate) fn set_wall(wall: Option<Timestamp>) {
+        WALL.set(wall.map(|wall| (super::now(), wall)));
+    }
+
+    pub(super) fn wall() -> Option<Timestamp> {
+        let (since, wall) = WALL.get()?;
+        let passed = super::now().saturating_duration_since(since).as_millis();
+        Some(Timestamp(wall.0.saturating_add(i64::try_from(passed).unwrap_or(i64::MAX))))
+    }
 }
 
 #[cfg(test)]
@@ -74,6 +104,16 @@ mod tests {
         let (early, late) = (Timestamp::from_millis(-5), Timestamp::from_millis(7));
         assert_eq!(late.saturating_since(early), Duration::from_millis(12));
         assert_eq!(early.saturating_since(late), Duration::ZERO);
+    }
+
+    #[cfg(feature = "unstable-internals")]
+    #[tokio::test(start_paused = true)]
+    async fn a_wall_clock_that_was_set_goes_with_the_monotonic_one() {
+        repeatable::set_wall(Some(Timestamp(-1_000)));
+        tokio::time::advance(Duration::from_secs(3)).await;
+        assert_eq!(SystemClock.now(), Timestamp(2_000));
+        repeatable::set_wall(None);
+        assert!(SystemClock.now() > Timestamp(1_700_000_000_000));
     }
 
     #[test]

@@ -6,3 +6,9 @@
 pub fn seed_entropy(seed: Option<u64>) {
     crate::entropy::repeatable::seed(seed);
 }
+
+/// From now on this thread's wall clock shows this, and goes with tokio's clock; with `None` it is the
+/// machine's again.
+pub fn set_wall_clock(wall: Option<crate::time::Timestamp>) {
+    crate::time::repeatable::set_wall(wall);
+}

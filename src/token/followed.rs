@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
+use super::aside;
 use super::file::{self, InvalidTokenFile, TokenFile};
 use crate::cluster::config::{Bootstrap, Config};
 use crate::conn::credentials::{TokenSource, TokenWriter};
@@ -73,7 +74,7 @@ impl FollowedTokenFile {
         let (writer, source) = TokenSource::watched(file.token().clone());
         let followed = source.clone();
         // The text may name files to read.
-        let config = tokio::task::spawn_blocking(move || file.into_config(followed)).await;
+        let config = aside::run(move || file.into_config(followed)).await;
         let config = config.map_err(|_| Error::shutdown())??;
         let failure = Arc::default();
         let follower = Follower {
@@ -203,7 +204,7 @@ async fn look(
     before: Option<Stamp>,
 ) -> Result<Option<Sighting>, InvalidTokenFile> {
     let (path, rules) = (path.to_owned(), rules.clone());
-    let looked = tokio::task::spawn_blocking(move || {
+    let looked = aside::run(move || {
         let Some(read) = rules.read_newer(&path, before)? else { return Ok(None) };
         let file = TokenFile::read(read.secret_text().secret_bytes());
         Ok::<_, FileError>(Some(Sighting { file, stamp: read.stamp(), is_public: read.is_public() }))

@@ -1,6 +1,7 @@
 //! Tokens beyond one connection: the file that carries one, and what makes, proves, renews and
 //! replaces them.
 
+mod aside;
 mod doubt;
 mod errands;
 pub(crate) mod file;

@@ -177,21 +177,16 @@ impl Dispatcher {
             accumulator.close_before(oldest + timeout * 3 / 4);
             accumulator.take_late(oldest)
         };
-        let late: Vec<_> = late.into_iter().map(|batch| (self.too_late(&batch), batch)).collect();
+        let why = |batch: &Batch| {
+            let outbox = self.outboxes.get(batch.place.topic)?.get(batch.place.partition)?;
+            outbox.last_error().or(self.trouble.as_ref())
+        };
+        let late: Vec<_> = late.into_iter().map(|batch| (too_late(why(&batch)), batch)).collect();
         resolved.extend(late.into_iter().map(|(error, batch)| Resolved { batch, outcome: Err(error) }));
         self.resolve_all(resolved);
         self.tell_overdue(oldest);
         self.look_beside_silent(now);
         self.watch(now);
-    }
-
-    /// Why a batch was not even sent in time.
-    fn too_late(&self, batch: &Batch) -> Error {
-        let place = batch.place;
-        let outbox = self.outboxes.get(place.topic).and_then(|topic| topic.get(place.partition));
-        let last = outbox.and_then(Outbox::last_error).or(self.trouble.as_ref());
-        let unreached = || self.unreached(outbox?.leader()?);
-        too_late(last.cloned().or_else(unreached).as_ref())
     }
 
     /// Tells of what is too old while something of its partition is in flight: an answer may come late, or never.

@@ -129,11 +129,6 @@ impl WriteOptions {
         self
     }
 
-    /// The memory for records that are not acknowledged yet, in bytes. No record can be larger.
-    pub fn memory(&self) -> usize {
-        self.memory
-    }
-
     /// Sets how long a record waits for others to fill its batch. Default 5 ms, at most a minute. A batch that
     /// cannot be sent then, because its leader is away, takes records until it is full, or a quarter of the
     /// delivery timeout has passed.

@@ -8,6 +8,7 @@ use super::own::Own;
 use super::{Errands, LEAST, ONE_TRY};
 use crate::error::Error;
 use crate::time;
+use crate::token::aside;
 use crate::token::doubt::{Cause, Doubt};
 use crate::token::gate::{self, Terms};
 use crate::token::lifecycle::Standing;
@@ -78,7 +79,7 @@ impl Errands {
 
     async fn saved(&mut self) -> Result<Option<Saved>, Error> {
         let Some(path) = self.keeper.saved_state.clone() else { return Ok(None) };
-        match tokio::task::spawn_blocking(move || Saved::read(&path)).await {
+        match aside::run(move || Saved::read(&path)).await {
             Ok(Ok(saved)) => Ok(Some(saved)),
             Ok(Err(Unsaved::None)) => Ok(None),
             Ok(Err(unsaved @ Unsaved::Garbage)) => {

@@ -13,6 +13,7 @@ use crate::admin::delegation_token::{DescribedToken, NewToken};
 use crate::conn::token::{Token, YOUNG};
 use crate::error::{Error, ErrorKind, explained};
 use crate::time;
+use crate::token::aside;
 use crate::token::doubt::Cause;
 use crate::token::lifecycle::Standing;
 use crate::token::saved::{Saved, SavedToken, Unsaved};
@@ -140,7 +141,7 @@ impl Errands {
             return;
         }
         let written = state.clone();
-        match tokio::task::spawn_blocking(move || written.write(&path)).await {
+        match aside::run(move || written.write(&path)).await {
             Ok(Ok(())) => self.saved = Some(state),
             Ok(Err(unsaved)) => {
                 let error = Error::config(unsaved);
@@ -169,7 +170,7 @@ impl Errands {
 
     pub(super) async fn remove_saved(&mut self) {
         let Some(path) = self.keeper.saved_state.clone() else { return };
-        let removed = tokio::task::spawn_blocking(move || Saved::remove(&path)).await;
+        let removed = aside::run(move || Saved::remove(&path)).await;
         if let Ok(Err(unsaved @ Unsaved::File(_))) = removed {
             let why = explained(&Error::config(unsaved));
             tracing::warn!(why, "the saved state of tokens that are deleted stays");

@@ -13,7 +13,7 @@ use crate::cluster::pool::Purpose;
 use crate::cluster::silence::OVERDUE;
 use crate::cluster::topology::Address;
 use crate::conn::handle::Connection;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::ids::BrokerId;
 use crate::partition::writer::accumulator::Accumulator;
 use crate::partition::writer::batch::{Batch, Place};
@@ -96,13 +96,6 @@ impl Dispatcher {
             let dialled = cluster.connection(broker, Purpose::Write).await;
             Errand::Dialled(broker, dialled.map(drop))
         });
-    }
-
-    /// Says so if a leader is still dialled.
-    pub(super) fn unreached(&self, broker: BrokerId) -> Option<Error> {
-        let is_dialled = matches!(self.leaders.get(&broker)?.dial, Dial::UnderWay { .. });
-        is_dialled
-            .then(|| Error::because(ErrorKind::Timeout, format!("there is no connection to {broker} yet")))
     }
 
     /// Takes over how a dial ended.
