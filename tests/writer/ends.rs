@@ -146,26 +146,6 @@ async fn a_request_that_is_not_answered_at_the_delivery_timeout_is_not_waited_fo
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_leader_that_is_still_dialled_at_the_delivery_timeout_is_named() {
-    let setup = Setup::new(1).await;
-    let writer = setup.client.write(WriteOptions::new().with_delivery_timeout(Duration::from_secs(2)));
-    write_numbers(&writer, 0..1, 1).await;
-    flush(&writer).await.unwrap();
-    setup.brokers.faults().add(Fault::new(Action::Stall).on_api(ApiKey::ApiVersions));
-    for broker in (1..=3).map(BrokerId) {
-        setup.brokers.close_connections(broker).unwrap();
-    }
-    // Until that is noticed.
-    tokio::time::sleep(Duration::from_millis(100)).await;
-    write_numbers(&writer, 1..2, 1).await;
-    let error = flush(&writer).await.unwrap_err();
-    assert!(
-        !error.possibly_written() && error.to_string().contains("there is no connection to broker"),
-        "{error}"
-    );
-}
-
-#[tokio::test(start_paused = true)]
 async fn what_was_told_to_be_late_is_told_once_and_doubles_nothing() {
     let setup = Setup::new(1).await;
     let told = Arc::new(Mutex::new(Vec::new()));
