@@ -4,6 +4,8 @@
 
 #[path = "reading/answers.rs"]
 mod answers;
+#[path = "reading/forgotten_topics.rs"]
+mod forgotten_topics;
 #[path = "reading/holes.rs"]
 mod holes;
 #[path = "reading/leaders.rs"]

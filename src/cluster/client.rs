@@ -2,6 +2,7 @@
 //! again what may succeed.
 
 mod anyone;
+mod held;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,6 +12,7 @@ use tokio::sync::Mutex as AsyncMutex;
 use tokio::time::timeout_at;
 
 use self::anyone::not_connected;
+pub(crate) use self::held::HeldTopics;
 use super::attempts::Attempts;
 use super::config::{Backoff, Config};
 use super::pool::{Pool, Purpose};
@@ -123,8 +125,8 @@ impl Cluster {
         self.0.topology.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes sure that something is known of these topics, by one request for all that were ever
-    /// wanted. An error that was told of one of them is asked again, but not twice a second.
+    /// Makes sure that something is known of these topics, by one request for all that are
+    /// used. An error that was told of one of them is asked again, but not twice a second.
     ///
     /// # Cancel safety
     /// A dropped call loses the answer only.
@@ -140,7 +142,7 @@ impl Cluster {
     ) -> Result<(), Error> {
         let known = {
             let mut topology = self.topology_mut();
-            topology.want(topics);
+            topology.want(topics, time::now());
             let is_older =
                 |age| time::now().checked_sub(age).is_some_and(|then| topology.is_older_than(then));
             topology.knows(topics)
@@ -197,7 +199,7 @@ impl Cluster {
 
     async fn ask_metadata(&self, limit: Limit) -> Result<(), Error> {
         let ask = |address: Address, connection: Connection| async move {
-            let request = MetadataRequest { topics: Some(self.topology(Topology::wanted)) };
+            let request = MetadataRequest { topics: Some(self.topology_mut().wanted(time::now())) };
             let response = self.call(&address, &connection, &request, limit).await?;
             Ok((address, response))
         };

@@ -1,9 +1,9 @@
 //! What is known of a cluster: its brokers, and who leads which partition.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::ids::{BrokerId, LeaderEpoch, TopicId, TopicPartition};
 use crate::wire::codec::metadata::{MetadataResponse, Partition, Topic};
@@ -12,6 +12,8 @@ use crate::wire::error_code::ErrorCode;
 /// So many answers in a row that tell an older leader epoch are believed: then not they lag, but the
 /// epoch that is known was never true, or the partition is another one by now.
 const OLDER_BELIEVED: u8 = 5;
+/// A topic that nobody used for so long is forgotten (`metadata.max.idle.ms`, KIP-526).
+const IDLE: Duration = Duration::from_secs(300);
 /// How many addresses an error names.
 const NAMED: usize = 5;
 
@@ -53,10 +55,18 @@ pub(crate) struct Leader {
 pub(crate) struct Topology {
     brokers: BTreeMap<BrokerId, Address>,
     topics: BTreeMap<Arc<str>, TopicState>,
-    /// The topics that somebody asked for, of which every refresh asks.
-    wanted: BTreeSet<Arc<str>>,
+    /// The topics that somebody uses, of which every refresh asks.
+    wanted: BTreeMap<Arc<str>, Use>,
     generation: u64,
     taken: Option<Instant>,
+}
+
+/// Who uses a topic.
+#[derive(Clone, Copy, Debug)]
+struct Use {
+    last: Instant,
+    /// Readers and writers of it that live.
+    holders: usize,
 }
 
 #[derive(Debug)]
@@ -82,13 +92,39 @@ impl PartitionState {
 
 impl Topology {
     /// Remembers topics, to be asked for from the next refresh on.
-    pub(crate) fn want(&mut self, topics: &[Arc<str>]) {
-        self.wanted.extend(topics.iter().cloned());
+    pub(crate) fn want(&mut self, topics: &[Arc<str>], now: Instant) {
+        for topic in topics {
+            self.used(topic, now);
+        }
     }
 
-    /// All topics that were ever wanted.
-    pub(crate) fn wanted(&self) -> Vec<Arc<str>> {
-        self.wanted.iter().cloned().collect()
+    fn used(&mut self, topic: &Arc<str>, now: Instant) -> &mut Use {
+        let used = self.wanted.entry(Arc::clone(topic)).or_insert(Use { last: now, holders: 0 });
+        used.last = now;
+        used
+    }
+
+    /// Remembers topics until they are let go of, and a little longer.
+    pub(crate) fn hold(&mut self, topics: &[Arc<str>], now: Instant) {
+        for topic in topics {
+            self.used(topic, now).holders += 1;
+        }
+    }
+
+    /// Lets go of topics that were held.
+    pub(crate) fn release(&mut self, topics: &[Arc<str>], now: Instant) {
+        for topic in topics {
+            let used = self.used(topic, now);
+            used.holders = used.holders.saturating_sub(1);
+        }
+    }
+
+    /// All topics that are used. The others are forgotten.
+    pub(crate) fn wanted(&mut self, now: Instant) -> Vec<Arc<str>> {
+        self.wanted.retain(|_, used| used.holders > 0 || now < used.last + IDLE);
+        let wanted = &self.wanted;
+        self.topics.retain(|topic, _| wanted.contains_key(topic));
+        self.wanted.keys().cloned().collect()
     }
 
     /// How many answers this picture is made of.
@@ -250,6 +286,26 @@ mod tests {
             topology.update(told(*leader, *epoch), crate::time::now());
         }
         topology.leader(&TopicPartition::new("t", 0)).map(|leader| leader.broker.0)
+    }
+
+    #[test]
+    fn a_topic_that_nobody_used_for_five_minutes_is_forgotten_unless_somebody_holds_it() {
+        let (mut topology, start) = (Topology::default(), crate::time::now());
+        let names: [Arc<str>; 3] = ["t".into(), "held".into(), "used".into()];
+        topology.want(&names, start);
+        topology.hold(&names[1..2], start);
+        topology.hold(&names[1..2], start);
+        topology.update(told(1, 1), start);
+        let (soon, late) = (start + IDLE / 2, start + IDLE);
+        topology.want(&names[2..], soon);
+        assert_eq!(topology.wanted(soon).len(), 3);
+        assert!(topology.knows(&names[..1]));
+        assert_eq!(topology.wanted(late), [Arc::clone(&names[1]), Arc::clone(&names[2])]);
+        assert!(!topology.knows(&names[..1]), "nothing is known of it any more");
+        topology.release(&names[1..2], late);
+        assert_eq!(topology.wanted(late + 2 * IDLE), [Arc::clone(&names[1])], "one holds it still");
+        topology.release(&names[1..2], late + 2 * IDLE);
+        assert_eq!(topology.wanted(late + 3 * IDLE), Vec::<Arc<str>>::new());
     }
 
     #[test]

@@ -78,6 +78,8 @@ impl Router {
             ranges.iter().map(|range| Arc::clone(&range.topic_partition.topic)).collect();
         topics.sort_unstable();
         topics.dedup();
+        // The leaders are looked for when they move, which may be in hours.
+        let _held = self.reading.cluster.hold(&topics);
         let ranges = ranges.into_iter().map(Progress::new).collect();
         let ranges = recovery::find_topics(&self.reading, ranges, &topics).await?;
         self.open = ranges.len();

@@ -24,7 +24,7 @@ use super::outbox::{Outbox, Producer, Resolved, too_late};
 use super::request::{Item, answers};
 use super::stall::Stall;
 use super::verdict::Verdict;
-use crate::cluster::client::Cluster;
+use crate::cluster::client::{Cluster, HeldTopics};
 use crate::error::{Error, ErrorKind};
 use crate::ids::{BrokerId, TopicId, TopicPartition};
 use crate::time;
@@ -43,6 +43,8 @@ pub(super) struct Dispatcher {
     /// By topic and partition, as the accumulator numbers them. Those of partitions that a topic has no more stay:
     /// what comes late for them is known by its number.
     outboxes: Vec<Vec<Outbox>>,
+    /// The topics, kept in the picture of the cluster as long as they may be written to.
+    held: Vec<HeldTopics>,
     /// The ids of topics, where brokers have them.
     ids: Vec<Option<TopicId>>,
     leaders: BTreeMap<BrokerId, Leader>,
@@ -105,6 +107,7 @@ impl Dispatcher {
             _abandons: Abandons(Arc::clone(&shared)),
             shared,
             outboxes: Vec::new(),
+            held: Vec::new(),
             ids: Vec::new(),
             leaders: BTreeMap::new(),
             again: BTreeSet::new(),

@@ -27,6 +27,8 @@ impl Dispatcher {
         }
         self.generation = generation;
         let names: Vec<_> = accumulator.topics().iter().map(|topic| Arc::clone(&topic.name)).collect();
+        let new = names.get(self.outboxes.len()..).filter(|new| !new.is_empty());
+        self.held.extend(new.map(|new| self.cluster.hold(new)));
         self.outboxes.resize_with(names.len(), Vec::new);
         self.ids.resize(names.len(), None);
         let (now, mut resolved) = (time::now(), Vec::new());
