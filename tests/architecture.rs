@@ -326,5 +326,7 @@ mod planted_violations;
 
 #[path = "architecture/copies.rs"]
 mod copies;
+#[path = "architecture/flattened.rs"]
+mod flattened;
 #[path = "architecture/planted.rs"]
 mod planted;

@@ -10,11 +10,11 @@ use super::error::{Error, PeerText};
 ///
 /// Certificates that are not taken, and sides that share no version or cipher, stay so. All else that
 /// TLS finds wrong is as well what one flipped bit makes of an honest peer.
-pub(super) fn broken(error: &io::Error) -> Error {
+pub(super) fn broken(error: io::Error) -> Error {
     match error.get_ref().and_then(|fault| fault.downcast_ref::<rustls::Error>()) {
         Some(fault) if is_refusal(fault) => Error::Tls(PeerText::new(&fault.to_string())),
         Some(fault) => Error::TlsDamaged(PeerText::new(&fault.to_string())),
-        None => Error::Io(error.kind()),
+        None => error.into(),
     }
 }
 
@@ -53,7 +53,7 @@ mod tests {
 
     #[test]
     fn a_certificate_that_is_not_taken_is_final_and_what_one_flipped_bit_makes_is_not() {
-        let broken = |fault: Fault| broken(&io::Error::other(fault));
+        let broken = |fault: Fault| broken(io::Error::other(fault));
         for fault in [
             Fault::InvalidCertificate(CertificateError::UnknownIssuer),
             Fault::InvalidCertificate(CertificateError::Expired),
@@ -72,8 +72,8 @@ mod tests {
             assert!(matches!(broken(fault.clone()), Error::TlsDamaged(_)), "{fault}");
         }
         assert_eq!(
-            super::broken(&io::ErrorKind::ConnectionReset.into()),
-            Error::Io(io::ErrorKind::ConnectionReset)
+            super::broken(io::ErrorKind::ConnectionReset.into()),
+            io::Error::from(io::ErrorKind::ConnectionReset).into()
         );
     }
 }

@@ -258,6 +258,18 @@ impl TokenWriter {
         self.keys.keep_only(password);
     }
 
+    /// Takes the secret from a token that is dead: its end is known here, or the longest life that it
+    /// could have has passed since it was put there. Nobody has put another in its place.
+    pub(crate) fn forget_dead(&self) {
+        let (now, present) = (time::now(), self.current());
+        let longest = present.life().map(|life| life.max.saturating_since(life.issued));
+        let since = *self.since.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_over = longest.and_then(|longest| since.checked_add(longest)).is_some_and(|end| end <= now);
+        if (is_over || present.is_dead(now)) && !present.secret_hmac().is_empty() {
+            self.supersede(present.ended(now));
+        }
+    }
+
     /// The token that the source gives now.
     pub fn current(&self) -> Arc<Token> {
         Arc::clone(&self.writer.borrow())
@@ -375,6 +387,23 @@ mod tests {
         assert_eq!(source.current().id(), "older");
         let (writer, source) = TokenSource::watched(token("a", Some((2, 0))).with_end(time::now()));
         assert!(writer.replace(older()), "it is dead");
+        assert_eq!(source.current().id(), "older");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_token_without_a_successor_is_forgotten_after_the_longest_life_that_it_could_have() {
+        let life = |max| {
+            let at = Timestamp::from_millis;
+            TokenLife { issued: at(0), expires: at(10), max: at(max), renewals: 0 }
+        };
+        let (writer, source) = TokenSource::watched(token("a", None).with_life(life(60_000)));
+        tokio::time::advance(Duration::from_secs(59)).await;
+        writer.forget_dead();
+        assert!(!source.current().secret_hmac().is_empty(), "somebody else may have renewed it");
+        tokio::time::advance(Duration::from_secs(1)).await;
+        writer.forget_dead();
+        assert!(source.current().secret_hmac().is_empty() && source.current().is_dead(time::now()));
+        assert!(writer.replace(token("older", None).with_life(life(50_000))), "it is dead");
         assert_eq!(source.current().id(), "older");
     }
 

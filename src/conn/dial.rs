@@ -227,8 +227,7 @@ impl Dialler {
         port: u16,
         damage: &Damage,
     ) -> Result<Connection, Error> {
-        let stream = self.connector.connect(host, port).await;
-        let stream = stream.map_err(|error| Error::Io(error.kind()))?;
+        let stream = self.connector.connect(host, port).await?;
         match &self.tls {
             None => self.log_in(stream, credentials, host, port, damage).await,
             Some(config) => {
@@ -289,7 +288,7 @@ async fn secure(
     let handshake = TlsConnector::from(config).connect(name, stream).await;
     handshake.map_err(|error| match error.kind() {
         io::ErrorKind::UnexpectedEof => Error::ClosedInTls,
-        _ => broken(&error),
+        _ => broken(error),
     })
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::wire::api::ApiKey;
@@ -36,7 +37,7 @@ pub(crate) enum Error {
 
     // The environment.
     /// No address could be reached, or the stream broke.
-    Io(io::ErrorKind),
+    Io(IoFault),
     /// One side of TLS refused the other, in the handshake or, by an alert, right after it.
     Tls(PeerText),
     /// TLS met what no honest peer sends, such as a record with a wrong check: it was damaged on its
@@ -101,6 +102,25 @@ impl Error {
     }
 }
 
+/// What the system said, or whoever makes streams. Two are the same if their kinds are: nothing else
+/// decides.
+#[derive(Clone, Debug)]
+pub(crate) struct IoFault(Arc<io::Error>);
+
+impl IoFault {
+    pub(crate) fn kind(&self) -> io::ErrorKind {
+        self.0.kind()
+    }
+}
+
+impl PartialEq for IoFault {
+    fn eq(&self, other: &Self) -> bool {
+        self.kind() == other.kind()
+    }
+}
+
+impl Eq for IoFault {}
+
 /// Which of the broker's answers refused a login. For a token it tells what nothing else does:
 /// an unknown token id fails at the first, a wrong HMAC at a later one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,7 +180,7 @@ impl fmt::Display for Error {
             }
             Self::TokenExpired => f.write_str("the session of the token's login ends at once"),
             Self::Sasl(error) => error.fmt(f),
-            Self::Io(kind) => kind.fmt(f),
+            Self::Io(fault) => fault.0.fmt(f),
             Self::Tls(text) => text.fmt(f),
             Self::TlsDamaged(text) => write!(f, "damaged TLS: {text}"),
             Self::Unreadable { last } => write!(f, "not readable on several connections in a row: {last}"),
@@ -190,8 +210,19 @@ impl std::error::Error for Error {
         match self {
             Self::Sasl(error) => error.source(),
             Self::Mechanism(error) => error.source(),
+            Self::Wire(error) => Some(error),
+            Self::Io(fault) => Some(&*fault.0),
+            Self::Unreadable { last } => Some(&**last),
+            #[cfg(feature = "kerberos")]
+            Self::Kerberos(fault) => Some(fault),
             _ => None,
         }
+    }
+}
+
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        Self::Io(IoFault(Arc::new(error)))
     }
 }
 

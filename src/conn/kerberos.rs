@@ -251,7 +251,10 @@ fn is_refusal(code: i16) -> bool {
 /// transient.
 fn is_hang_up(error: &Error) -> bool {
     use std::io::ErrorKind::{BrokenPipe, ConnectionReset};
-    matches!(error, Error::ClosedInLogin | Error::Io(BrokenPipe | ConnectionReset))
+    match error {
+        Error::Io(fault) => matches!(fault.kind(), BrokenPipe | ConnectionReset),
+        error => matches!(error, Error::ClosedInLogin),
+    }
 }
 
 impl Login {

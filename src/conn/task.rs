@@ -142,7 +142,7 @@ impl<S: AsyncRead + AsyncWrite + Source + Unpin> Task<S> {
         match poll_fn(|cx| self.poll_wake(cx)).await {
             Wake::Command(command) => self.handle_command(command)?,
             Wake::Read(read) => self.handle_read(read)?,
-            Wake::Wrote(wrote) => wrote.map_err(|error| self.broken(&error))?,
+            Wake::Wrote(wrote) => wrote.map_err(|error| self.broken(error))?,
             Wake::Errand(finding) => self.handle_finding(finding?)?,
             Wake::Timer => self.handle_timer()?,
         }
@@ -247,7 +247,7 @@ impl<S: AsyncRead + AsyncWrite + Source + Unpin> Task<S> {
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 return Err(self.session.closed_by_peer());
             }
-            Err(error) => return Err(self.broken(&error)),
+            Err(error) => return Err(self.broken(error)),
         }
         let now = time::now();
         while let Some(frame) = self.reader.poll_frame(self.session.max_frame())? {
@@ -258,7 +258,7 @@ impl<S: AsyncRead + AsyncWrite + Source + Unpin> Task<S> {
 
     /// What broke the stream. Once requests flow both sides have accepted each other: whatever TLS
     /// says then, another connection is worth it.
-    fn broken(&self, error: &io::Error) -> Error {
+    fn broken(&self, error: io::Error) -> Error {
         match broken(error) {
             Error::Tls(text) if self.opened.is_none() => Error::TlsDamaged(text),
             error => error,

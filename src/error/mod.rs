@@ -298,7 +298,7 @@ mod tests {
 
     #[test]
     fn a_dial_that_breaks_is_a_connect_error() {
-        let error = Error::dial(conn::error::Error::Io(std::io::ErrorKind::ConnectionRefused));
+        let error = Error::dial(std::io::Error::from(std::io::ErrorKind::ConnectionRefused).into());
         assert_eq!(error.kind(), ErrorKind::Connect);
         assert!(std::error::Error::source(&error).is_some());
     }

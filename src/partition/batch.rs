@@ -22,12 +22,12 @@ pub(super) fn records_error(error: records::Error, topic_partition: &TopicPartit
         Records::Magic { .. } | Records::DecompressedLength { .. } => ErrorKind::Unsupported,
         _ => ErrorKind::Protocol,
     };
-    Error::because(kind, error.to_string()).at_partition(topic_partition)
+    Error::because(kind, error.to_string()).caused_by(error).at_partition(topic_partition)
 }
 
 impl From<records::MalformedHeader> for Error {
     fn from(malformed: records::MalformedHeader) -> Self {
-        Self::because(ErrorKind::Protocol, malformed.to_string())
+        Self::because(ErrorKind::Protocol, malformed.to_string()).caused_by(malformed)
     }
 }
 

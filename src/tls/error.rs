@@ -15,7 +15,14 @@ impl fmt::Display for InvalidTls {
     }
 }
 
-impl std::error::Error for InvalidTls {}
+impl std::error::Error for InvalidTls {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &self.0 {
+            Error::File { error, .. } => Some(error),
+            _ => None,
+        }
+    }
+}
 
 impl From<Error> for InvalidTls {
     fn from(error: Error) -> Self {

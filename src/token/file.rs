@@ -55,7 +55,11 @@ impl fmt::Display for InvalidTokenFile {
     }
 }
 
-impl std::error::Error for InvalidTokenFile {}
+impl std::error::Error for InvalidTokenFile {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        std::error::Error::source(&self.0)
+    }
+}
 
 impl From<InvalidTokenFile> for crate::error::Error {
     fn from(why: InvalidTokenFile) -> Self {
@@ -117,7 +121,15 @@ impl fmt::Display for Error {
     }
 }
 
-impl std::error::Error for Error {}
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::File(error) => Some(error),
+            Self::Properties(error) => Some(error),
+            _ => None,
+        }
+    }
+}
 
 impl From<FileError> for Error {
     fn from(error: FileError) -> Self {

@@ -19,7 +19,8 @@ use crate::secret::file::{self as secret_file, FileError, FileRules, Stamp};
 /// secrets. What is half written, garbage, of another cluster or older than the token in use is
 /// not taken: the old token stays in use, and [`FollowedTokenFile::last_error`] says why. An older
 /// token is taken after all once brokers refuse the one in use, as [`TokenWriter::replace`] says.
-/// Which files are read [`FileRules`] says; one that everybody may read is warned of, once.
+/// A token that nothing replaced loses its secret here once it can be alive no more, however often it
+/// was renewed. Which files are read [`FileRules`] says; one that everybody may read is warned of, once.
 ///
 /// Dropping it ends the following; clients keep the last token.
 #[derive(Debug)]
@@ -159,6 +160,7 @@ impl Follower {
                     tokio::time::sleep(interval).await;
                 }
             }
+            self.writer.forget_dead();
             let failure = match look(&self.path, &self.rules, self.seen).await {
                 // What was said of it holds.
                 Ok(None) => continue,

@@ -110,18 +110,32 @@ impl Lifecycle {
         }
     }
 
-    /// What to do now. Changes nothing but the memory of tokens that have died by themselves.
+    /// What to do now. Changes nothing but the memory of tokens that have died by themselves: of the
+    /// one in use nothing is left but who it was, and another is wanted.
     pub(crate) fn poll(&mut self, now: Instant) -> Action {
         self.retired.retain(|retired| now < retired.end);
         if self.fresh.as_ref().is_some_and(|fresh| fresh.end <= now) {
             self.fresh = None;
         }
+        if self.in_use.as_mut().is_some_and(|life| life.forget_if_dead(now)) && self.wanted_from.is_none() {
+            self.want_another(now);
+        }
         let (due, action) = self.next();
         let Some(due) = due.filter(|due| now < *due) else { return action };
         match self.retirement() {
             Some((at, token)) if at <= now => Action::Expire(token),
-            retirement => Action::Wait(retirement.map_or(due, |(at, _)| due.min(at))),
+            retirement => {
+                let ends = self.ends().filter(|end| now < *end);
+                Action::Wait(ends.chain(retirement.map(|(at, _)| at)).fold(due, Instant::min))
+            }
         }
+    }
+
+    /// When tokens die by themselves: their secrets are of no use from then on.
+    fn ends(&self) -> impl Iterator<Item = Instant> {
+        let in_use = self.in_use.as_ref().filter(|life| !life.may_be_alive(life.end));
+        let lives = in_use.into_iter().chain(&self.fresh).map(|life| life.end);
+        lives.chain(self.retired.iter().map(|retired| retired.end))
     }
 
     /// The next thing to do about the token in use, and when; `None` is at once.

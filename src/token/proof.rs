@@ -54,8 +54,19 @@ impl Target {
     /// # Cancel safety
     /// A dropped call ends all its logins.
     pub async fn prove(&self, token: &Token) -> Proof {
+        self.prove_within(token, Duration::MAX).await
+    }
+
+    /// Asks every broker of the target as [`Target::prove`] does, for no longer than `limit`: what
+    /// brokers said until then is told.
+    ///
+    /// # Cancel safety
+    /// A dropped call ends all its logins.
+    pub async fn prove_within(&self, token: &Token, limit: Duration) -> Proof {
+        let most = limit;
         let young = token.may_be_young(time::now(), SystemClock.now());
         let limit = if young { readiness::LIMIT } else { ABSENCE };
+        let limit = limit.min(most);
         let terms = Terms { limit, absence: ABSENCE, urgent: false, outlasting: None };
         let found = gate::pass(self, token, &[], terms).await;
         let late = found.accepted.is_empty().then(|| {

@@ -34,6 +34,9 @@ impl Work {
     pub(super) async fn run(mut self) -> Result<(), Error> {
         let mut look: Option<Look> = None;
         let outcome = loop {
+            let due = self.errands.poll();
+            // It may be one that has just died.
+            self.hand_out();
             self.tell();
             let stopped = *self.stopped.borrow();
             if let Some(tokens) = stopped {
@@ -44,11 +47,10 @@ impl Work {
                 }
                 break ended;
             }
-            let due = match self.errands.poll() {
+            let due = match due {
                 Action::Wait(until) => until,
                 action => {
                     self.errands.carry_out(action).await;
-                    self.hand_out();
                     continue;
                 }
             };

@@ -1,7 +1,7 @@
 //! How a keeper ends, and what it says when it cannot begin.
 
 use ottla::{AtShutdown, BrokerError, ErrorKind, ScramMechanism, TokenKeeper, explained};
-use ottla_testkit::{Action, ApiKey, Fault};
+use ottla_testkit::{Action, ApiKey, BrokerId, Fault};
 
 use super::support::embedded::{builder, config, keeper, target, user};
 use super::support::within;
@@ -131,6 +131,43 @@ async fn an_adoption_that_hears_nothing_ends_by_the_deadline() {
         std::fs::remove_file(&path).unwrap();
         assert!(began.elapsed() <= 7 * SECOND + SECOND / 100, "{:?}", began.elapsed());
         assert!(error.is_retriable() && brokers.tokens().len() == 1, "{error:?}");
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_expires_while_brokers_are_away_leaves_no_secret_and_is_replaced_when_they_are_back() {
+    within(100 * LIMIT, "the test", async {
+        let brokers = builder().start_in_memory().unwrap();
+        let kept = keeper(&brokers).start().await.unwrap();
+        let first = kept.state();
+        for broker in 1..=3 {
+            brokers.stop_broker(BrokerId(broker)).unwrap();
+        }
+        tokio::time::sleep(first.expires_in + SECOND).await;
+        let dead = kept.source().current();
+        assert!(dead.secret_hmac().is_empty() && dead.id() == first.token_id);
+        for broker in 1..=3 {
+            brokers.start_broker(BrokerId(broker)).unwrap();
+        }
+        tokio::time::sleep(20 * SECOND).await;
+        let next = kept.source().current();
+        assert!(!next.secret_hmac().is_empty() && next.id() != first.token_id, "{:?}", kept.state());
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_proof_that_ends_by_a_limit_tells_what_brokers_said_until_then() {
+    within(LIMIT, "the test", async {
+        let brokers = builder().token_propagation(100 * SECOND).start_in_memory().unwrap();
+        let admin = ottla::Cluster::connect(config(&brokers, user("alice"))).await.unwrap();
+        let token = admin.create_delegation_token(ottla::NewToken::new()).await.unwrap();
+        let began = tokio::time::Instant::now();
+        let proof = target(&brokers).prove_within(&token, 3 * SECOND).await;
+        assert!(began.elapsed() <= 3 * SECOND + SECOND / 100, "{:?}", began.elapsed());
+        let error = proof.error().unwrap();
+        assert!(error.kind() == ErrorKind::Auth && error.needs_new_credentials(), "{error:?}");
     })
     .await;
 }

@@ -50,6 +50,9 @@ pub(crate) struct Access {
     /// Address of a host name, in place of DNS; repeatable
     #[arg(long, global = true, value_name = "NAME=ADDR", value_parser = resolved, help_heading = "Connection")]
     pub(crate) resolve: Vec<(String, IpAddr)>,
+    /// Number of a user whose files with secrets are taken besides yours and root's; repeatable
+    #[arg(long, global = true, value_name = "UID", help_heading = "Connection")]
+    pub(crate) file_owner: Vec<u32>,
     /// How long one operation may take, its retries included [default: 60s]
     #[arg(long, global = true, value_name = "TIME", value_parser = moment::period, help_heading = "Connection")]
     pub(crate) timeout: Option<Duration>,

@@ -31,11 +31,13 @@ use std::time::Instant;
 use arguments::{Arguments, Command};
 use clap::Parser;
 use failure::Failure;
+use ottla::secret::file::FileRules;
 
 fn main() -> ExitCode {
     // Asked for help or wrong, clap prints, and ends with 0 or 2.
     let arguments = Arguments::parse();
     warnings::tell();
+    arguments.access.file_owner.iter().copied().for_each(FileRules::trust_owner);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return Failure::failed(format!("cannot start threads: {error}")).report(),

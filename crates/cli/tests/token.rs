@@ -83,6 +83,40 @@ fn a_renewal_that_cannot_be_noted_in_the_file_is_told_all_the_same() {
 }
 
 #[test]
+fn a_newer_token_that_works_is_not_replaced_by_an_older_one_and_a_dead_one_is() {
+    let kafka = Kafka::start();
+    let (config, file) = (kafka.config("alice"), kafka.token("job.token"));
+    let id = kafka.cluster.tokens()[0].id.clone();
+    // As a controller makes it whose clock is ahead.
+    let text = fs::read_to_string(&file).unwrap();
+    let issued = text.lines().find_map(|line| line.strip_prefix("# ottla.issued=")).unwrap().to_owned();
+    let later = (issued.parse::<i64>().unwrap() + 60_000).to_string();
+    fs::write(&file, text.replace(&format!("issued={issued}"), &format!("issued={later}"))).unwrap();
+    let refused = ottla(["token", "create", "--config", &config, "--out", &file]).failed(1);
+    assert!(refused.contains("newer") && refused.contains(&id), "{refused}");
+    assert!(fs::read_to_string(&file).unwrap().contains(&id));
+    assert_eq!(kafka.cluster.tokens().len(), 1, "the older one is deleted");
+    kafka.cluster.delete_token(&id).unwrap();
+    ottla(["token", "create", "--config", &config, "--out", &file]).succeeded();
+    assert!(!fs::read_to_string(&file).unwrap().contains(&id));
+}
+
+#[test]
+fn a_file_of_another_user_is_taken_if_he_is_named() {
+    let kafka = Kafka::start();
+    let (config, file) = (kafka.config("alice"), kafka.token("job.token"));
+    let named = ["token", "describe", "--config", &config, "--file-owner", "4711"];
+    if rustix::process::geteuid().is_root() {
+        for path in [&config, &file] {
+            chown(path, Some(4711), None).unwrap();
+        }
+        let refused = ottla(["token", "describe", "--config", &config]).failed(2);
+        assert!(refused.contains("--file-owner 4711"), "{refused}");
+    }
+    ottla(named).succeeded();
+}
+
+#[test]
 fn a_token_is_renewed_and_ended_by_its_id_alone() {
     let kafka = Kafka::start();
     let (config, file) = (kafka.config("alice"), kafka.token("job.token"));

@@ -114,6 +114,23 @@ impl fmt::Display for Fault {
     }
 }
 
+impl std::error::Error for Fault {
+    /// What lies behind an error whose text is this one's.
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Principal { fault, .. } => Some(fault),
+            Self::Conf(error) => Some(error),
+            Self::KeytabName(error) => Some(error),
+            Self::CacheName(error) => Some(error),
+            Self::CacheDir(error) => Some(error),
+            Self::Exchange(error) | Self::Refused { ticket: error, .. } | Self::HungUp { ticket: error } => {
+                Some(error.exchange())
+            }
+            Self::IpAddress { .. } | Self::PasswordEncoding | Self::NoKeytab | Self::Ended => None,
+        }
+    }
+}
+
 fn with_causes(f: &mut fmt::Formatter<'_>, error: &dyn std::error::Error) -> fmt::Result {
     write!(f, "{error}")?;
     error.source().map_or(Ok(()), |cause| {

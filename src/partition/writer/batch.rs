@@ -153,8 +153,8 @@ impl Batch {
         match std::mem::replace(&mut self.body, Body::Packed(Vec::new())) {
             Body::Open(builder) => {
                 let packed = builder.finish(codec, compressor, spare);
-                let (bytes, spare) =
-                    packed.map_err(|error| Error::because(ErrorKind::Misuse, error.to_string()))?;
+                let (bytes, spare) = packed
+                    .map_err(|error| Error::because(ErrorKind::Misuse, error.to_string()).caused_by(error))?;
                 self.body = Body::Packed(bytes);
                 Ok(spare)
             }

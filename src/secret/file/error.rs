@@ -105,8 +105,8 @@ impl fmt::Display for FileError {
             }
             Self::Owner { uid } => write!(
                 f,
-                "it belongs to the user number {uid}, who is neither this user nor root: chown it, or have \
-                 the program name that user"
+                "it belongs to the user number {uid}, who is neither this user nor root: chown it, or name \
+                 that user by `FileRules::trust_owner`, in the program `ottla` by --file-owner {uid}"
             ),
             Self::TooLarge { max } => write!(f, "it has more than {max} bytes"),
             Self::Changed => f.write_str("it was written to while it was read: read it again"),

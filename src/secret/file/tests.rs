@@ -75,6 +75,15 @@ fn a_file_of_somebody_else_is_refused_unless_he_is_named() {
 }
 
 #[test]
+fn a_user_whom_the_program_trusts_is_named_once_for_all_files() {
+    let other = own_uid() + 4242;
+    assert_eq!(FileRules::new().judge_owner(other), Err(FileError::Owner { uid: other }));
+    FileRules::trust_owner(other);
+    assert_eq!(FileRules::new().with_max_bytes(1).judge_owner(other), Ok(()));
+    assert!(FileRules::new().judge_owner(other + 1).is_err());
+}
+
+#[test]
 fn what_is_no_regular_file_is_refused_at_once() {
     let folder = Folder::new("kinds");
     let fifo = folder.0.join("fifo");

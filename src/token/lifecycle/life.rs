@@ -79,6 +79,15 @@ impl Life {
         self.at_least || now < self.end
     }
 
+    /// Lets go of the secret of a token that is dead; tells whether there was one.
+    pub(crate) fn forget_if_dead(&mut self, now: Instant) -> bool {
+        let forgets = !self.may_be_alive(now) && !self.token.secret_hmac().is_empty();
+        if forgets {
+            self.token = Arc::new(self.token.ended(self.end));
+        }
+        forgets
+    }
+
     /// A renewal moved the end to `expires`.
     pub(crate) fn renew(&mut self, now: Instant, expires: Timestamp) {
         let old = self.known.expires;

@@ -308,3 +308,22 @@ fn a_retirement_that_failed_is_tried_until_the_token_dies_by_itself() {
     assert_eq!(life.alive(broker.start + HOUR).len(), 1);
     assert!(life.alive(now + HOUR).is_empty(), "what is dead cannot be deleted");
 }
+
+#[test]
+fn a_token_that_dies_without_a_successor_leaves_no_secret_and_another_is_wanted_at_once() {
+    let mut broker = Broker::new(30 * SECOND, 60 * SECOND);
+    let (mut life, start) = (in_use(&mut broker), broker.start);
+    let mut now = start;
+    while now < start + 30 * SECOND {
+        match life.poll(now) {
+            Action::Wait(until) => now = until,
+            _ => life.on_failed(now, 128),
+        }
+    }
+    assert_eq!(now, start + 30 * SECOND, "it wakes when the token dies");
+    life.poll(now);
+    let left = life.current().unwrap();
+    assert!(left.secret_hmac().is_empty() && left.is_dead(now) && left.id() == "token-1");
+    assert!(matches!(life.next().1, Action::Create), "there is nothing to renew");
+    assert!(life.alive(now).is_empty());
+}

@@ -1,10 +1,13 @@
 //! `ottla token create`: the token, its file, and the wait for the brokers.
 
 use std::path::Path;
+use std::time::Duration;
 
 use ottla::secret::Secret;
+use ottla::secret::file::FileRules;
 use ottla::{
-    Cluster, Config, NewToken, Security, Target, Tls, Token, explained, secret_jaas_config, write_secret_file,
+    Cluster, Config, NewToken, Security, Target, Tls, Token, TokenFile, explained, secret_jaas_config,
+    write_secret_file,
 };
 
 use super::{ready, show};
@@ -12,6 +15,9 @@ use crate::arguments::Access;
 use crate::arguments::token::{CreateFormat, CreateOptions, TargetProtocol};
 use crate::failure::{Failure, say};
 use crate::{login, output};
+
+/// How long brokers get to say whether they take a token that is there already.
+const PROOF: Duration = Duration::from_secs(5);
 
 pub(super) async fn run(access: &Access, options: &CreateOptions) -> Result<(), Failure> {
     if options.format != CreateFormat::Json && !options.show_secret {
@@ -26,7 +32,7 @@ pub(super) async fn run(access: &Access, options: &CreateOptions) -> Result<(), 
     let target = target(&config, options)?;
     let cluster = Cluster::connect(config.clone()).await?;
     let token = cluster.create_delegation_token(new_token(options)).await?;
-    if let Err(failure) = store(options, &target, &token) {
+    if let Err(failure) = stored(options, &target, &token).await {
         // A token that nobody has should not live on.
         if let Err(error) = cluster.expire_delegation_token(&token, None).await {
             say(&format!("token {} is left behind: {}", token.id(), explained(&error)));
@@ -88,11 +94,30 @@ fn new_token(options: &CreateOptions) -> NewToken {
     options.renewer.iter().cloned().fold(new, NewToken::with_renewer)
 }
 
-fn store(options: &CreateOptions, target: &Target, token: &Token) -> Result<(), Failure> {
+/// Writes the token to its file, unless a newer one is there that works: the clock of the controller
+/// went back then, and whoever follows the file takes no older one.
+async fn stored(options: &CreateOptions, target: &Target, token: &Token) -> Result<(), Failure> {
     let Some(out) = &options.out else { return Ok(()) };
+    if let Some(there) = newer(out, token)
+        && !target.prove_within(&there, PROOF).await.accepted.is_empty()
+    {
+        let text = format!(
+            "--out {}: has token {}, which is newer by the brokers' clocks and works; take another name",
+            out.display(),
+            there.id()
+        );
+        return Err(Failure::failed(text));
+    }
     let text = text(target, token)?;
     write_secret_file(out, &text)
         .map_err(|error| Failure::failed(format!("--out {}: cannot be written: {error}", out.display())))
+}
+
+/// The token in a file that is there already, if it is newer. What cannot be read is replaced.
+fn newer(out: &Path, token: &Token) -> Option<Token> {
+    let read = FileRules::new().read(out).ok()?;
+    let there = TokenFile::parse(read.secret_text().secret_bytes()).ok()?.token().clone();
+    (there.owner() == token.owner() && there.epoch() > token.epoch()).then_some(there)
 }
 
 fn text(target: &Target, token: &Token) -> Result<Secret, Failure> {

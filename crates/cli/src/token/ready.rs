@@ -1,6 +1,8 @@
 //! A new token is unknown to the brokers for a while; until then it is refused as if it were
 //! wrong. Here it is waited for.
 
+use std::time::Duration;
+
 use ottla::{Target, Token};
 
 use crate::arguments::Access;
@@ -9,14 +11,7 @@ use crate::failure::{Failure, say};
 /// Logs in with the token at every broker of the target, until each has accepted it. Those that
 /// cannot be reached are named and passed over if another one can.
 pub(super) async fn wait(access: &Access, target: &Target, token: &Token) -> Result<(), Failure> {
-    let proof = target.prove(token);
-    let proof = match access.timeout {
-        None => proof.await,
-        Some(limit) => match tokio::time::timeout(limit, proof).await {
-            Ok(proof) => proof,
-            Err(_) => return Err(refused(token, Failure::failed("not all brokers answered in time"))),
-        },
-    };
+    let proof = target.prove_within(token, access.timeout.unwrap_or(Duration::MAX)).await;
     if let Some(error) = proof.error() {
         return Err(refused(token, Failure::from(error.clone())));
     }

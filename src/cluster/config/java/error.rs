@@ -49,7 +49,16 @@ impl fmt::Display for InvalidProperties {
     }
 }
 
-impl std::error::Error for InvalidProperties {}
+impl std::error::Error for InvalidProperties {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &self.error {
+            Error::File(error) => Some(error),
+            Error::Tls(error) => Some(error),
+            Error::Value { fault: Fault::Bootstrap(error), .. } => Some(error),
+            Error::Syntax(_) | Error::Missing { .. } | Error::Value { .. } => None,
+        }
+    }
+}
 
 /// A private error of reading a `client.properties`.
 #[derive(Clone, Debug, PartialEq, Eq)]
