@@ -18,7 +18,7 @@ fn main() {
         return scenes::serve();
     }
     scenes::play();
-    println!("test result: ok. 3 passed; 0 failed; 0 ignored");
+    println!("test result: ok. 4 passed; 0 failed; 0 ignored");
 }
 
 #[cfg(not(target_os = "linux"))]

@@ -156,6 +156,30 @@ async fn kept(brokers: &Brokers) -> Search {
     all
 }
 
+/// A keeper whose brokers go away for good: its token expires, and nothing takes its place.
+async fn left_alone(brokers: Brokers) {
+    let keeper = TokenKeeper::new(brokers.alice(), brokers.target()).start().await.unwrap();
+    let (source, mut last) = (keeper.source(), Search::default());
+    last.add("first token", &source.current());
+    assert!(!last.found().is_empty(), "the token in use is found, so the search works");
+    let client = Cluster::connect(brokers.target().config(keeper.source())).await.unwrap();
+    touch(&client).await;
+    drop(brokers);
+    last.add("last token", &source.current());
+    while !source.current().secret_hmac().is_empty() {
+        tokio::time::sleep(SECOND / 4).await;
+    }
+    // What waits for something ends within seconds, on a busy machine a little later.
+    for _ in 0..20 {
+        tokio::time::sleep(SECOND).await;
+        if last.found().is_empty() {
+            break;
+        }
+    }
+    assert_eq!(last.found(), Vec::<String>::new(), "after it expired without a successor");
+    drop((client, keeper));
+}
+
 pub(crate) fn play() {
     let runtime =
         || tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
@@ -174,4 +198,9 @@ pub(crate) fn play() {
     println!("test tokens_that_expired_are_gone ... ok");
     assert_eq!(all.found(), Vec::<String>::new(), "after the shutdown");
     println!("test tokens_of_a_keeper_that_was_shut_down_are_gone ... ok");
+    drop(brokers);
+    let brokers = Brokers::start(Duration::from_secs(15));
+    runtime()
+        .block_on(async { tokio::time::timeout(LIMIT, left_alone(brokers)).await.expect("the scene ends") });
+    println!("test a_token_that_expired_without_a_successor_is_gone ... ok");
 }
