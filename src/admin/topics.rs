@@ -1,5 +1,6 @@
 //! Topics: list, describe, create, delete.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use crate::ids::{BrokerId, TopicPartition};
 use crate::wire::codec::Request;
 use crate::wire::codec::create_topics::{self, CreateTopicsRequest, TopicOutcome};
 use crate::wire::codec::delete_topics::DeleteTopicsRequest;
-use crate::wire::codec::metadata::{MetadataRequest, Partition, Topic};
+use crate::wire::codec::metadata::{MetadataRequest, MetadataResponse, Partition, Topic};
 use crate::wire::error_code::ErrorCode;
 
 /// Describes a topic to be made.
@@ -93,6 +94,17 @@ impl DescribedTopic {
     }
 }
 
+/// The first topic that was asked for and is left out of an answer, or told without a partition: no topic is so.
+fn left_out<'a>(request: &'a MetadataRequest, response: &MetadataResponse) -> Option<&'a Arc<str>> {
+    let is_told = |topic: &&Topic| topic.error != ErrorCode::NONE || !topic.partitions.is_empty();
+    let told: HashSet<&str> = response.topics.iter().filter(is_told).map(|topic| &*topic.name).collect();
+    request.topics.iter().flatten().find(|name| !told.contains(&***name))
+}
+
+fn unknown(topic: &str) -> Error {
+    Error::broker(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION).in_api(MetadataRequest::API).about_topic(topic)
+}
+
 impl Cluster {
     /// Tells of all topics that the asker may describe, in the order of their names. Others are
     /// left out without an error.
@@ -111,7 +123,8 @@ impl Cluster {
     ///
     /// # Errors
     /// The first refusal: `Broker` with `UNKNOWN_TOPIC_OR_PARTITION`,
-    /// `TOPIC_AUTHORIZATION_FAILED` or others.
+    /// `TOPIC_AUTHORIZATION_FAILED` or others. A topic that an answer leaves out, or tells without a partition, is
+    /// asked for again until the deadline, and unknown then.
     ///
     /// # Cancel safety
     /// A dropped call loses the answer only.
@@ -123,10 +136,13 @@ impl Cluster {
         let mut attempts = self.attempts(Repeat::Harmless);
         let response = loop {
             let response = self.ask_in(&mut attempts, &request).await?;
-            if response.error == ErrorCode::NONE {
-                break response;
-            }
-            let error = Error::broker(response.error).in_api(MetadataRequest::API);
+            let error = match left_out(&request, &response) {
+                _ if response.error != ErrorCode::NONE => {
+                    Error::broker(response.error).in_api(MetadataRequest::API)
+                }
+                Some(topic) => unknown(topic),
+                None => break response,
+            };
             if is_rebootstrap(&error) {
                 self.rebootstrap();
             }
@@ -152,7 +168,8 @@ impl Cluster {
         self.want_in(&mut attempts, std::slice::from_ref(&topic)).await?;
         let partitions = loop {
             match self.topology(|topology| topology.partitions(&topic)) {
-                Ok(partitions) => break partitions.into_iter(),
+                Ok(partitions) if !partitions.is_empty() => break partitions.into_iter(),
+                Ok(_) => attempts.after(unknown(&topic)).await?,
                 Err(code) => {
                     let error = Error::broker(code).in_api(MetadataRequest::API).about_topic(&topic);
                     attempts.after(error).await?;

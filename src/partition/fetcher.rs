@@ -13,6 +13,7 @@ use super::progress::{Manner, Progress};
 use super::range::Loss;
 use super::recovery::{Failed, LOOK, Reading, names};
 use super::sorted::{NotAsked, Sorted};
+use super::trouble::Trouble;
 use crate::cluster::pool::Purpose;
 use crate::cluster::silence::OVERDUE;
 use crate::cluster::topology::Address;
@@ -78,6 +79,8 @@ struct Task {
     quiet: Option<Instant>,
     /// The last answer was throttled: behind the next nothing is to wait that the broker does not read.
     throttled: bool,
+    /// Since when brokers' throttles are all that comes.
+    throttles: Trouble,
     /// How many long polls in a row brought nothing and were not held.
     idle: u32,
 }
@@ -104,6 +107,7 @@ impl Fetcher {
             in_flight: VecDeque::new(),
             quiet: None,
             throttled: false,
+            throttles: Trouble::default(),
             idle: 0,
         };
         while task.turn().await.is_ok() {}
@@ -173,13 +177,17 @@ impl Task {
     /// Whether the broker may be asked now. If not, some of the time until then is waited for.
     async fn may_ask(&mut self, may_wait: bool) -> Result<bool, Gone> {
         let now = time::now();
-        self.quiet = self.quiet.max(self.muted_until());
+        let muted = self.muted_until();
+        self.quiet = self.quiet.max(muted);
         let Some(until) = self.quiet.filter(|until| now < *until) else {
             self.quiet = None;
             return Ok(true);
         };
         if may_wait && self.in_flight.is_empty() {
             self.plan.iter_mut().for_each(Progress::excuse);
+            if self.throttled || muted.is_some() {
+                self.warn_of_throttle();
+            }
             tokio::time::sleep((until - now).min(LOOK)).await;
             self.give_away_moved()?;
         }
@@ -189,6 +197,16 @@ impl Task {
     /// Until when the broker throttles all that use the connection: it may have told another one.
     fn muted_until(&self) -> Option<Instant> {
         self.connection.as_ref()?.1.muted_until()
+    }
+
+    /// Tells whoever reads the log that nothing comes since the broker throttles.
+    fn warn_of_throttle(&mut self) {
+        let asked = self.parts.reading.asking.time();
+        self.throttles.begin(asked);
+        if self.throttles.warns(asked) {
+            let broker = self.parts.broker;
+            tracing::warn!(%broker, "the broker throttles this client by a quota: waiting for it");
+        }
     }
 
     fn ask(&mut self) -> Option<Asked> {
@@ -394,7 +412,7 @@ impl Task {
 
     /// Awaits an answer. `None`: it is not worth waiting for any more, for a range has another leader.
     async fn response(
-        &self,
+        &mut self,
         pending: Pending<FetchRequest>,
         asked: &mut Asked,
         address: &Address,
@@ -417,6 +435,7 @@ impl Task {
             }
             if self.muted_until().is_some() {
                 asked.iter_mut().for_each(Progress::excuse);
+                self.warn_of_throttle();
             }
             if asked.iter().any(|range| reading.is_given_up(range)) {
                 let error = Error::because(ErrorKind::Timeout, "the broker does not answer");
@@ -448,6 +467,9 @@ impl Task {
     async fn go_on(&mut self, sorted: &mut Sorted, address: &Address, manner: Manner) -> Result<(), Gone> {
         let mut no_room = std::mem::take(&mut sorted.no_room);
         let mut stuck = std::mem::take(&mut sorted.stuck);
+        if sorted.brought_anything() {
+            self.throttles.end();
+        }
         if !stuck.is_empty() {
             if !sorted.brought_anything() {
                 stuck.append(&mut no_room);

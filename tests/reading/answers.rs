@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use ottla::{Error, ErrorKind, ReadOptions, Reader};
+use ottla::{BrokerError, Error, ErrorKind, ReadOptions, Reader};
 use ottla_testkit::{Action, ApiKey, Fault};
 
 use super::{LIMIT, Seen, TOPIC, asked_in, client, is_quiet, now, range, write};
@@ -115,5 +115,24 @@ async fn a_partition_that_brings_nothing_for_the_whole_deadline_ends_the_reading
         assert!(matches!(error.kind(), ErrorKind::Timeout | ErrorKind::Broker(_)), "{error}");
         assert!(error.to_string().contains(says) && error.to_string().contains("t-0"), "{error}");
         assert!((59 * SECOND..66 * SECOND).contains(&began.elapsed()), "{:?}", began.elapsed());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_topic_that_an_answer_leaves_out_or_tells_without_partitions_is_asked_for_again_and_then_unknown() {
+    for partition in [-1, 0] {
+        let brokers = ottla_testkit::Cluster::builder().start_in_memory().unwrap();
+        brokers.create_topic(TOPIC, 1, 1).unwrap();
+        let left_out = Action::LeaveOut { topic: TOPIC.to_owned(), partition };
+        let fault = || Fault::new(left_out.clone()).on_api(ApiKey::Metadata);
+        let client = client(&brokers).await;
+        brokers.faults().add(fault().times(3));
+        let told = within(LIMIT, "the topic", client.describe_topics(&[TOPIC.into()])).await.unwrap();
+        assert_eq!(told[0].partitions.len(), 1);
+        brokers.faults().add(fault().times(3));
+        assert_eq!(within(LIMIT, "its partitions", client.partitions(TOPIC)).await.unwrap().len(), 1);
+        brokers.faults().add(fault());
+        let error = within(LIMIT, "an error", client.describe_topics(&[TOPIC.into()])).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Broker(BrokerError::UNKNOWN_TOPIC_OR_PARTITION), "{error}");
     }
 }

@@ -30,7 +30,9 @@ async fn a_quota_slows_a_reading_and_does_not_end_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_broker_that_throttles_for_longer_than_the_deadline_is_waited_for() {
+async fn a_broker_that_throttles_for_longer_than_the_deadline_is_waited_for_and_named() {
+    let log = Log::default();
+    let _logging = tracing::subscriber::set_default(log.clone());
     let brokers = brokers(1);
     (0..100).for_each(|_| write(&brokers, 0, 100));
     let client = client(&brokers).await;
@@ -39,6 +41,8 @@ async fn a_broker_that_throttles_for_longer_than_the_deadline_is_waited_for() {
     let options = ReadOptions::new().with_response_bytes(16 << 10).with_byte_budget(64 << 10);
     let seen = read(&client, vec![range(0, 0, 10_000)], options).await.unwrap();
     assert_eq!(seen.offsets[&0], (0..10_000).collect::<Vec<_>>());
+    let warned = log.lines("WARN message=the broker throttles this client");
+    assert!((1..=20).contains(&warned.len()) && warned[0].contains("broker 1"), "{warned:#?}");
 }
 
 #[tokio::test(start_paused = true)]

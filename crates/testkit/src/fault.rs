@@ -74,12 +74,12 @@ pub enum Action {
         /// The error code.
         code: i16,
     },
-    /// The answer to a Fetch lacks one partition that it was asked for, and comes at once. Other requests
-    /// are not hit.
+    /// The answer to a Fetch lacks one partition that it was asked for, and comes at once; so does the answer to
+    /// Metadata. Other requests are not hit.
     LeaveOut {
         /// The topic's name.
         topic: String,
-        /// The partition.
+        /// The partition; -1 is the whole topic, of Metadata alone.
         partition: i32,
     },
     /// A Fetch of one partition is answered at once by an epoch and where it ends in place of records, as

@@ -46,10 +46,11 @@ impl Api for Metadata {
             create_missing(asked.as_deref().unwrap_or_default(), call);
         }
         let seen = call.state.seen_by(call.broker);
-        let topics: Vec<MetadataResponseTopic> = match asked {
+        let mut topics: Vec<MetadataResponseTopic> = match asked {
             Some(topics) => topics.iter().map(|asked| describe_asked(asked, &seen, call)).collect(),
             None => seen.topics.iter().map(|(name, _)| describe(name, &seen, call)).collect(),
         };
+        topics.retain(|topic| !topic.name.as_deref().is_some_and(|name| call.leaves_out(name, -1)));
         let operations =
             if request.include_topic_authorized_operations { ALL_TOPIC_OPERATIONS } else { NOT_ASKED };
         let brokers = seen.running.iter().map(|&id| {
@@ -101,7 +102,7 @@ fn describe(name: &str, seen: &Seen<'_>, call: &Call<'_>) -> MetadataResponseTop
     let Some(topic) = seen.topics.by_name(name) else {
         return answer.with_error_code(ResponseError::UnknownTopicOrPartition.code());
     };
-    let partitions = (0..).zip(&topic.partitions);
+    let partitions = (0..).zip(&topic.partitions).filter(|(index, _)| !call.leaves_out(name, *index));
     let partitions = partitions.map(|(index, p)| describe_partition(name, index, p, &seen.running, call));
     answer
         .with_topic_id(topic.id)

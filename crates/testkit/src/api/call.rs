@@ -101,7 +101,7 @@ impl Call<'_> {
         }
     }
 
-    /// Whether a fault takes the partition out of an answer to a Fetch.
+    /// Whether a fault takes the partition out of an answer, or by -1 the topic.
     pub(crate) fn leaves_out(&self, name: &str, index: i32) -> bool {
         matches!(self.fault, Some(Action::LeaveOut { topic, partition }) if topic == name && *partition == index)
     }
