@@ -15,7 +15,7 @@ use crate::random::Random;
 use crate::scram::ITERATIONS;
 use crate::serve::{Door, Shared};
 use crate::state::{Access, Node, Settings, State, TokenSettings, Tokens};
-use crate::{BrokerId, Error, KafkaVersion, Mechanism, Principal, Protocol};
+use crate::{ApiKey, BrokerId, Error, KafkaVersion, Mechanism, Principal, Protocol};
 
 /// Sets up a [`Cluster`]. Defaults are those of Apache Kafka, but for the token secret, which is set.
 #[derive(Clone, Debug)]
@@ -45,6 +45,7 @@ impl Default for ClusterBuilder {
             wall_clock: None,
             settings: Settings {
                 version: KafkaVersion::default(),
+                newest: BTreeMap::new(),
                 cluster_id: String::new(),
                 mechanisms: Mechanism::OF_PASSWORDS.to_vec(),
                 max_reauth: None,
@@ -148,6 +149,14 @@ impl ClusterBuilder {
     #[must_use]
     pub fn kafka(mut self, version: KafkaVersion) -> Self {
         self.settings.version = version;
+        self
+    }
+
+    /// The newest version of an API that is offered: a cluster before its upgrade. Default: that of
+    /// [`kafka`](Self::kafka).
+    #[must_use]
+    pub fn newest(mut self, api: ApiKey, version: i16) -> Self {
+        self.settings.newest.insert(api as i16, version);
         self
     }
 

@@ -1,5 +1,6 @@
 //! Faults: what a broker does wrong on purpose.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use kafka_protocol::messages::ApiKey;
@@ -183,12 +184,26 @@ impl Fault {
 /// The faults of a cluster.
 #[derive(Debug, Default)]
 pub(crate) struct FaultList {
-    faults: Vec<Fault>,
+    faults: Vec<(u64, Fault)>,
+    /// How many were added.
+    added: u64,
+    /// Requests that each one hit.
+    hits: BTreeMap<u64, u64>,
 }
 
 impl FaultList {
-    pub(crate) fn add(&mut self, fault: Fault) {
-        self.faults.push(fault);
+    pub(crate) fn add(&mut self, fault: Fault) -> u64 {
+        self.added += 1;
+        self.faults.push((self.added, fault));
+        self.added
+    }
+
+    pub(crate) fn remove(&mut self, number: u64) {
+        self.faults.retain(|(of, _)| *of != number);
+    }
+
+    pub(crate) fn hits(&self, number: u64) -> u64 {
+        self.hits.get(&number).copied().unwrap_or(0)
     }
 
     pub(crate) fn clear(&mut self) {
@@ -202,11 +217,12 @@ impl FaultList {
         connection: u64,
         random: &mut Random,
     ) -> Option<Action> {
-        let hit = self
-            .faults
-            .iter_mut()
-            .find_map(|fault| fault.hits(broker, api, connection, random).then(|| fault.action.clone()));
-        self.faults.retain(|fault| fault.times > 0);
-        hit
+        let hit = self.faults.iter_mut().find_map(|(number, fault)| {
+            fault.hits(broker, api, connection, random).then(|| (*number, fault.action.clone()))
+        });
+        self.faults.retain(|(_, fault)| fault.times > 0);
+        let (number, action) = hit?;
+        *self.hits.entry(number).or_default() += 1;
+        Some(action)
     }
 }

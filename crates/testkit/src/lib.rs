@@ -48,8 +48,8 @@
 //! Each API is a file that opens with the versions and rules it models.
 //!
 //! # What is not
-//! Consumer groups with members, transactions from the client's side, ACLs on topics, replication as
-//! such: all replicas of a partition share one log, and its end is the high watermark. Segments: the last
+//! Consumer groups with members, transactions from the client's side, ACLs on topics of single users
+//! ([`Cluster::set_denied`] denies everybody), replication as such: all replicas of a partition share one log, and its end is the high watermark. Segments: the last
 //! batch stands for the active one. Nothing is written to disk. A seed decides everything random, and no secret is one.
 //!
 //! # Paused clock
@@ -101,7 +101,7 @@ pub use listener::{Mechanism, Protocol};
 pub use network::{Harm, Reach, WireFault};
 pub use principal::Principal;
 pub use record::Record;
-pub use state::{Asked, Quota, Token, TokenRight};
+pub use state::{Asked, Quota, Token, TokenRight, TopicOperation};
 #[cfg(feature = "tls")]
 pub use tls::Identity;
 pub use version::KafkaVersion;

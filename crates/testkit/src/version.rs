@@ -32,11 +32,6 @@ impl KafkaVersion {
             Offer { key, min, max, decoded_from }
         })
     }
-
-    /// The offer of an API, if the brokers have it.
-    pub(crate) fn offer(self, key: ApiKey) -> Option<Offer> {
-        self.offers().find(|offer| offer.key == key)
-    }
 }
 
 type Range = (i16, i16);

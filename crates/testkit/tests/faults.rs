@@ -28,6 +28,35 @@ async fn connect(cluster: &Cluster) -> Client {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_fault_has_a_number_by_which_it_is_counted_and_taken_away() {
+    let cluster = Cluster::builder().start_in_memory().unwrap();
+    let mut client = connect(&cluster).await;
+    let refused = |code| Fault::new(Action::Refuse(code)).on_api(ApiKey::Metadata);
+    let (first, second) =
+        (cluster.faults().add_numbered(refused(-1).times(1)), cluster.faults().add_numbered(refused(6)));
+    let mut codes = Vec::new();
+    for _ in 0..3 {
+        codes.push(client.call(metadata(), 13).await.unwrap().error_code);
+    }
+    cluster.faults().remove(second);
+    codes.push(client.call(metadata(), 13).await.unwrap().error_code);
+    assert_eq!(codes, [-1, 6, 6, 0]);
+    assert_eq!((cluster.faults().hits(first), cluster.faults().hits(second)), (1, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cluster_before_its_upgrade_offers_an_older_version_and_takes_no_newer_one() {
+    let cluster = Cluster::builder().newest(ApiKey::Metadata, 9).start_in_memory().unwrap();
+    let mut client = connect(&cluster).await;
+    let listed = client.call(ApiVersionsRequest::default(), 0).await.unwrap();
+    let newest =
+        |api: ApiKey| listed.api_keys.iter().find(|it| it.api_key == api as i16).unwrap().max_version;
+    assert_eq!((newest(ApiKey::Metadata), newest(ApiKey::Fetch)), (9, 18));
+    client.call(metadata(), 9).await.unwrap();
+    assert_eq!(client.call(metadata(), 10).await.unwrap_err(), Closed);
+}
+
+#[tokio::test(start_paused = true)]
 async fn answers_are_late_lost_cut_or_damaged_as_asked() {
     let cluster = Cluster::builder().start_in_memory().unwrap();
     let add = |action| cluster.faults().add(Fault::new(action).on_api(ApiKey::Metadata).times(1));

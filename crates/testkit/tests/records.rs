@@ -17,8 +17,8 @@ use kafka_protocol::messages::offset_for_leader_epoch_request::{
 };
 use kafka_protocol::messages::*;
 use kafka_protocol::records::RecordBatchDecoder;
-use ottla_testkit::{BrokerId, Cluster, Protocol, Record};
-use support::requests::{batch, fetch, fetch_one, name, offsets, produce, values};
+use ottla_testkit::{BrokerId, Cluster, Protocol, Record, TopicOperation};
+use support::requests::{batch, fetch, fetch_one, name, offsets, produce, produced_in, values};
 use support::{Client, Closed};
 
 fn cluster() -> Cluster {
@@ -34,6 +34,26 @@ async fn connect(cluster: &Cluster, broker: i32) -> Client {
 async fn sizes(client: &mut Client, request: FetchRequest) -> Vec<usize> {
     let answer = client.call(request, 12).await.unwrap();
     answer.responses[0].partitions.iter().map(|p| p.records.as_ref().unwrap().len()).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_topic_that_is_denied_is_neither_read_nor_written_nor_shown_until_it_is_allowed() {
+    let cluster = Cluster::builder().start_in_memory().unwrap();
+    cluster.create_topic("orders", 1, 1).unwrap();
+    let mut client = Client::piped(&cluster, 1, Protocol::Plaintext).await;
+    let topics = || MetadataRequest::default().with_topics(None);
+    let mut seen = Vec::new();
+    use TopicOperation::{Read, Write};
+    for (producer, denied) in (1..).zip([vec![], vec![Read], vec![Write], vec![Read, Write]]) {
+        denied.iter().for_each(|operation| cluster.set_denied("orders", *operation, true));
+        let read = fetch_one(&mut client, fetch(0, 0)).await.error_code;
+        let written = produced_in(&mut client, batch(producer, 0, 1), 9).await.error_code;
+        let shown = client.call(topics(), 12).await.unwrap().topics[0].error_code;
+        seen.push([read, written, shown]);
+        denied.iter().for_each(|operation| cluster.set_denied("orders", *operation, false));
+    }
+    assert_eq!(seen, [[0, 0, 0], [29, 0, 0], [0, 29, 0], [29, 29, 29]]);
+    assert_eq!(cluster.read("orders", 0).unwrap().len(), 2);
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,6 +5,7 @@
 //! - Exactly one batch of format 2 per partition, with a record at every offset, else 87; a wrong
 //!   checksum: 2; larger than `max.message.bytes` (1,048,588): 10.
 //! - With acks -1 and fewer replicas in sync than `min.insync.replicas`: 19, and nothing is written.
+//! - 29 for a topic that may not be written to.
 //! - A compacted topic takes no records without a key: 87, which names each of them from version 8 on,
 //!   and nothing is written. Compressed batches are not looked into.
 //! - Idempotent producers (KIP-98): one of the last five batches again is answered with its first
@@ -31,7 +32,7 @@ use crate::BrokerId;
 use crate::fault::Action;
 use crate::log::{BadBatch, Batch, Sequence};
 use crate::shape::{BLOB, INT16, INT32, Shape, TEXT, UUID, list, shape};
-use crate::state::Quota;
+use crate::state::{Quota, TopicOperation};
 
 pub(super) struct Produce;
 
@@ -115,6 +116,9 @@ fn write(
     let batch = parse(bytes, call.state.settings.max_message_bytes)?;
     if let Some(code) = call.partition_refusal_before(name, data.index) {
         return Err(code.into());
+    }
+    if call.state.access.is_denied(name, TopicOperation::Write) {
+        return Err(ResponseError::TopicAuthorizationFailed.code().into());
     }
     let (now, broker) = (call.now, call.broker);
     let running = call.state.running();

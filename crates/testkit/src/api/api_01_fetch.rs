@@ -8,6 +8,7 @@
 //! - Isolation 0 reads to the high watermark (here the log end); 1 to the last stable offset, with
 //!   the aborted transactions in between.
 //! - With less than `min_bytes` and no error the answer waits for writes, up to `max_wait_ms`.
+//! - 29 for a topic that may not be read.
 //! - 1 for an offset outside of log start and log end, 3 or 100 for an unknown topic, 6, 74, 75. An
 //!   error comes without offsets: high watermark, last stable offset and log start are -1.
 //! - From version 12 on a `last_fetched_epoch` that has diverged is told so, and one newer than all
@@ -32,7 +33,7 @@ use crate::BrokerId;
 use crate::clock::period;
 use crate::log::Log;
 use crate::shape::{BYTE, INT32, INT32S, INT64, Shape, TEXT, UUID, list, shape};
-use crate::state::Quota;
+use crate::state::{Quota, TopicOperation};
 
 /// The broker's own limit, `fetch.max.bytes`.
 const MAX_BYTES: usize = 55 * 1024 * 1024;
@@ -162,6 +163,9 @@ impl Reading {
         call: &mut Call<'_>,
     ) -> Result<PartitionData, i16> {
         let told = call.diverging(topic, asked.partition);
+        if call.state.access.is_denied(topic, TopicOperation::Read) {
+            return Err(ResponseError::TopicAuthorizationFailed.code());
+        }
         let partition = call.led(topic, asked.partition, asked.current_leader_epoch)?;
         let log = &partition.log;
         let answer = PartitionData::default()

@@ -74,6 +74,7 @@ fn find(
     call: &mut Call<'_>,
 ) -> Result<(i64, i64, i32), i16> {
     let version = call.version;
+    call.may_describe(topic)?;
     let partition = call.led(topic, asked.partition_index, asked.current_leader_epoch)?;
     let log = &partition.log;
     let end = if committed_only { log.last_stable() } else { log.end() };

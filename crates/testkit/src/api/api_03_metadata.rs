@@ -4,6 +4,7 @@
 //!   topics can be asked for by id.
 //! - 3 for an unknown name, unless the cluster makes topics on demand and the request allows it;
 //!   100 for an unknown id; 17 for a name that no topic can have; 5 for a partition without leader.
+//! - A topic that may not be seen gets 29, without an id and partitions.
 //! - Brokers that are down are not listed, and their replicas are neither in sync nor online.
 //! - A broker that lags behind tells what it knows. From version 13 on the whole request can be refused,
 //!   with 129 for a client that is to start from its bootstrap list anew (KIP-1102): then the answer has
@@ -99,6 +100,9 @@ fn describe_asked(asked: &MetadataRequestTopic, seen: &Seen<'_>, call: &Call<'_>
 
 fn describe(name: &str, seen: &Seen<'_>, call: &Call<'_>) -> MetadataResponseTopic {
     let answer = MetadataResponseTopic::default().with_name(Some(super::topic(name.to_owned())));
+    if let Err(code) = call.may_describe(name) {
+        return answer.with_error_code(code);
+    }
     let Some(topic) = seen.topics.by_name(name) else {
         return answer.with_error_code(ResponseError::UnknownTopicOrPartition.code());
     };

@@ -29,14 +29,14 @@ impl Api for ApiVersions {
         if let Some(code) = call.refusal().or(odd) {
             return Answer::Reply(response.with_error_code(code));
         }
-        let offers = call.state.settings.version.offers().map(wire).collect();
+        let offers = call.state.settings.offers().map(wire).collect();
         Answer::Reply(response.with_api_keys(offers))
     }
 }
 
 /// The answer to a version that the broker does not know.
 pub(super) fn unsupported(call: &Call<'_>) -> ApiVersionsResponse {
-    let own = call.state.settings.version.offer(ApiKey::ApiVersions).map(wire);
+    let own = call.state.settings.offer(ApiKey::ApiVersions).map(wire);
     ApiVersionsResponse::default()
         .with_error_code(ResponseError::UnsupportedVersion.code())
         .with_api_keys(own.into_iter().collect())

@@ -40,7 +40,8 @@ impl Api for OffsetForLeaderEpoch {
 fn find(topic: &str, asked: &OffsetForLeaderPartition, call: &mut Call<'_>) -> EpochEndOffset {
     let answer =
         EpochEndOffset::default().with_partition(asked.partition).with_leader_epoch(-1).with_end_offset(-1);
-    let led = call.led(topic, asked.partition, asked.current_leader_epoch);
+    let led =
+        call.may_describe(topic).and_then(|()| call.led(topic, asked.partition, asked.current_leader_epoch));
     let answer = match led.map(|partition| partition.log.end_of_epoch(asked.leader_epoch)) {
         Err(code) => answer.with_error_code(code),
         Ok(Some((epoch, end))) => answer.with_leader_epoch(epoch).with_end_offset(end),

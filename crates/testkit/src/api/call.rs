@@ -124,6 +124,12 @@ impl Call<'_> {
         self.notes.push(Note { topic: topic.to_owned(), partition, offset, code, bytes });
     }
 
+    /// Whether a topic may be seen: else 29.
+    pub(crate) fn may_describe(&self, topic: &str) -> Result<(), i16> {
+        let hidden = self.state.access.is_hidden(topic);
+        if hidden { Err(ResponseError::TopicAuthorizationFailed.code()) } else { Ok(()) }
+    }
+
     /// A partition that this broker leads, or the error code: of a fault, 3, 6, 74 or 75. An epoch of
     /// -1 is not compared.
     pub(crate) fn led(&mut self, topic: &str, index: i32, epoch: i32) -> Result<&mut Partition, i16> {

@@ -103,7 +103,7 @@ impl Incoming {
 
 /// Answers a request that was admitted, with a whole frame.
 pub(crate) fn answer(incoming: &Incoming, call: &mut Call<'_>) -> Answer<BytesMut> {
-    let Some(offer) = call.state.settings.version.offer(incoming.key) else {
+    let Some(offer) = call.state.settings.offer(incoming.key) else {
         return Answer::Close(Duration::ZERO);
     };
     if incoming.key == ApiKey::ApiVersions && incoming.version > offer.max {

@@ -20,7 +20,8 @@ pub use logs::{LogOffsets, LoggedRecord};
 
 use crate::serve::{Door, Shared};
 use crate::{
-    Asked, BrokerId, ClusterBuilder, Connector, Counters, Error, Fault, Protocol, Quota, Reach, WireFault,
+    Asked, BrokerId, ClusterBuilder, Connector, Counters, Error, Fault, Protocol, Quota, Reach,
+    TopicOperation, WireFault,
 };
 
 /// A Kafka cluster inside this process. Dropping it ends its brokers and closes their connections.
@@ -96,6 +97,13 @@ impl Cluster {
     /// throttled, and nothing that it sends on the connection is read until then (KIP-219).
     pub fn set_quota(&self, quota: Quota, client_id: Option<&str>, per_second: Option<f64>) {
         self.shared.lock().0.quotas.set(quota, client_id, per_second);
+    }
+
+    /// Denies everybody an operation on a topic, or allows it again. Who may neither read nor write may not
+    /// describe it either.
+    pub fn set_denied(&self, topic: &str, operation: TopicOperation, denied: bool) {
+        self.shared.lock().0.access.set_denied(topic, operation, denied);
+        self.shared.changed.notify_waiters();
     }
 
     /// The certificate that clients of SSL and SASL_SSL are to trust, in PEM.
@@ -178,7 +186,24 @@ pub struct Faults<'a> {
 impl Faults<'_> {
     /// Adds a fault.
     pub fn add(&self, fault: Fault) {
-        self.shared.lock().0.faults.add(fault);
+        let _ = self.add_numbered(fault);
+    }
+
+    /// Adds a fault, and gives its number, by which it is counted and removed.
+    #[must_use]
+    pub fn add_numbered(&self, fault: Fault) -> u64 {
+        self.shared.lock().0.faults.add(fault)
+    }
+
+    /// Removes the fault of this number, if it is still there. Requests that stall stay so.
+    pub fn remove(&self, number: u64) {
+        self.shared.lock().0.faults.remove(number);
+    }
+
+    /// How many requests the fault of this number has hit.
+    #[must_use]
+    pub fn hits(&self, number: u64) -> u64 {
+        self.shared.lock().0.faults.hits(number)
     }
 
     /// Adds what befalls connections below TLS.

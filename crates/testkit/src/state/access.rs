@@ -19,6 +19,16 @@ pub enum TokenRight {
     Describe(String),
 }
 
+/// What an ACL on a topic allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum TopicOperation {
+    /// To fetch from it. It implies that the topic may be described.
+    Read,
+    /// To produce to it. It implies the same.
+    Write,
+}
+
 #[derive(Debug)]
 struct User {
     password: String,
@@ -31,6 +41,7 @@ pub(crate) struct Access {
     users: BTreeMap<String, User>,
     super_users: BTreeSet<Principal>,
     rights: BTreeSet<(Principal, TokenRight)>,
+    denied: BTreeSet<(String, TopicOperation)>,
 }
 
 impl Access {
@@ -71,6 +82,26 @@ impl Access {
 
     pub(crate) fn may(&self, who: &Principal, right: TokenRight) -> bool {
         self.super_users.contains(who) || self.rights.contains(&(who.clone(), right))
+    }
+
+    pub(crate) fn set_denied(&mut self, topic: &str, operation: TopicOperation, denied: bool) {
+        let place = (topic.to_owned(), operation);
+        if denied {
+            self.denied.insert(place);
+        } else {
+            self.denied.remove(&place);
+        }
+    }
+
+    pub(crate) fn is_denied(&self, topic: &str, operation: TopicOperation) -> bool {
+        !self.denied.is_empty() && self.denied.contains(&(topic.to_owned(), operation))
+    }
+
+    /// Whether a topic may not be seen.
+    pub(crate) fn is_hidden(&self, topic: &str) -> bool {
+        [TopicOperation::Read, TopicOperation::Write]
+            .iter()
+            .all(|&operation| self.is_denied(topic, operation))
     }
 
     pub(crate) fn may_describe(&self, who: &Principal, token: &Token) -> bool {

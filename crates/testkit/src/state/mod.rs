@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 pub(crate) use access::Access;
-pub use access::TokenRight;
+pub use access::{TokenRight, TopicOperation};
 pub use asked::Asked;
 pub(crate) use asked::{AskedLog, Note};
 pub(crate) use groups::{Committed, Groups, ProducerIds};
@@ -27,12 +27,15 @@ use crate::counters::Counters;
 use crate::fault::FaultList;
 use crate::network::Network;
 use crate::random::Random;
-use crate::{BrokerId, KafkaVersion, Mechanism, Protocol};
+use crate::version::Offer;
+use crate::{ApiKey, BrokerId, KafkaVersion, Mechanism, Protocol};
 
 /// What does not change while the cluster runs.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) version: KafkaVersion,
+    /// Versions above which an API is not offered.
+    pub(crate) newest: BTreeMap<i16, i16>,
     pub(crate) cluster_id: String,
     pub(crate) mechanisms: Vec<Mechanism>,
     pub(crate) max_reauth: Option<Duration>,
@@ -42,6 +45,20 @@ pub(crate) struct Settings {
     pub(crate) min_in_sync: usize,
     /// Addresses of each broker's name, in memory.
     pub(crate) addresses: u8,
+}
+
+impl Settings {
+    pub(crate) fn offers(&self) -> impl Iterator<Item = Offer> {
+        self.version.offers().map(|offer| {
+            let newest = self.newest.get(&(offer.key as i16)).copied().unwrap_or(i16::MAX);
+            Offer { max: offer.max.min(newest), ..offer }
+        })
+    }
+
+    /// The offer of an API, if the brokers have it.
+    pub(crate) fn offer(&self, key: ApiKey) -> Option<Offer> {
+        self.offers().find(|offer| offer.key == key)
+    }
 }
 
 #[derive(Debug)]
