@@ -68,6 +68,7 @@ impl Cluster {
             wake: Notify::new(),
             changed: Notify::new(),
             turn_due: AtomicBool::new(false),
+            turns: tokio::sync::Mutex::default(),
             options,
         };
         let (topics, task) = (Mutex::default(), Mutex::default());
@@ -119,6 +120,8 @@ struct Shared {
     changed: Notify,
     /// The task was woken and should get its turn, so that it finds the batch in the cache.
     turn_due: AtomicBool,
+    /// Who waits for memory has it first whose turn it is.
+    turns: tokio::sync::Mutex<()>,
     options: WriteOptions,
 }
 
@@ -345,6 +348,8 @@ impl TopicWriter {
     #[cold]
     async fn push_later(&self, record: NewRecord<'_>, wants_receipt: bool) -> Result<Option<Receipt>, Error> {
         let _starving = Starving::new(&self.inner.shared);
+        // One after the other, in the order of their calls.
+        let _turn = self.inner.shared.turns.lock().await;
         loop {
             let mut changed = pin!(self.inner.shared.changed.notified());
             changed.as_mut().enable();

@@ -136,6 +136,33 @@ async fn who_waits_for_memory_hears_that_the_writer_was_closed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_waits_for_memory_first_has_it_first() {
+    let setup = Setup::new(1).await;
+    let action = ottla_testkit::Action::Stall;
+    let stall = ottla_testkit::Fault::new(action).on_api(ottla_testkit::ApiKey::Produce).times(1);
+    setup.brokers.faults().add(stall);
+    let writer = setup.client.write(WriteOptions::new().with_memory(64 << 10).with_batch_bytes(64 << 10));
+    let topic = writer.topic(TOPIC).await.unwrap();
+    let padding = "x".repeat(40 << 10);
+    let mut senders = tokio::task::JoinSet::new();
+    for number in 0..20 {
+        let (topic, value) = (topic.clone(), format!("{number} {padding}"));
+        senders.spawn(async move { topic.send(NewRecord::value(&value)).await });
+        tokio::task::yield_now().await;
+    }
+    while let Some(sent) = within(LIMIT, "a sender", senders.join_next()).await {
+        sent.unwrap().unwrap();
+    }
+    flush(&writer).await.unwrap();
+    let number = |record: &ottla_testkit::LoggedRecord| {
+        let text = String::from_utf8_lossy(record.value.as_deref().unwrap()).into_owned();
+        text.split(' ').next().unwrap().parse().unwrap()
+    };
+    let order: Vec<i32> = setup.brokers.read(TOPIC, 0).unwrap().iter().map(number).collect();
+    assert_eq!(order, (0..20).collect::<Vec<_>>());
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_waits_for_a_topic_that_is_made_anew_goes_there_once_and_by_its_new_id() {
     for version in [ottla_testkit::KafkaVersion::V3_9, ottla_testkit::KafkaVersion::V4_3] {
         let setup = Setup::of(crate::builder().kafka(version), 1).await;
