@@ -115,4 +115,8 @@ async fn a_compressed_batch_goes_whole_or_stays_whole() {
     write(&cluster, &["z"]);
     cluster.compact("orders", 0, |offset| offset == 3 || offset == 6).unwrap();
     assert_eq!(fetched(&cluster, 0).await, [(2, 3, 2), (6, 6, 1)]);
+    let appended = cluster.appended("orders", 0);
+    let fates = |at: usize| appended[at].base_offset()..=appended[at].last_offset();
+    let fates = |at: usize| fates(at).map(|offset| appended[at].fate(offset)).collect::<Vec<_>>();
+    assert_eq!((fates(1), fates(2)), (vec![Fate::Kept; 2], vec![Fate::Compacted; 2]));
 }

@@ -244,13 +244,18 @@ impl Log {
                 continue;
             }
             let is_last = batch.last_offset() + 1 == until || self.producers.is_last(batch);
+            let mut refused = Vec::new();
             let left = batch.retain(&mut |offset| {
                 let stays = keep(offset);
                 if !stays {
-                    gone.insert(offset);
+                    refused.push(offset);
                 }
                 stays
             });
+            // A compressed batch that stays stays whole.
+            if left.is_none() || !batch.is_compressed() {
+                gone.extend(refused);
+            }
             match left {
                 Some(left) => kept.push(left),
                 None if is_last => kept.push(batch.emptied()),
