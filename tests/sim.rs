@@ -3,7 +3,8 @@
 //!
 //! ```text
 //! schedule   what a seed decides, as data          kind      what happens, and for how long it hurts
-//! world      brokers, events, the end of trouble   net       the network between them and the clients
+//! world      brokers, the end of trouble           net       the network between them and the clients
+//! happen     what happens to them, and whom it struck
 //! reading, writing, manners   the application      oracle    every log, by the brokers' own word
 //! follow     law 1 for one range                   laws      what was noted, and what is excused
 //! run, shrink, tally          many worlds, the shortest schedule, what struck
@@ -11,7 +12,7 @@
 //!
 //! *To add a fault:* a [`Kind`](simulation) in `kind.rs` with what a seed draws for it and for how long it
 //! hurts (an error is excused only where troubles without a pause last as long as the client's own limit),
-//! and its arm in `World::happen`. It has to strike in one of a hundred worlds. *To add a law:* call
+//! and its arm in `World::happen`, which counts it where somebody met it. It has to strike in one of a hundred worlds. *To add a law:* call
 //! `Notes::broken` where it is seen; whoever asks looks at the oracle, never at the client.
 
 #[path = "sim/mod.rs"]

@@ -21,6 +21,19 @@ impl RecordWalk {
         self.try_walk(bytes, headers).ok()
     }
 
+    /// Gives offset and value of each record, if all are well formed.
+    pub fn values(&mut self, bytes: &[u8]) -> Option<Vec<(i64, Vec<u8>)>> {
+        let mut values = Vec::new();
+        for batch in Batches::new(bytes) {
+            let batch = batch.ok()?.verify_crc().ok()?;
+            for record in batch.records(&mut self.decompressor).ok()? {
+                let record = record.ok()?;
+                values.push((record.offset, record.value.unwrap_or_default().to_vec()));
+            }
+        }
+        Some(values)
+    }
+
     fn try_walk(&mut self, bytes: &[u8], headers: bool) -> Result<(u64, usize), Error> {
         let (mut count, mut length) = (0, 0);
         for batch in Batches::new(bytes) {

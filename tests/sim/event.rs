@@ -6,7 +6,7 @@ use ottla_testkit::{ApiKey, Quota, Reach};
 
 use super::dice::Dice;
 use super::kind::Kind;
-use super::schedule::{CONNECT, REQUEST, Shape};
+use super::schedule::{CONNECT, Place, REQUEST, Shape};
 
 /// An answer that is to go wrong does so within this time, or not at all.
 pub(crate) const WINDOW: Duration = Duration::from_secs(10);
@@ -23,43 +23,56 @@ pub(crate) struct Event {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum What {
     Append {
-        partition: i32,
+        place: Place,
         records: u64,
         size: usize,
     },
     /// Records of a transaction that ends so much later.
     Transaction {
-        partition: i32,
+        place: Place,
         records: u64,
         committed: bool,
         lasts: Duration,
     },
     /// Of these offsets, told in thousandths of the log, one in so many stays; 0: none does.
     Compact {
-        partition: i32,
+        place: Place,
         from: i64,
         until: i64,
         keep_one_in: i64,
     },
     /// So many thousandths of the log go.
     Delete {
-        partition: i32,
+        place: Place,
         part: i64,
     },
     /// The last thousandths of the log go, and new records may come.
     Cut {
-        partition: i32,
+        place: Place,
         part: i64,
         to: i32,
         then: u64,
     },
     /// The topic is gone for so long.
     Remade {
+        topic: &'static str,
         gone: Duration,
         then: u64,
     },
+    /// A topic gets so many more partitions.
+    Grown {
+        topic: &'static str,
+        by: i32,
+    },
+    /// An ACL is missing for so long.
+    Denied {
+        topic: &'static str,
+        read: bool,
+        write: bool,
+        lasts: Duration,
+    },
     LeaderMoved {
-        partition: i32,
+        place: Place,
         to: i32,
     },
     BrokerRestarted {
@@ -84,7 +97,7 @@ pub(crate) enum What {
         broker: i32,
     },
     LeaderTaken {
-        partition: i32,
+        place: Place,
         lasts: Duration,
     },
     StaleMetadata {
@@ -101,7 +114,7 @@ pub(crate) enum What {
         api: ApiKey,
         times: u64,
         wrong: Wrong,
-        moved: Option<(i32, i32)>,
+        moved: Option<(Place, i32)>,
     },
 }
 
@@ -117,7 +130,7 @@ pub(crate) enum Wrong {
     CutAt(usize),
     Throttled(Duration),
     /// One partition is refused by this code.
-    Refused(i32, i16),
+    Refused(Place, i16),
     /// All of it.
     RefusedWhole(i16),
     RefusedAfter(i16),
@@ -130,65 +143,49 @@ fn millis(dice: &mut Dice, of: &[u64]) -> Duration {
 
 impl Event {
     pub(crate) fn draw(kind: Kind, at: Duration, shape: &Shape, dice: &mut Dice) -> Self {
-        let partition = dice.int(shape.partitions);
+        let place = shape.place(dice);
         let broker = 1 + dice.int(shape.brokers);
         let what = match kind {
             Kind::Append => {
-                What::Append { partition, records: dice.within(1, 12), size: dice.pick(&[0, 0, 50, 3_000]) }
+                What::Append { place, records: dice.within(1, 12), size: dice.pick(&[0, 0, 50, 3_000]) }
             }
             Kind::Transaction => What::Transaction {
-                partition,
+                place,
                 records: dice.within(1, 6),
                 committed: dice.one_in(2),
-                lasts: millis(dice, &[0, 500, 5_000, 40_000]),
+                lasts: millis(dice, &[0, 500, 5_000, 40_000, 58_000, 64_000]),
             },
             Kind::Compact => {
                 let from = i64::try_from(dice.below(1000)).unwrap();
                 let until = i64::try_from(dice.within(from.unsigned_abs(), 1000)).unwrap();
-                What::Compact { partition, from, until, keep_one_in: dice.pick(&[0, 0, 2, 7]) }
+                What::Compact { place, from, until, keep_one_in: dice.pick(&[0, 0, 2, 7]) }
             }
-            Kind::Delete => What::Delete { partition, part: dice.pick(&[50, 300, 1000]) },
+            Kind::Delete => What::Delete { place, part: dice.pick(&[50, 300, 1000]) },
             Kind::LogCut => What::Cut {
-                partition,
+                place,
                 part: dice.pick(&[20, 100, 500, 1000]),
                 to: broker,
                 then: dice.pick(&[0, 5, 60]),
             },
-            Kind::TopicRemade => {
-                What::Remade { gone: millis(dice, &[0, 50, 3_000, 15_000]), then: dice.pick(&[0, 5, 60]) }
+            Kind::TopicRemade => What::Remade {
+                topic: place.topic,
+                gone: millis(dice, &[0, 50, 3_000, 15_000]),
+                then: dice.pick(&[0, 5, 60]),
+            },
+            Kind::PartitionsAdded => What::Grown { topic: place.topic, by: dice.pick(&[1, 2]) },
+            Kind::Denied => {
+                let (read, write) = dice.pick(&[(true, false), (false, true), (true, true)]);
+                let lasts = millis(dice, &[300, 2_000, 15_000, 30_000]);
+                What::Denied { topic: place.topic, read, write, lasts }
             }
-            Kind::LeaderMoved => What::LeaderMoved { partition, to: broker },
-            Kind::BrokerRestarted => {
-                What::BrokerRestarted { broker, away: millis(dice, &[100, 2_000, 15_000, 30_000]) }
-            }
-            Kind::ConnectionsClosed => What::ConnectionsClosed { broker },
-            Kind::Silence => What::Silence { broker, lasts: millis(dice, &[300, 4_000, 15_000, 30_000]) },
-            Kind::AddressAway => {
-                let reach = dice.pick(&[Reach::Silent, Reach::Refused, Reach::Mute]);
-                // For longer than anybody waits, where the other address helps.
-                let longest = if reach == Reach::Mute { 30_000 } else { 90_000 };
-                What::AddressAway { broker, reach, lasts: millis(dice, &[3_000, longest]) }
-            }
-            Kind::BitFlipped => What::BitFlipped { broker },
-            Kind::LeaderTaken => {
-                What::LeaderTaken { partition, lasts: millis(dice, &[100, 3_000, 15_000, 30_000]) }
-            }
-            Kind::StaleMetadata => {
-                What::StaleMetadata { broker, lasts: millis(dice, &[1_000, 8_000, 25_000]) }
-            }
-            Kind::Quota => {
-                let lasts = millis(dice, &[5_000, 30_000]);
-                let quota =
-                    dice.pick(&[Quota::ConsumerByteRate, Quota::ProducerByteRate, Quota::RequestRate]);
-                What::Quota {
-                    quota,
-                    per_second: if quota == Quota::RequestRate { 5.0 } else { 10_000.0 },
-                    lasts,
-                }
-            }
-            _ => answers(kind, partition, broker, dice),
+            _ => of_brokers(kind, place, broker, dice),
         };
         Self { at, kind, what }
+    }
+
+    /// Whether brokers tell clients to leave them alone.
+    pub(crate) fn mutes(&self) -> bool {
+        matches!(self.what, What::Quota { .. } | What::Answers { wrong: Wrong::Throttled(_), .. })
     }
 
     /// For how long the world is worse for it, from its time on: with what a client needs to see that
@@ -196,9 +193,12 @@ impl Event {
     pub(crate) fn hurts(&self) -> Duration {
         let noticing = REQUEST + CONNECT + Duration::from_secs(3);
         match &self.what {
-            What::Append { .. } | What::Transaction { .. } | What::Compact { .. } | What::Delete { .. } => {
-                Duration::ZERO
-            }
+            What::Append { .. }
+            | What::Transaction { .. }
+            | What::Compact { .. }
+            | What::Delete { .. }
+            | What::Grown { .. } => Duration::ZERO,
+            What::Denied { lasts, .. } => *lasts,
             // The other address is tried a quarter of a second later.
             What::AddressAway { reach, .. } if *reach != Reach::Mute => Duration::ZERO,
             What::LeaderMoved { .. } | What::ConnectionsClosed { .. } | What::Cut { .. } => noticing,
@@ -224,7 +224,33 @@ impl Event {
     }
 }
 
-fn answers(kind: Kind, partition: i32, broker: i32, dice: &mut Dice) -> What {
+fn of_brokers(kind: Kind, place: Place, broker: i32, dice: &mut Dice) -> What {
+    match kind {
+        Kind::LeaderMoved => What::LeaderMoved { place, to: broker },
+        Kind::BrokerRestarted => {
+            What::BrokerRestarted { broker, away: millis(dice, &[100, 2_000, 15_000, 30_000]) }
+        }
+        Kind::ConnectionsClosed => What::ConnectionsClosed { broker },
+        Kind::Silence => What::Silence { broker, lasts: millis(dice, &[300, 4_000, 15_000, 30_000]) },
+        Kind::AddressAway => {
+            let reach = dice.pick(&[Reach::Silent, Reach::Refused, Reach::Mute]);
+            // For longer than anybody waits, where the other address helps.
+            let longest = if reach == Reach::Mute { 30_000 } else { 90_000 };
+            What::AddressAway { broker, reach, lasts: millis(dice, &[3_000, longest]) }
+        }
+        Kind::BitFlipped => What::BitFlipped { broker },
+        Kind::LeaderTaken => What::LeaderTaken { place, lasts: millis(dice, &[100, 3_000, 15_000, 30_000]) },
+        Kind::StaleMetadata => What::StaleMetadata { broker, lasts: millis(dice, &[1_000, 8_000, 25_000]) },
+        Kind::Quota => {
+            let lasts = millis(dice, &[5_000, 30_000]);
+            let quota = dice.pick(&[Quota::ConsumerByteRate, Quota::ProducerByteRate, Quota::RequestRate]);
+            What::Quota { quota, per_second: if quota == Quota::RequestRate { 5.0 } else { 10_000.0 }, lasts }
+        }
+        _ => answers(kind, place, broker, dice),
+    }
+}
+
+fn answers(kind: Kind, place: Place, broker: i32, dice: &mut Dice) -> What {
     let wrong = match kind {
         Kind::Delay => Wrong::Late(millis(dice, &[20, 400, 3_000, 9_000])),
         Kind::Stall => Wrong::Stalled,
@@ -235,9 +261,9 @@ fn answers(kind: Kind, partition: i32, broker: i32, dice: &mut Dice) -> What {
         Kind::Throttle => Wrong::Throttled(millis(dice, &[50, 2_000, 30_000, 120_000])),
         Kind::RefusedAfterAppend => Wrong::RefusedAfter(dice.pick(&[3, 6, 7, 20, 56])),
         Kind::HeldProduce => Wrong::Held(millis(dice, &[100, 2_000, 4_000, 9_000])),
-        Kind::WrongOutOfRange => Wrong::Refused(partition, 1),
+        Kind::WrongOutOfRange => Wrong::Refused(place, 1),
         Kind::RebootstrapRequired => Wrong::RefusedWhole(129),
-        _ => Wrong::Refused(partition, dice.pick(&[3, 5, 6])),
+        _ => Wrong::Refused(place, dice.pick(&[3, 5, 6])),
     };
     let apis: &[ApiKey] = match kind {
         Kind::RefusedAfterAppend | Kind::HeldProduce => &[ApiKey::Produce],
@@ -259,5 +285,5 @@ fn answers(kind: Kind, partition: i32, broker: i32, dice: &mut Dice) -> What {
     let most = if kind == Kind::WrongOutOfRange { dice.pick(&[1, 5, 500]) } else { 2 };
     let (api, times) = (dice.pick(apis), dice.within(1, most));
     let moves = kind == Kind::HeldProduce || api == ApiKey::Produce && dice.one_in(3);
-    What::Answers { api, times, wrong, moved: moves.then_some((partition, broker)) }
+    What::Answers { api, times, wrong, moved: moves.then_some((place, broker)) }
 }

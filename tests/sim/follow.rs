@@ -6,6 +6,7 @@
 use std::ops::Range;
 
 use super::oracle::{Change, Log, Oracle};
+use super::schedule::Place;
 
 /// Why a loss is one, as the reader tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +19,9 @@ pub(crate) enum Gone {
 /// How far a range was read, as its reader tells.
 #[derive(Clone, Debug)]
 pub(crate) struct Follow {
-    pub(crate) partition: i32,
+    pub(crate) place: Place,
+    /// Where the range began, when it was asked for.
+    first: i64,
     from: i64,
     pub(crate) next: i64,
     pub(crate) until: i64,
@@ -34,15 +37,12 @@ pub(crate) struct Follow {
 }
 
 impl Follow {
-    pub(crate) fn new(
-        oracle: &mut Oracle,
-        (partition, from, until): (i32, i64, i64),
-        committed: bool,
-    ) -> Self {
-        let log = oracle.log(partition);
+    pub(crate) fn new(oracle: &mut Oracle, (place, from, until): (Place, i64, i64), committed: bool) -> Self {
+        let log = oracle.log(place);
         let begun = (log.now(), log.latest().end);
         Self {
-            partition,
+            place,
+            first: from,
             from,
             next: from,
             until,
@@ -56,8 +56,14 @@ impl Follow {
 
     /// The same for another reader, which goes on where this one is.
     pub(crate) fn again(&self, oracle: &mut Oracle) -> Self {
-        let range = (self.partition, self.next.min(self.until), self.until);
+        let range = (self.place, self.next.min(self.until), self.until);
         Self { version: self.version, ..Self::new(oracle, range, self.committed) }
+    }
+
+    /// Whether it is the one that these offsets are of. One without an end may begin anew at 0.
+    pub(crate) fn has(&self, place: Place, offsets: &Range<i64>) -> bool {
+        let first = if self.until == i64::MAX { self.first.min(self.from) } else { self.first };
+        self.place == place && first <= offsets.start && offsets.end <= self.until
     }
 
     pub(crate) fn is_finished(&self) -> bool {
@@ -99,8 +105,8 @@ impl Follow {
     }
 
     fn settle(&mut self, oracle: &mut Oracle, until: i64, records: &[(i64, String)]) -> Result<(), String> {
-        oracle.log(self.partition);
-        let log = oracle.seen(self.partition);
+        oracle.log(self.place);
+        let log = oracle.seen(self.place);
         let aborted = self.committed.then_some(&oracle.aborted);
         let offsets = self.next..until;
         let same = |version: usize| {
@@ -132,9 +138,9 @@ impl Follow {
         let missing: Vec<_> = view.iter().filter(|record| !given.contains(record)).collect();
         let wrong: Vec<_> = given.iter().filter(|record| !view.contains(record)).collect();
         format!(
-            "partition {}, offsets {offsets:?}: {} records came; of those there now are missing {missing:?}; \
+            "{}, offsets {offsets:?}: {} records came; of those there now are missing {missing:?}; \
              not there now {wrong:?}; read so far in version {} of {:?}",
-            self.partition,
+            self.place,
             given.len(),
             self.version,
             log.latest(),
@@ -153,7 +159,7 @@ impl Follow {
             Gone::Recreated => self.recreated(oracle, offsets),
             Gone::Deleted => self.deleted(oracle, offsets)?,
         };
-        let latest = oracle.log(self.partition).latest().clone();
+        let latest = oracle.log(self.place).latest().clone();
         told.then_some(()).ok_or_else(|| {
             format!("{offsets:?} are told as lost ({reason:?}), at {} of {latest:?}", self.next)
         })
@@ -161,7 +167,7 @@ impl Follow {
 
     /// Where a reader begins in a new log: where that begins at the time.
     fn begin_anew(&mut self, oracle: &mut Oracle, at: i64) {
-        let log = oracle.log(self.partition);
+        let log = oracle.log(self.place);
         let begins = |version: &usize| log.version(*version).start == at;
         if std::mem::take(&mut self.anew)
             && at > self.next
@@ -177,7 +183,7 @@ impl Follow {
         if offsets.start > self.next {
             self.settle(oracle, offsets.start, &[])?;
         }
-        let log = oracle.log(self.partition);
+        let log = oracle.log(self.place);
         let exact = |version: &usize| {
             let start = log.version(*version).start;
             start > offsets.start && start.min(self.until) == offsets.end
@@ -191,7 +197,7 @@ impl Follow {
 
     /// What was given from where the logs part is in the log no longer, and is read anew.
     fn truncated(&mut self, oracle: &mut Oracle, offsets: &Range<i64>) -> bool {
-        let log = oracle.log(self.partition);
+        let log = oracle.log(self.place);
         let mut parted = i64::MAX;
         for version in self.version + 1..=log.now() {
             match log.version(version).change {
@@ -209,7 +215,7 @@ impl Follow {
 
     /// A range with an end is over; one without goes on at the start of the new log.
     fn recreated(&mut self, oracle: &mut Oracle, offsets: &Range<i64>) -> bool {
-        let log = oracle.log(self.partition);
+        let log = oracle.log(self.place);
         // What comes next may as well be of a later one.
         let Some(version) = (self.version + 1..=log.now()).find(|v| log.version(*v).change == Change::Remade)
         else {
@@ -228,7 +234,7 @@ impl Follow {
 
     /// Whether, while it was read, the log ended where it is said to, before the first offset of the range.
     pub(crate) fn begins_beyond(&self, oracle: &mut Oracle, told: i64) -> bool {
-        let log = oracle.log(self.partition);
+        let log = oracle.log(self.place);
         let (first, least) = self.begun;
         let mut ends = (first..=log.now()).map(|version| {
             let known = log.version(version);
@@ -244,7 +250,7 @@ impl Follow {
 
     /// Whether anything that is to be read was taken away, so that the reading may fail for it.
     pub(crate) fn has_lost(&self, oracle: &mut Oracle) -> bool {
-        let log = oracle.log(self.partition);
+        let log = oracle.log(self.place);
         (self.version..=log.now()).any(|version| {
             let known = log.version(version);
             match known.change {
@@ -257,8 +263,8 @@ impl Follow {
 
     /// Whether there are records to read now.
     pub(crate) fn has_more(&self, oracle: &mut Oracle) -> bool {
-        oracle.log(self.partition);
-        let log = oracle.seen(self.partition);
+        oracle.log(self.place);
+        let log = oracle.seen(self.place);
         let aborted = self.committed.then_some(&oracle.aborted);
         let end = self.end_of(log).min(self.until);
         !log.view(log.now(), &(self.next..end), aborted).is_empty()
@@ -266,7 +272,7 @@ impl Follow {
 
     /// Whether nothing is to be waited for: the log reaches to the end of the range.
     pub(crate) fn can_end(&self, oracle: &mut Oracle) -> bool {
-        self.end_of(oracle.log(self.partition)) >= self.until
+        self.end_of(oracle.log(self.place)) >= self.until
     }
 
     fn end_of(&self, log: &Log) -> i64 {

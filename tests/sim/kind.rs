@@ -22,6 +22,9 @@ kinds! {
     /// An election of a broker that lacks the log's end.
     LogCut,
     TopicRemade,
+    PartitionsAdded,
+    /// Nobody may read a topic, or write to it, for a while.
+    Denied,
     LeaderMoved,
     BrokerRestarted,
     /// A broker restarts that was the only replica.
@@ -64,6 +67,22 @@ kinds! {
     RecordsRefused,
     /// A range ends beyond the log, or never.
     RecordsAwaited,
+    /// Several tasks come in by one client.
+    ClientShared,
+    /// A reader reads a partition in pieces.
+    ReadInPieces,
+    /// A reader reads several topics.
+    TopicsRead,
+    /// A record is written to a partition that its topic did not have before.
+    NewPartitionWritten,
+    /// Records are written as compressed batches.
+    Compressed,
+    /// Brokers offer older versions of an API.
+    OlderVersions,
+    /// A transaction stays open for about as long as a client waits.
+    LongTransaction,
+    /// A client hears that it may not read or write.
+    DenialHeard,
 }
 
 impl Kind {
@@ -71,6 +90,7 @@ impl Kind {
     pub(crate) fn fits(self, shape: &Shape) -> bool {
         match self {
             Self::LeaderMoved => shape.brokers > 1,
+            Self::TopicRemade => shape.tells_ids(),
             Self::BitFlipped => shape.entrance == Entrance::Tls,
             // It comes with a restart.
             Self::Leaderless => false,
@@ -81,7 +101,15 @@ impl Kind {
             | Self::WriterShared
             | Self::ListenerPanicked
             | Self::RecordsRefused
-            | Self::RecordsAwaited => false,
+            | Self::RecordsAwaited
+            | Self::ClientShared
+            | Self::ReadInPieces
+            | Self::TopicsRead
+            | Self::NewPartitionWritten
+            | Self::Compressed
+            | Self::OlderVersions
+            | Self::LongTransaction
+            | Self::DenialHeard => false,
             _ => true,
         }
     }

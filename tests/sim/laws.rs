@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::event::Event;
 use super::schedule::{CONNECT, Plan, REQUEST};
 
 /// The laws of ARCHITECTURE.md.
@@ -44,6 +45,24 @@ struct Inner {
     violation: Option<Violation>,
     /// When something is wrong, from and until: sorted, and none touches another.
     troubles: Vec<(Duration, Duration)>,
+    /// The part of it in which brokers want to be left alone.
+    mutes: Vec<(Duration, Duration)>,
+}
+
+/// When events of some kind hurt.
+fn spans(plan: &Plan, counts: impl Fn(&Event) -> bool) -> Vec<(Duration, Duration)> {
+    let hurts = plan.events.iter().filter(|event| counts(event));
+    let mut hurts: Vec<_> = hurts.map(|event| (event.at, event.at + event.hurts())).collect();
+    hurts.retain(|(from, until)| from < until);
+    hurts.sort_unstable();
+    let mut spans: Vec<(Duration, Duration)> = Vec::new();
+    for (from, until) in hurts {
+        match spans.last_mut() {
+            Some(last) if last.1 >= from => last.1 = last.1.max(until),
+            _ => spans.push((from, until)),
+        }
+    }
+    spans
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one reader of a world's clock")]
@@ -53,21 +72,9 @@ pub(crate) fn now() -> Instant {
 
 impl Notes {
     pub(crate) fn new(plan: &Plan) -> Self {
-        let mut hurts: Vec<(Duration, Duration)> = plan
-            .events
-            .iter()
-            .map(|event| (event.at, event.at + event.hurts()))
-            .filter(|(from, until)| from < until)
-            .collect();
-        hurts.sort_unstable();
-        let mut troubles: Vec<(Duration, Duration)> = Vec::new();
-        for (from, until) in hurts {
-            match troubles.last_mut() {
-                Some(last) if last.1 >= from => last.1 = last.1.max(until),
-                _ => troubles.push((from, until)),
-            }
-        }
-        let inner = Inner { began: now(), trace: String::new(), violation: None, troubles };
+        let troubles = spans(plan, |_| true);
+        let mutes = spans(plan, Event::mutes);
+        let inner = Inner { began: now(), trace: String::new(), violation: None, troubles, mutes };
         Self { inner: Arc::new(Mutex::new(inner)), broke: Arc::default() }
     }
 
@@ -122,8 +129,21 @@ impl Notes {
         })
     }
 
-    /// The longest trouble.
-    pub(crate) fn longest_trouble(&self) -> Duration {
-        self.lock().troubles.iter().map(|(from, until)| *until - *from).max().unwrap_or_default()
+    /// How long a call that begins now may take that has `limit` beside the time in which brokers want to be
+    /// left alone.
+    pub(crate) fn limit(&self, limit: Duration) -> Duration {
+        let began = self.passed();
+        let (mut at, mut left) = (began, limit);
+        for &(from, until) in &self.lock().mutes {
+            let quiet = from.saturating_sub(at);
+            if until <= at {
+                continue;
+            }
+            if quiet >= left {
+                break;
+            }
+            (at, left) = (until, left - quiet);
+        }
+        at + left - began
     }
 }

@@ -11,6 +11,7 @@
 mod dice;
 mod event;
 mod follow;
+mod happen;
 mod kind;
 mod laws;
 mod manners;

@@ -36,12 +36,28 @@ struct State {
     /// Writes at that moment.
     writes: u64,
     is_stormy: bool,
+    /// Whom a host's silence, or a dial to it, has met, and how many connections it has.
+    met: BTreeMap<String, Met>,
     /// Bits still to be flipped in what a host sends.
     flips: BTreeMap<String, u32>,
     flipped: u64,
 }
 
+/// What became of a host's connections.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Met {
+    /// Times that somebody waited for a silent host.
+    pub(crate) waits: u64,
+    pub(crate) dials: u64,
+    /// Connections that are open.
+    pub(crate) lines: u64,
+}
+
 impl State {
+    fn met(&mut self, host: &str) -> &mut Met {
+        self.met.entry(host.to_owned()).or_default()
+    }
+
     fn count(&mut self, now: Instant) {
         if self.moment.replace(now) != Some(now) {
             self.writes = 0;
@@ -79,6 +95,11 @@ impl Net {
         waiting.into_iter().for_each(Waker::wake);
     }
 
+    /// What became of a broker's connections so far.
+    pub(crate) fn met(&self, broker: i32) -> Met {
+        *self.lock().met(&host(broker))
+    }
+
     /// Flips a bit of what a broker sends next. One that waits for it is enough: three in a row are
     /// the peer's doing for a client.
     pub(crate) fn flip(&self, broker: i32) {
@@ -104,6 +125,7 @@ impl Net {
     fn gate(&self, host: &str, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = self.lock();
         if state.is_silent(host) {
+            state.met(host).waits += 1;
             state.waiting.push(cx.waker().clone());
             return Poll::Pending;
         }
@@ -118,10 +140,12 @@ fn host(broker: i32) -> String {
 impl Connect for Net {
     fn connect<'a>(&'a self, host: &'a str, port: u16) -> Connecting<'a> {
         Box::pin(async move {
+            self.lock().met(host).dials += 1;
             std::future::poll_fn(|cx| self.gate(host, cx)).await;
             let addresses = self.connector.addresses(host, port);
             let raced = race(addresses, ATTEMPT_DELAY, |address| self.connector.connect_to(address)).await;
             let pipe = raced.map_err(|failed| failed.unwrap_or_else(|| io::ErrorKind::NotFound.into()))?;
+            self.lock().met(host).lines += 1;
             Ok(Box::new(Line { pipe, host: host.to_owned(), net: self.clone() }) as Box<dyn Stream>)
         })
     }
@@ -132,6 +156,12 @@ struct Line {
     pipe: DuplexStream,
     host: String,
     net: Net,
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        self.net.lock().met(&self.host).lines -= 1;
+    }
 }
 
 impl AsyncRead for Line {

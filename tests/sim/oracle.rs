@@ -8,9 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
-use ottla_testkit::{BrokerId, Cluster};
+use ottla::internals::RecordWalk;
+use ottla_testkit::{Appended, BrokerId, Cluster, Fate, LoggedRecord};
 
-use super::schedule::TOPIC;
+use super::schedule::Place;
 
 /// What takes records away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,15 +49,17 @@ struct Entry {
 /// Everything that one partition ever had.
 #[derive(Clone, Debug)]
 pub(crate) struct Log {
-    partition: i32,
+    place: Place,
     entries: Vec<Entry>,
     versions: Vec<Version>,
+    /// What batches have that were ever appended, once one of them was compressed.
+    unpacked: Vec<Vec<(i64, String)>>,
 }
 
 impl Log {
-    fn new(partition: i32) -> Self {
+    fn new(place: Place) -> Self {
         let first = Version { change: Change::Begun, start: 0, least: 0, end: 0, stable: 0 };
-        Self { partition, entries: Vec::new(), versions: vec![first] }
+        Self { place, entries: Vec::new(), versions: vec![first], unpacked: Vec::new() }
     }
 
     pub(crate) fn now(&self) -> usize {
@@ -98,11 +101,19 @@ impl Log {
 
     /// Looks at the log, after a change or not. Says whether the change took anything.
     fn look(&mut self, brokers: &Cluster, change: Option<Change>) -> bool {
-        let offsets = brokers.offsets(TOPIC, self.partition).ok();
+        let Place { topic, partition } = self.place;
+        let offsets = brokers.offsets(topic, partition).ok();
         let (start, end, stable) = offsets.map_or((0, 0, 0), |o| (o.start, o.end, o.last_stable));
         if change.is_none() && (self.latest().end, self.latest().stable) == (end, stable) {
             return false;
         }
+        let there = match brokers.read(topic, partition) {
+            Err(ottla_testkit::Error::Compressed) => self.unpack(brokers),
+            there => {
+                let of = |record: LoggedRecord| (record.offset, text(record.value.as_deref()));
+                there.unwrap_or_default().into_iter().map(of).collect()
+            }
+        };
         let before = self.latest().start;
         if let Some(change) = change {
             self.versions.push(Version { change, start, least: end, end, stable });
@@ -115,12 +126,6 @@ impl Log {
             .iter()
             .filter(|entry| entry.died.is_none())
             .map(|entry| (entry.offset, entry.value.as_str()))
-            .collect();
-        let there: Vec<(i64, String)> = brokers
-            .read(TOPIC, self.partition)
-            .unwrap_or_default()
-            .into_iter()
-            .map(|record| (record.offset, text(record.value.as_deref())))
             .collect();
         let new: Vec<Entry> = there
             .iter()
@@ -140,6 +145,28 @@ impl Log {
         self.entries.extend(new);
         took
     }
+
+    /// What the log has now, where some of it is compressed.
+    fn unpack(&mut self, brokers: &Cluster) -> Vec<(i64, String)> {
+        let appended = brokers.appended(self.place.topic, self.place.partition);
+        self.unpacked.extend(appended.iter().skip(self.unpacked.len()).map(values));
+        let batches = appended.iter().zip(&self.unpacked);
+        let kept = |batch: &Appended, offset: i64| batch.fate(offset) == Fate::Kept;
+        batches
+            .flat_map(|(batch, records)| {
+                records.iter().filter(move |(offset, _)| kept(batch, *offset)).cloned()
+            })
+            .collect()
+    }
+}
+
+/// The records of a batch, which may be compressed.
+fn values(batch: &Appended) -> Vec<(i64, String)> {
+    if batch.is_control() {
+        return Vec::new();
+    }
+    let values = RecordWalk::default().values(&batch.bytes()).expect("a batch that cannot be read");
+    values.into_iter().map(|(offset, value)| (offset, text(Some(&value)))).collect()
 }
 
 /// What a record says of itself: the first word of its value; the rest is padding.
@@ -148,65 +175,71 @@ pub(crate) fn text(value: Option<&[u8]>) -> String {
     value.split(' ').next().unwrap_or_default().to_owned()
 }
 
-/// All logs of the world's topic.
+/// All logs of the world's topics.
 #[derive(Debug)]
 pub(crate) struct Oracle {
     brokers: Arc<Cluster>,
-    logs: BTreeMap<i32, Log>,
+    logs: BTreeMap<Place, Log>,
     /// Records of transactions that end badly.
     pub(crate) aborted: BTreeSet<String>,
 }
 
 impl Oracle {
-    pub(crate) fn new(brokers: Arc<Cluster>, partitions: i32) -> Self {
-        let logs = (0..partitions).map(|partition| (partition, Log::new(partition))).collect();
+    pub(crate) fn new(brokers: Arc<Cluster>, places: impl Iterator<Item = Place>) -> Self {
+        let logs = places.map(|place| (place, Log::new(place))).collect();
         Self { brokers, logs, aborted: BTreeSet::new() }
     }
 
+    /// A topic has a partition more.
+    pub(crate) fn begin(&mut self, place: Place) {
+        self.log(place);
+    }
+
     /// A log as of now.
-    pub(crate) fn log(&mut self, partition: i32) -> &Log {
-        let log = self.logs.entry(partition).or_insert_with(|| Log::new(partition));
+    pub(crate) fn log(&mut self, place: Place) -> &Log {
+        let log = self.logs.entry(place).or_insert_with(|| Log::new(place));
         log.look(&self.brokers, None);
         log
     }
 
     /// A log as of the last look.
-    pub(crate) fn seen(&self, partition: i32) -> &Log {
-        &self.logs[&partition]
+    pub(crate) fn seen(&self, place: Place) -> &Log {
+        &self.logs[&place]
     }
 
     /// Carries out what takes records away. Says whether it took any.
-    pub(crate) fn change(&mut self, partition: i32, change: Change, act: impl FnOnce(&Cluster)) -> bool {
-        self.log(partition);
+    pub(crate) fn change(&mut self, place: Place, change: Change, act: impl FnOnce(&Cluster)) -> bool {
+        self.log(place);
         act(&self.brokers);
-        self.note(partition, change)
+        self.note(place, change)
     }
 
     /// An election of a broker that lacks what is from `at` on. Says whether it took anything.
-    pub(crate) fn cut(&mut self, partition: i32, to: BrokerId, at: i64) -> bool {
-        self.log(partition);
-        let _ = self.brokers.unclean_leader(TOPIC, partition, to, at);
+    pub(crate) fn cut(&mut self, place: Place, to: BrokerId, at: i64) -> bool {
+        self.log(place);
+        let _ = self.brokers.unclean_leader(place.topic, place.partition, to, at);
         // A batch that spans the offset goes whole.
-        let end = self.brokers.offsets(TOPIC, partition).map_or(0, |offsets| offsets.end);
-        self.note(partition, Change::Truncated(end))
+        let end = self.brokers.offsets(place.topic, place.partition).map_or(0, |offsets| offsets.end);
+        self.note(place, Change::Truncated(end))
     }
 
-    /// Looks at all logs, then acts, then looks at what is left.
-    pub(crate) fn remake(&mut self, act: impl FnOnce(&Cluster)) {
-        for partition in self.partitions() {
-            self.log(partition);
+    /// Looks at all logs of a topic, then acts, then looks at what is left.
+    pub(crate) fn remake(&mut self, topic: &str, act: impl FnOnce(&Cluster)) {
+        let places: Vec<Place> = self.places().into_iter().filter(|place| place.topic == topic).collect();
+        for place in &places {
+            self.log(*place);
         }
         act(&self.brokers);
-        for partition in self.partitions() {
-            self.note(partition, Change::Remade);
+        for place in places {
+            self.note(place, Change::Remade);
         }
     }
 
-    fn note(&mut self, partition: i32, change: Change) -> bool {
-        self.logs.get_mut(&partition).is_some_and(|log| log.look(&self.brokers, Some(change)))
+    fn note(&mut self, place: Place, change: Change) -> bool {
+        self.logs.get_mut(&place).is_some_and(|log| log.look(&self.brokers, Some(change)))
     }
 
-    pub(crate) fn partitions(&self) -> Vec<i32> {
+    pub(crate) fn places(&self) -> Vec<Place> {
         self.logs.keys().copied().collect()
     }
 }

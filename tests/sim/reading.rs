@@ -1,5 +1,6 @@
 //! A task that reads ranges, and holds what it gets against the oracle.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use ottla::ids::TopicPartition;
@@ -14,7 +15,7 @@ use super::kind::Kind;
 use super::laws::{Law, now};
 use super::manners::{Patience, limited};
 use super::oracle::text;
-use super::schedule::{CONNECT, DEADLINE, REQUEST, Reading, TOPIC};
+use super::schedule::{CONNECT, DEADLINE, Place, REQUEST, Reading};
 use super::world::World;
 
 /// How a reading ended.
@@ -28,6 +29,8 @@ pub(crate) enum ReadingEnd {
     /// It began beyond the end of a log that was cut or made anew.
     Beyond,
     Excused,
+    /// It may not read: no end, it begins again later.
+    Denied,
     Broken,
 }
 
@@ -39,6 +42,11 @@ fn gone(reason: LossReason) -> Gone {
     }
 }
 
+/// Whether it is the refusal of who lacks an ACL.
+pub(crate) fn is_denied(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Broker(code) if code.code() == 29)
+}
+
 struct Task {
     world: World,
     reading: Reading,
@@ -47,6 +55,8 @@ struct Task {
     losses: usize,
     /// For how long the application asked since anything came.
     in_vain: Duration,
+    /// When its present reader was made.
+    reads_since: Duration,
     decoder: Decoder,
 }
 
@@ -57,6 +67,7 @@ pub(crate) async fn read(world: World, reading: Reading, number: usize) -> Readi
         name: format!("reader {number}"),
         losses: 0,
         in_vain: Duration::ZERO,
+        reads_since: Duration::ZERO,
         decoder: Decoder::new(),
         reading,
         world,
@@ -68,13 +79,12 @@ impl Task {
     async fn run(mut self) -> ReadingEnd {
         sleep(self.reading.start).await;
         let follow =
-            |range: &(i32, i64, i64)| Follow::new(&mut self.world.oracle(), *range, self.reading.committed);
+            |range: &(Place, i64, i64)| Follow::new(&mut self.world.oracle(), *range, self.reading.committed);
         self.follows = self.reading.ranges.iter().map(follow).collect();
         let client = loop {
             let began = self.world.notes.passed();
             let limit = DEADLINE + REQUEST + CONNECT;
-            let call = Cluster::connect(self.world.config());
-            match limited(&self.world.notes, "connect", limit, call).await {
+            match limited(&self.world.notes, "connect", limit, self.world.client()).await {
                 Ok(client) => break client,
                 Err(error) if self.world.notes.is_excused(began, DEADLINE) => {
                     self.note(&format!("connect: {error}"));
@@ -85,6 +95,15 @@ impl Task {
         if self.reading.ranges.iter().any(|(.., until)| *until > self.world.plan.initial) {
             self.world.strikes(Kind::RecordsAwaited);
         }
+        let first = self.reading.ranges[0].0;
+        if self.reading.ranges.iter().any(|range| range.0.topic != first.topic) {
+            self.world.strikes(Kind::TopicsRead);
+        }
+        let is_piece = |pair: &[(Place, i64, i64)]| pair[0].0 == pair[1].0;
+        if self.reading.ranges.windows(2).any(is_piece) {
+            self.world.strikes(Kind::ReadInPieces);
+        }
+        self.reads_since = self.world.notes.passed();
         let mut reader = client.read(self.ranges(), self.options());
         let mut patience = Patience::new(&self.reading.manners, &self.world);
         loop {
@@ -94,10 +113,17 @@ impl Task {
             if self.world.is_healed() && self.has_read_all_there_is() {
                 return ReadingEnd::Open;
             }
-            if let Some(end) = self.step(&mut reader, &mut patience).await {
-                return end;
+            match self.step(&mut reader, &mut patience).await {
+                None => {}
+                Some(ReadingEnd::Denied) => {
+                    self.world.strikes(Kind::DenialHeard);
+                    sleep(Duration::from_secs(1)).await;
+                    reader = self.begin_again(&client);
+                }
+                Some(end) => return end,
             }
             if self.reading.dropped_one_in > 0 && patience.dice().one_in(self.reading.dropped_one_in) {
+                self.world.strikes(Kind::ReaderDropped);
                 drop(reader);
                 reader = self.begin_again(&client);
             }
@@ -109,8 +135,8 @@ impl Task {
 
     /// Another reader goes on.
     fn begin_again(&mut self, client: &Cluster) -> Reader {
-        self.note("dropped");
-        self.world.strikes(Kind::ReaderDropped);
+        self.note("another reader goes on");
+        self.reads_since = self.world.notes.passed();
         (self.losses, self.in_vain) = (0, Duration::ZERO);
         let mut oracle = self.world.oracle();
         self.follows.iter_mut().for_each(|follow| *follow = follow.again(&mut oracle));
@@ -121,7 +147,7 @@ impl Task {
     /// What is left to read.
     fn ranges(&self) -> Vec<OffsetRange> {
         let range = |follow: &Follow| {
-            let place = TopicPartition::new(TOPIC, follow.partition);
+            let place = TopicPartition::new(follow.place.topic, follow.place.partition);
             OffsetRange::new(place, follow.next, follow.until)
         };
         self.follows.iter().filter(|follow| !follow.is_finished()).map(range).collect()
@@ -193,7 +219,7 @@ impl Task {
     }
 
     fn limit(&self) -> Duration {
-        DEADLINE + REQUEST + CONNECT + self.world.notes.longest_trouble()
+        self.world.notes.limit(DEADLINE + REQUEST + CONNECT)
     }
 
     /// Whether a call has something to give; else it may wait for as long as nobody writes.
@@ -210,7 +236,7 @@ impl Task {
             if !self.reading.skip {
                 return Err(format!("{loss:?} is skipped where it is to fail"));
             }
-            self.follow(loss.topic_partition.partition)?.loss(
+            self.follow(&loss.topic_partition, &loss.offsets)?.loss(
                 &mut world.oracle(),
                 &loss.offsets,
                 gone(loss.reason),
@@ -220,9 +246,11 @@ impl Task {
         Ok(())
     }
 
-    fn follow(&mut self, partition: i32) -> Result<&mut Follow, String> {
-        let found = self.follows.iter_mut().find(|follow| follow.partition == partition);
-        found.ok_or_else(|| format!("partition {partition} was not to be read"))
+    fn follow(&mut self, told: &TopicPartition, offsets: &Range<i64>) -> Result<&mut Follow, String> {
+        let place = Place::of(told);
+        let found =
+            self.follows.iter_mut().find(|follow| place.is_some_and(|place| follow.has(place, offsets)));
+        found.ok_or_else(|| format!("{offsets:?} of {told} were not to be read"))
     }
 
     fn chunk(&mut self, chunk: &Chunk) -> Result<(), String> {
@@ -232,10 +260,10 @@ impl Task {
             Ok::<_, Error>(())
         });
         taken.map_err(|error| format!("a chunk cannot be read: {error:?}"))?;
-        let partition = chunk.topic_partition().partition;
-        self.note(&format!("partition {partition} {:?}: {} records", chunk.offsets(), records.len()));
+        let told = chunk.topic_partition();
+        self.note(&format!("{told} {:?}: {} records", chunk.offsets(), records.len()));
         let world = self.world.clone();
-        self.follow(partition)?.chunk(&mut world.oracle(), chunk.offsets(), &records)
+        self.follow(told, &chunk.offsets())?.chunk(&mut world.oracle(), chunk.offsets(), &records)
     }
 
     fn end(&mut self) -> ReadingEnd {
@@ -261,6 +289,9 @@ impl Task {
         {
             return ReadingEnd::Excused;
         }
+        if is_denied(error) && self.world.was_denied(self.reads_since) {
+            return ReadingEnd::Denied;
+        }
         if !error.is_retriable() && self.begins_beyond(error) {
             return ReadingEnd::Beyond;
         }
@@ -273,7 +304,7 @@ impl Task {
         let told = text.split_once("the log, which is offset ").and_then(|(_, end)| end.split(',').next());
         let Some(told) = told.and_then(|end| end.parse().ok()) else { return false };
         let mut oracle = self.world.oracle();
-        let of = |follow: &Follow| text.contains(&format!("{TOPIC}-{}", follow.partition));
+        let of = |follow: &Follow| text.contains(&follow.place.to_string());
         self.follows.iter().any(|follow| of(follow) && follow.begins_beyond(&mut oracle, told))
     }
 

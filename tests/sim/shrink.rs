@@ -74,6 +74,7 @@ fn candidates(plan: &Plan, half: usize) -> Vec<Plan> {
         without(&|plan| plan.writings[index].manners.pause_one_in = u64::MAX);
         without(&|plan| plan.writings[index].records /= 2);
     }
+    without(&|plan| plan.shares_client = false);
     without(&|plan| plan.entrance = super::schedule::Entrance::Plaintext);
     all
 }

@@ -28,14 +28,14 @@ pub(crate) async fn watch(world: World) {
 /// Counts what all that was asked brought, when all is over.
 pub(crate) fn judge(world: &World) {
     let tasks = world.plan.readings.len() + world.plan.writings.len();
-    let partitions = usize::try_from(world.plan.partitions).unwrap();
-    for ((api, partition), times) in in_vain(&world.brokers.asked()) {
+    let partitions = world.places().len();
+    for ((api, topic, partition), times) in in_vain(&world.brokers.asked()) {
         let most = MOST * tasks * if partition.is_none() { partitions } else { 1 };
         if let Some(first) =
             times.iter().zip(times.iter().skip(most)).find(|(one, other)| **other - **one < MINUTE)
         {
             let text = format!(
-                "{most} requests of {api} for partition {partition:?} from {} ms to {} ms bring nothing",
+                "{most} requests of {api} for {topic} {partition:?} from {} ms to {} ms bring nothing",
                 first.0.as_millis(),
                 first.1.as_millis()
             );
@@ -44,7 +44,7 @@ pub(crate) fn judge(world: &World) {
     }
 }
 
-type Times = BTreeMap<(&'static str, Option<i32>), Vec<Duration>>;
+type Times = BTreeMap<(&'static str, String, Option<i32>), Vec<Duration>>;
 
 /// When requests were made that brought nothing, by what they asked for.
 fn in_vain(asked: &[Asked]) -> Times {
@@ -63,7 +63,7 @@ fn in_vain(asked: &[Asked]) -> Times {
             ApiKey::InitProducerId => ("InitProducerId", None),
             _ => continue,
         };
-        times.entry(what).or_default().push(one.at);
+        times.entry((what.0, one.topic.clone().unwrap_or_default(), what.1)).or_default().push(one.at);
     }
     times
 }

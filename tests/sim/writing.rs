@@ -5,14 +5,15 @@ use std::time::Duration;
 
 use ottla::partition::Acknowledgement;
 use ottla::time::Timestamp;
-use ottla::{Cluster, Error, ErrorKind, NewRecord, Receipt, TopicWriter, WriteOptions, Writer};
+use ottla::{Codec, Error, ErrorKind, NewRecord, Receipt, TopicWriter, WriteOptions, Writer};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use super::kind::Kind;
 use super::laws::{Law, now};
 use super::manners::{Patience, limited};
-use super::schedule::{CONNECT, DEADLINE, DELIVERY, Ends, REQUEST, TOPIC, Writing};
+use super::reading::is_denied;
+use super::schedule::{CONNECT, DEADLINE, DELIVERY, Ends, Place, REQUEST, Writing};
 use super::world::World;
 
 /// What a call of a writer may take: its timeout, and a moment until that is noticed.
@@ -31,7 +32,7 @@ enum Told {
     Taken,
     /// The call was given up: it has taken nothing.
     GivenUp,
-    Written(Option<i64>, i32),
+    Written(Option<i64>, Place),
     /// By a flush that succeeded.
     Flushed,
     Failed {
@@ -45,6 +46,7 @@ struct Task {
     name: String,
     number: usize,
     told: Vec<Told>,
+    topics: Vec<TopicWriter>,
     receipts: JoinSet<(usize, Duration, Result<Acknowledgement, Error>)>,
 }
 
@@ -72,7 +74,7 @@ impl Tolds {
 impl Task {
     fn new(world: World, writing: Writing, number: usize) -> Self {
         let name = format!("writer {number}");
-        Self { world, writing, name, number, told: Vec::new(), receipts: JoinSet::new() }
+        Self { world, writing, name, number, told: Vec::new(), topics: Vec::new(), receipts: JoinSet::new() }
     }
 
     fn judge(&self) -> (u64, u64) {
@@ -87,22 +89,21 @@ impl Task {
     /// Writes, and gives the task that shared the writer.
     async fn run(&mut self) -> Option<Self> {
         sleep(self.writing.start).await;
-        let (writer, topic) = self.open().await?;
+        let writer = self.open().await?;
         let mut other = None;
         if self.writing.is_shared {
             let shared = writer.clone();
-            let name = limited(&self.world.notes, "topic", LIMIT, shared.topic(TOPIC)).await;
-            if let Ok(topic) = name {
-                let mut task = Self::new(self.world.clone(), self.writing.clone(), self.number + SHARES);
-                (task.writing.ends, task.writing.manners.seed) = (Ends::Flush, self.writing.manners.seed ^ 1);
+            let mut task = Self::new(self.world.clone(), self.writing.clone(), self.number + SHARES);
+            (task.writing.ends, task.writing.manners.seed) = (Ends::Flush, self.writing.manners.seed ^ 1);
+            if task.find_topics(&shared).await.is_ok() {
                 other = Some(tokio::spawn(async move {
-                    task.send_all(&shared, &topic).await;
-                    task.leave_with(shared, topic, Ends::Flush).await;
+                    task.send_all(&shared).await;
+                    task.leave_with(shared, Ends::Flush).await;
                     task
                 }));
             }
         }
-        self.send_all(&writer, &topic).await;
+        self.send_all(&writer).await;
         let other = match other {
             Some(other) => {
                 self.world.strikes(Kind::WriterShared);
@@ -110,17 +111,17 @@ impl Task {
             }
             None => None,
         };
-        self.leave_with(writer, topic, self.writing.ends).await;
+        self.leave_with(writer, self.writing.ends).await;
         other
     }
 
-    async fn send_all(&mut self, writer: &Writer, topic: &TopicWriter) {
+    async fn send_all(&mut self, writer: &Writer) {
         let mut patience = Patience::new(&self.writing.manners, &self.world);
         for record in 0..self.writing.records {
             if self.world.notes.is_broken() {
                 return;
             }
-            self.send(topic, &mut patience).await;
+            self.send(&mut patience).await;
             self.gather(false).await;
             if (record + 1) % self.writing.flush_every == 0 {
                 self.flush(writer, &mut patience).await;
@@ -131,32 +132,45 @@ impl Task {
         }
     }
 
-    async fn open(&mut self) -> Option<(Writer, TopicWriter)> {
+    async fn open(&mut self) -> Option<Writer> {
         let notes = self.world.notes.clone();
         let limit = DEADLINE + REQUEST + CONNECT;
         loop {
             let began = notes.passed();
-            let error = match limited(&notes, "connect", limit, Cluster::connect(self.world.config())).await {
+            let error = match limited(&notes, "connect", limit, self.world.client()).await {
                 Ok(client) => {
                     let writer = client.write(self.options());
-                    match limited(&notes, "topic", limit, writer.topic(TOPIC)).await {
-                        Ok(topic) => return Some((writer, topic)),
+                    match self.find_topics(&writer).await {
+                        Ok(()) => return Some(writer),
                         Err(error) => error,
                     }
                 }
                 Err(error) => error,
             };
             self.note(&format!("open: {error}"));
-            if !notes.is_excused(began, DEADLINE) {
+            if is_denied(&error) && self.world.was_denied(began) {
+                self.world.strikes(Kind::DenialHeard);
+                sleep(Duration::from_secs(1)).await;
+            } else if !notes.is_excused(began, DEADLINE) {
                 notes.broken(Law::Parts, format!("{}: it cannot begin: {error:?}", self.name));
                 return None;
             }
         }
     }
 
+    async fn find_topics(&mut self, writer: &Writer) -> Result<(), Error> {
+        self.topics.clear();
+        for topic in self.world.plan.topics {
+            let found =
+                limited(&self.world.notes, "topic", DEADLINE + REQUEST + CONNECT, writer.topic(topic));
+            self.topics.push(found.await?);
+        }
+        Ok(())
+    }
+
     fn options(&self) -> WriteOptions {
         let options = WriteOptions::new().with_delivery_timeout(DELIVERY);
-        let options = options.with_batch_bytes(self.writing.batch_bytes);
+        let options = options.with_batch_bytes(self.writing.batch_bytes).with_codec(self.writing.codec);
         let options = if self.writing.small_memory { options.with_memory(64 << 10) } else { options };
         let one_in = self.writing.panics_one_in;
         if one_in == 0 {
@@ -180,15 +194,15 @@ impl Task {
         keyless == 0 || !(record as u64 + 1).is_multiple_of(keyless)
     }
 
-    async fn send(&mut self, topic: &TopicWriter, patience: &mut Patience) {
+    async fn send(&mut self, patience: &mut Patience) {
         let record = self.told.len();
         let value = format!("{} {}", self.value(record), "y".repeat(self.writing.size));
-        let partition = patience.dice().int(self.world.plan.partitions);
+        let topic = &self.topics[usize::try_from(patience.dice().below(self.topics.len() as u64)).unwrap()];
+        let partition = self.partition(topic, patience);
         let with_receipt = patience.dice().below(100) >= self.writing.without_receipt;
         let key = format!("k{}", record % 5);
-        let new = NewRecord::value(&value)
-            .with_partition(partition)
-            .with_timestamp(Timestamp::from_millis(1_800_000_000_000));
+        let new = NewRecord::value(&value).with_timestamp(Timestamp::from_millis(1_800_000_000_000));
+        let new = partition.map_or(new, |partition| new.with_partition(partition));
         let new = if self.has_key(record) { new.with_key(&key) } else { new };
         let notes = self.world.notes.clone();
         let began = notes.passed();
@@ -211,12 +225,30 @@ impl Task {
                 });
                 Told::Taken
             }
+            // It is not known yet that the topic has more partitions: the call has taken nothing.
+            Some(Err(error))
+                if error.kind() == ErrorKind::Misuse && partition.is_some_and(|it| self.is_new(it)) =>
+            {
+                self.note(&format!("send: {error}"));
+                Told::GivenUp
+            }
             Some(Err(error)) => {
                 self.note(&format!("send: {error}"));
                 notes.broken(Law::Receipts, format!("{}: a record was not taken: {error:?}", self.name));
                 Told::Failed { possibly: error.possibly_written() }
             }
         });
+    }
+
+    /// Where a record is to go, if not by its key or wherever its writer wants.
+    fn partition(&self, topic: &TopicWriter, patience: &mut Patience) -> Option<i32> {
+        let count = self.world.state().partitions[topic.name()];
+        (!patience.dice().one_in(4)).then(|| patience.dice().int(count))
+    }
+
+    /// Whether topics did not have a partition at first.
+    fn is_new(&self, partition: i32) -> bool {
+        partition >= self.world.plan.partitions
     }
 
     /// Takes in receipts: those that are there, or all.
@@ -232,12 +264,22 @@ impl Task {
         let notes = self.world.notes.clone();
         let took = notes.passed() - began;
         self.told[record] = match outcome {
-            Ok(told) => Told::Written(told.offset, told.topic_partition.partition),
+            Ok(told) => {
+                if self.is_new(told.topic_partition.partition) {
+                    self.world.strikes(Kind::NewPartitionWritten);
+                }
+                if self.writing.codec != Codec::Uncompressed {
+                    self.world.strikes(Kind::Compressed);
+                }
+                Told::Written(told.offset, Place::of(&told.topic_partition).unwrap())
+            }
             Err(error) => {
                 self.note(&format!("record {record} failed after {} ms: {error}", took.as_millis()));
                 let dropped =
                     self.writing.ends == Ends::Drop && self.told.len() as u64 == self.writing.records;
-                if self.is_refused(&error) {
+                if is_denied(&error) && self.world.was_denied(began) {
+                    self.world.strikes(Kind::DenialHeard);
+                } else if self.is_refused(&error) {
                     self.world.strikes(Kind::RecordsRefused);
                     let named =
                         if self.has_key(record) { "other records of the same batch" } else { "this record" };
@@ -285,7 +327,9 @@ impl Task {
                     let text = format!("{}: {what} fails for another task's records: {error:?}", self.name);
                     self.world.notes.broken(Law::Receipts, text);
                 }
-                if !self.is_refused(&error) && !self.is_excused(began.saturating_sub(DELIVERY)) {
+                let is_denied = is_denied(&error) && self.world.was_denied(Duration::ZERO);
+                if !is_denied && !self.is_refused(&error) && !self.is_excused(began.saturating_sub(DELIVERY))
+                {
                     let text = format!("{}: {what} failed: {error:?}", self.name);
                     self.world.notes.broken(Law::Receipts, text);
                 }
@@ -293,7 +337,7 @@ impl Task {
         }
     }
 
-    async fn leave_with(&mut self, writer: Writer, topic: TopicWriter, ends: Ends) {
+    async fn leave_with(&mut self, writer: Writer, ends: Ends) {
         let notes = self.world.notes.clone();
         let (began, before) = (notes.passed(), self.told.len());
         match ends {
@@ -307,7 +351,7 @@ impl Task {
             }
             Ends::Drop => self.world.strikes(Kind::WriterDropped),
         }
-        drop((writer, topic));
+        drop((writer, std::mem::take(&mut self.topics)));
         let began = now();
         self.gather(true).await;
         if now() - began > REQUEST {
@@ -321,13 +365,13 @@ impl Task {
         let mut oracle = self.world.oracle();
         let mut there = 0;
         let mut right = false;
-        for partition in oracle.partitions() {
-            let log = oracle.log(partition);
+        for place in oracle.places() {
+            let log = oracle.log(place);
             let now = log.now();
             for (offset, versions) in log.places(&value) {
                 there += usize::from(versions.contains(&now));
                 right |= match &self.told[record] {
-                    Told::Written(Some(told), of) => offset == *told && partition == *of,
+                    Told::Written(Some(told), of) => offset == *told && place == *of,
                     _ => true,
                 };
             }
