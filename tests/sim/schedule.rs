@@ -50,14 +50,15 @@ pub(crate) const DELIVERY: Duration = Duration::from_secs(60);
 pub(crate) const TROUBLE: Duration = Duration::from_secs(100);
 
 /// Brokers before an upgrade: the newest version of an API that they offer. Fetch of before version 13 and
-/// Metadata of before 10 have no ids of topics, Fetch of before 12 does not say where logs part.
+/// Metadata of before 10 have no ids of topics, Fetch of before 12 does not say where logs part. Produce of before 8
+/// names no records that it refuses.
 const OLDER: &[(ApiKey, i16)] = &[
     (ApiKey::Fetch, 11),
     (ApiKey::Fetch, 12),
     (ApiKey::Fetch, 15),
     (ApiKey::Metadata, 9),
     (ApiKey::Metadata, 11),
-    (ApiKey::Produce, 7),
+    (ApiKey::Produce, 8),
     (ApiKey::Produce, 9),
     (ApiKey::ListOffsets, 5),
     (ApiKey::OffsetForLeaderEpoch, 3),
