@@ -234,8 +234,9 @@ pub fn plan_turn(partitions: i32, prompt: bool) -> usize {
     let range = |number| Progress::new(OffsetRange::new(TopicPartition::new("t", number), 0, i64::MAX));
     plan.push_back((0..partitions).map(range));
     let next = || if prompt { plan.next_prompt(0) } else { plan.next_long_poll() };
-    let all = std::iter::from_fn(next);
-    all.map(|asked| asked.request(Duration::ZERO, IsolationLevel::ReadUncommitted)).count()
+    std::iter::from_fn(next)
+        .inspect(|asked| drop(asked.request(Duration::ZERO, IsolationLevel::ReadUncommitted)))
+        .count()
 }
 
 #[cfg(test)]
