@@ -20,9 +20,10 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use super::{Outbox, Producer, Resolved, Sent, too_late};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::partition::writer::batch::Batch;
 use crate::partition::writer::verdict::Verdict;
+use crate::wire::error_code::ErrorCode;
 
 /// How often a batch that may have been written is sent again although the broker expects another.
 /// A broker may have judged it before the batches that were on their way to another one.
@@ -147,7 +148,10 @@ impl Outbox {
     pub(super) fn give_up(&mut self, batch: Batch, error: Error, resolved: &mut Vec<Resolved>) {
         self.doubts = 0;
         let error = error.possibly_written_if(batch.is_in_doubt());
-        if error.possibly_written() {
+        // What is refused for its records was refused for them before: that hides nothing.
+        let is_refused =
+            matches!(error.kind(), ErrorKind::Broker(code) if code.error_code() == ErrorCode::INVALID_RECORD);
+        if error.possibly_written() && !is_refused {
             self.hidden_before = self.hidden_before.max(batch.serial);
         }
         if let Some(stamp) = batch.stamp() {

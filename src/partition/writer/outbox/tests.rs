@@ -305,6 +305,20 @@ fn what_a_batch_that_was_given_up_may_hide_fails_as_possibly_written() {
 }
 
 #[test]
+fn what_is_refused_for_its_records_hides_nothing_before_it() {
+    let mut outbox = in_flight(3);
+    (1..=3).for_each(|serial| drop(judge(&mut outbox, serial, lost())));
+    assert_eq!(send_waiting(&mut outbox).0, 1);
+    assert_eq!(judge(&mut outbox, 1, Verdict::Fail(refused(87))), [(1, false)]);
+    assert_eq!(send_waiting(&mut outbox), (2, (0, 20)));
+    judge(&mut outbox, 2, out_of_order());
+    assert_eq!((send_waiting(&mut outbox).0, send_waiting(&mut outbox).0), (2, 3));
+    judge(&mut outbox, 2, out_of_order());
+    assert_eq!(judge(&mut outbox, 3, Verdict::Fail(refused(87))), [(3, false)]);
+    assert_eq!(send_waiting(&mut outbox), (2, (1, 0)));
+}
+
+#[test]
 fn a_broker_that_remembers_the_last_batch_alone_proves_the_others_by_it() {
     // One that was started again remembers no more.
     let mut outbox = in_flight(2);
