@@ -208,7 +208,7 @@ impl Progress {
         self.log_end = fetched.high_watermark;
         self.proven = self.leader_epoch;
         let bytes = std::mem::take(&mut fetched.records);
-        let (batches, error) = CheckedBatches::check(bytes, self.next, self.until);
+        let (batches, error) = CheckedBatches::check(bytes, self.next, self.until, fetched.high_watermark);
         if batches.count() == 0
             && let Some(error) = error
         {

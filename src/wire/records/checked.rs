@@ -20,7 +20,10 @@ impl CheckedBatches {
     /// Checks what a fetch from offset `from` returned, up to the first batch that begins at or
     /// after `until`: where there is one, nothing that is missing before it will ever come, and the
     /// range is settled. If a batch is wrong, those before it are given with its error.
-    pub(crate) fn check(mut bytes: Bytes, from: i64, until: i64) -> (Self, Option<Error>) {
+    ///
+    /// No checksum covers where a batch begins. A hole up to the `end` of the log or beyond, which the same answer
+    /// tells, is damage. What follows without a hole may lie there: brokers look at the end before they read.
+    pub(crate) fn check(mut bytes: Bytes, from: i64, until: i64, end: i64) -> (Self, Option<Error>) {
         let (mut first_offset, mut next_offset, mut batches, mut length) = (None, from, 0, 0);
         let (mut last_epoch, mut error) = (None, None);
         for batch in Batches::new(&bytes) {
@@ -33,6 +36,10 @@ impl CheckedBatches {
                 }
             };
             let header = checked.header();
+            if header.base_offset > next_offset && header.base_offset >= end && end >= 0 {
+                error = Some(Error::OffsetsBeyondEnd { got: header.base_offset, end });
+                break;
+            }
             first_offset = first_offset.or(Some(header.base_offset));
             if header.base_offset >= until {
                 next_offset = next_offset.max(until);

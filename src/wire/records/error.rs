@@ -15,6 +15,8 @@ pub(crate) enum Error {
     Offsets { base: i64, last_delta: i32 },
     /// A batch begins at or before the end of the one before it, or all lie before what was asked.
     OffsetsGoBack { got: i64, min: i64 },
+    /// A hole before a batch reaches beyond the end of the log.
+    OffsetsBeyondEnd { got: i64, end: i64 },
     /// The bytes of a batch are not those that were written.
     Crc { got: u32, stated: u32 },
     /// The attributes name a codec that no version of Kafka has.
@@ -61,6 +63,9 @@ impl fmt::Display for Error {
             }
             Self::OffsetsGoBack { got, min } => {
                 write!(f, "record batch at {got} where {min} or more was due")
+            }
+            Self::OffsetsBeyondEnd { got, end } => {
+                write!(f, "record batch at {got} behind a hole, in a log that ends at {end}")
             }
             Self::Crc { got, stated } => write!(f, "record batch has CRC {got:08x} and states {stated:08x}"),
             Self::UnknownCodec { got } => write!(f, "record batch with the unknown codec {got}"),

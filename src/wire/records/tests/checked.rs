@@ -6,7 +6,7 @@ fn batch(base: i64, count: u8) -> Vec<u8> {
 }
 
 fn check(bytes: &[u8], from: i64, until: i64) -> (CheckedBatches, Option<Error>) {
-    CheckedBatches::check(bytes.to_vec().into(), from, until)
+    CheckedBatches::check(bytes.to_vec().into(), from, until, i64::MAX)
 }
 
 fn bases(batches: &CheckedBatches) -> Vec<i64> {
@@ -51,4 +51,19 @@ fn a_batch_beyond_the_range_settles_what_is_missing_before_it() {
     *hurt.last_mut().unwrap() ^= 1;
     let (some, error) = check(&[batch(10, 3), hurt].concat(), 11, 18);
     assert_eq!((some.next_offset(), error.is_some()), (13, true), "a batch that is wrong settles nothing");
+}
+
+#[test]
+fn a_hole_that_ends_beyond_the_end_of_the_log_is_damage_and_settles_nothing() {
+    let check = |bytes: &[u8], until, end| CheckedBatches::check(bytes.to_vec().into(), 10, until, end);
+    let far = [batch(10, 3), batch(1 << 62, 3)].concat();
+    for until in [20, i64::MAX] {
+        let (some, error) = check(&far, until, 20);
+        assert_eq!((bases(&some), some.next_offset()), (vec![10], 13));
+        assert_eq!(error, Some(Error::OffsetsBeyondEnd { got: 1 << 62, end: 20 }));
+    }
+    let (grown, error) = check(&[batch(10, 3), batch(13, 2)].concat(), 20, 13);
+    assert_eq!((bases(&grown), error), (vec![10, 13], None), "the log grew while it was read");
+    let (unknown, error) = check(&batch(15, 1), 20, -1);
+    assert_eq!((bases(&unknown), error), (vec![15], None), "an end that is not told refutes nothing");
 }
