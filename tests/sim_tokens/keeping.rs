@@ -45,7 +45,7 @@ pub(crate) async fn keep(world: World, number: usize, mut orders: UnboundedRecei
     let mut keeper = Keeper { world, number, distributor: None };
     let mut cuts = VecDeque::new();
     loop {
-        while !keeper.start(cuts.pop_front().flatten()).await {
+        while !Box::pin(keeper.start(cuts.pop_front().flatten())).await {
             if keeper.world.notes.is_broken() {
                 return;
             }
@@ -82,7 +82,7 @@ impl Keeper {
         }
         let began = now();
         let start = self.world.notes.limited("start", START, keeper.start());
-        match cut_short(start, cut).await {
+        match Box::pin(cut_short(start, cut)).await {
             None => {
                 self.world.strikes(Kind::StartCutShort);
                 self.note("the start is cut short");
