@@ -245,7 +245,8 @@ impl Shape {
         // Few worlds have TLS, and these hit nobody most of the time.
         let seldom = [(Kind::BitFlipped, 4), (Kind::HeldProduce, 1), (Kind::LeaderTaken, 1)];
         for (kind, more) in seldom {
-            kinds.extend(kinds.contains(&kind).then(|| vec![kind; more]).unwrap_or_default());
+            let more = if kinds.contains(&kind) { more } else { 0 };
+            kinds.extend(std::iter::repeat_n(kind, more));
         }
         // Half of all that happens is that somebody writes.
         let kind = if dice.one_in(3) { Kind::Append } else { dice.pick(&kinds) };
