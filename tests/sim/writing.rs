@@ -349,7 +349,11 @@ impl Task {
                 let flushed = limited(&notes, "flush", LIMIT, writer.flush()).await;
                 self.flushed("flush", Some(flushed), began, before);
             }
-            Ends::Drop => self.world.strikes(Kind::WriterDropped),
+            Ends::Drop => {
+                // What was sent last is under way then: it lingers for less.
+                sleep(Duration::from_millis(6)).await;
+                self.world.strikes(Kind::WriterDropped);
+            }
         }
         drop((writer, std::mem::take(&mut self.topics)));
         let began = now();
