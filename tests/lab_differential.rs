@@ -1,4 +1,4 @@
-//! Reading, against Java's consumer: 200 random topics, record by record.
+//! Reading, against Java's consumer: 200 random topics, record by record; and logs that are cut off under readings.
 // Once: the soak compares on every version.
 // By itself: Java and this client read as fast as they can, each within a limit.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
@@ -29,4 +29,23 @@ async fn random_ranges_of_random_topics_have_the_records_that_java_reads() {
         assert!(figures.changed < figures.ranges / 2, "{figures:?}");
     })
     .await;
+}
+
+/// Its brokers end, and have the machine for themselves.
+mod alone {
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn readings_of_random_logs_that_are_cut_off_have_the_records_that_java_reads() {
+        within(PATIENCE, "the test", async {
+            let own = || ottla_lab::own_cluster(Profile::Default, 3);
+            let own = tokio::task::spawn_blocking(own).await.unwrap().unwrap();
+            let figures = differential::cut::compare(own, SEED).await;
+            let figures = figures.unwrap_or_else(|text| panic!("{text}"));
+            println!("{figures:?}");
+            // Else little was cut off.
+            assert!(figures.cut >= 40 && figures.cut > figures.partitions / 2, "{figures:?}");
+        })
+        .await;
+    }
 }

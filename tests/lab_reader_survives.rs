@@ -14,7 +14,7 @@ use ottla::{
     OffsetRange, OnDataLoss, ReadOptions, Reader, WriteOptions, Writer,
 };
 use ottla_lab::{Listener, OwnCluster, Profile};
-use support::lab::{config, connect};
+use support::lab::{config, connect, settled, with};
 use support::within;
 use tokio::task::spawn_blocking;
 
@@ -86,21 +86,6 @@ async fn take_soon(reader: &mut Reader, count: usize) -> Vec<Told> {
 
 fn lost(reader: &Reader) -> Vec<(std::ops::Range<i64>, LossReason)> {
     reader.losses().iter().map(|loss| (loss.offsets.clone(), loss.reason)).collect()
-}
-
-/// Waits until the partition has a leader and as many replicas in sync.
-async fn settled(cluster: &Cluster, topic: &str, in_sync: usize) {
-    let described = async || {
-        let mut topics = cluster.describe_topics(&[topic.into()]).await.ok()?;
-        let partition = topics.pop()?.partitions.pop()?;
-        Some(partition.leader.is_some() && partition.in_sync == in_sync)
-    };
-    within(PATIENCE, "the replicas", async {
-        while described().await != Some(true) {
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-    })
-    .await;
 }
 
 const OLD: i64 = 1_700_000_000_000;
@@ -247,15 +232,6 @@ mod alone {
         spawn_blocking(move || ottla_lab::own_cluster(Profile::Default, brokers)).await.unwrap().unwrap()
     }
 
-    /// The cluster lives as long as the value.
-    async fn with(own: OwnCluster, each: impl FnOnce(&OwnCluster) + Send + 'static) -> OwnCluster {
-        let run = move || {
-            each(&own);
-            own
-        };
-        spawn_blocking(run).await.unwrap()
-    }
-
     #[tokio::test]
     async fn a_broker_that_restarts_does_not_end_a_reading() {
         let own = own(1).await;
@@ -286,10 +262,10 @@ mod alone {
             let unclean = vec!["create-on", topic, "1,2", "unclean.leader.election.enable=true"];
             administer(&own, unclean).await;
             let cluster = anybody(&own).await;
-            settled(&cluster, topic, 2).await;
+            settled(&cluster, &[topic.into()], 2).await;
             write(&cluster, topic, "old", 0..50).await;
             let own = with(own, |own| own.broker(2).stop().unwrap()).await;
-            settled(&cluster, topic, 1).await;
+            settled(&cluster, &[topic.into()], 1).await;
             write(&cluster, topic, "old", 50..100).await;
             let mut failing = cluster.read(range(topic, 0, FOR_EVER), ReadOptions::new());
             let skip = ReadOptions::new().with_data_loss(OnDataLoss::Skip);
@@ -300,7 +276,7 @@ mod alone {
             // Broker 2 has half of them, and it alone comes back.
             let own = with(own, |own| own.broker(1).stop().unwrap()).await;
             let own = with(own, |own| own.broker(2).start().unwrap()).await;
-            settled(&cluster, topic, 1).await;
+            settled(&cluster, &[topic.into()], 1).await;
             write(&cluster, topic, "new", 0..100).await;
             assert_eq!(take_soon(&mut skipping, 100).await, texts("new", 50, 0..100));
             assert_eq!(lost(&skipping), [(50..100, LossReason::Truncated)]);

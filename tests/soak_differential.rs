@@ -47,3 +47,20 @@ async fn random_ranges_of_random_topics_have_the_records_that_java_reads_on_ever
         compare(&lab.await.unwrap().unwrap()).await;
     }
 }
+
+/// Their brokers end, and have the machine for themselves.
+mod alone {
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn readings_of_random_logs_that_are_cut_off_have_the_records_that_java_reads_on_every_version() {
+        for (seed, version) in (FIRST_SEED..).zip(ottla_lab::versions()) {
+            let own = move || ottla_lab::own_cluster_of_version(Profile::Default, version, 3);
+            let own = spawn_blocking(own).await.unwrap().unwrap();
+            let figures = within(PATIENCE, "a seed", differential::cut::compare(own, seed)).await;
+            let figures = figures.unwrap_or_else(|text| panic!("Kafka {version}, seed {seed}: {text}"));
+            println!("Kafka {version}, seed {seed}: {figures:?}");
+            assert!(figures.cut >= 40, "{figures:?}");
+        }
+    }
+}

@@ -2,6 +2,7 @@
 //! of them, read by Java's consumer and by us, record by record.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+pub(crate) mod cut;
 mod judge;
 mod ours;
 
@@ -105,34 +106,52 @@ async fn java_reads(lab: &ottla_lab::Cluster, command: &[&str], file: &Path) -> 
 }
 
 /// Makes the topics of a seed, and compares what Java and we read of them.
-///
-/// Compaction goes on meanwhile, so Java reads before and after us: where it sees the same both times, so must we;
-/// elsewhere all that is left afterwards, and nothing that was not there before.
 pub(crate) async fn compare(lab: &ottla_lab::Cluster, seed: u64, topics: u32) -> Result<Figures, String> {
     let dir = tempfile::tempdir().unwrap();
-    let (seed_word, topics) = (seed.to_string(), topics.to_string());
-    let before = java_reads(lab, &["make", &seed_word, &topics], &dir.path().join("before")).await;
+    let (word, topics) = (seed.to_string(), topics.to_string());
+    let before = java_reads(lab, &["make", &word, &topics, "any"], &dir.path().join("before")).await;
     let cluster = connect(lab, Listener::Plaintext, Credentials::None).await.unwrap();
+    let figures = read_as_java(lab, &cluster, seed, PASSES, &before).await;
+    java(lab, vec!["delete".into(), word]).await;
+    figures
+}
+
+/// Compares passes of each isolation level with what Java has read.
+///
+/// Compaction goes on meanwhile, so Java reads again after us: where it sees the same both times, so must we;
+/// elsewhere all that is left afterwards, and nothing that was not there before.
+async fn read_as_java(
+    lab: &ottla_lab::Cluster,
+    cluster: &Cluster,
+    seed: u64,
+    passes: u32,
+    before: &Javas,
+) -> Result<Figures, String> {
     let mut random = Random(seed);
     let mut readings = Vec::new();
     for (level, name) in LEVELS {
-        for pass in 0..PASSES {
-            let (asked, options) = plan(&before, name, pass, &mut random);
+        for pass in 0..passes {
+            let (asked, options) = plan(before, name, pass, &mut random);
             let options = options.with_isolation_level(level);
-            let read = read(&cluster, asked, &options).await;
+            let read = read(cluster, asked, &options).await;
             readings.push((name, read.map_err(|text| format!("seed {seed}, {name}, {options:?}: {text}"))?));
         }
     }
-    let after = java_reads(lab, &["read", &seed_word], &dir.path().join("after")).await;
-    let mut figures = Figures::of(&before);
+    let after = java_reads_now(lab, seed).await;
+    let mut figures = Figures::of(before);
     for (level, readings) in readings {
         for reading in readings {
-            let judged = judge::judge(&reading, level, &before, &after);
+            let judged = judge::judge(&reading, level, before, &after);
             figures.count(&reading, judged.map_err(|text| format!("seed {seed}, {text}"))?);
         }
     }
-    java(lab, vec!["delete".into(), seed_word]).await;
     Ok(figures)
+}
+
+/// What Java reads of a seed's topics.
+async fn java_reads_now(lab: &ottla_lab::Cluster, seed: u64) -> Javas {
+    let dir = tempfile::tempdir().unwrap();
+    java_reads(lab, &["read", &seed.to_string()], &dir.path().join("read")).await
 }
 
 /// Reads all ranges side by side. If that fails, each range that is not done is read by itself, to find the one.

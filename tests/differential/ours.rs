@@ -104,7 +104,7 @@ fn settle(reader: &Reader, readings: &mut [Reading]) -> Result<(), String> {
     if told.is_empty() { Ok(()) } else { Err(format!("losses of what came: {told:?}")) }
 }
 
-fn seen(chunk: &Chunk, record: &ottla::partition::Record<'_>) -> Result<Seen, Error> {
+pub(super) fn seen(chunk: &Chunk, record: &ottla::partition::Record<'_>) -> Result<Seen, Error> {
     let place = chunk.topic_partition();
     let headers: Vec<_> = record.headers.iter().collect::<Result<_, _>>()?;
     let (mut tally, count) = (Tally::default(), headers.len());
@@ -128,7 +128,7 @@ fn seen(chunk: &Chunk, record: &ottla::partition::Record<'_>) -> Result<Seen, Er
     })
 }
 
-fn told(error: &Error) -> String {
+pub(super) fn told(error: &Error) -> String {
     let mut text = error.to_string();
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {

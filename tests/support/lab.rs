@@ -1,12 +1,14 @@
 //! Clients of the lab's clusters.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use ottla::{
     Bootstrap, Cluster, Config, Credentials, Error, ScramMechanism, Security, TcpConnector, Tls, Token,
     TokenSource,
 };
-use ottla_lab::{Listener, Profile};
+use ottla_lab::{Listener, OwnCluster, Profile};
+use tokio::task::spawn_blocking;
 
 use super::raw::{self, Login, Raw, Who};
 
@@ -110,4 +112,28 @@ pub(crate) fn token(mechanism: ScramMechanism, token: &Token) -> Credentials {
 /// Bounds a test in time.
 pub(crate) async fn in_time<T>(test: impl Future<Output = T>) -> T {
     tokio::time::timeout(PATIENCE, test).await.expect("the test to end in time")
+}
+
+/// Waits until each partition of some topics has a leader and so many replicas in sync.
+pub(crate) async fn settled(cluster: &Cluster, topics: &[Arc<str>], in_sync: usize) {
+    let are_settled = async || {
+        let described = cluster.describe_topics(topics).await.ok()?;
+        let mut partitions = described.iter().flat_map(|topic| &topic.partitions);
+        Some(partitions.all(|partition| partition.leader.is_some() && partition.in_sync == in_sync))
+    };
+    super::within(PATIENCE, "the replicas", async {
+        while are_settled().await != Some(true) {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    })
+    .await;
+}
+
+/// Does what blocks to a cluster of one's own, which lives as long as the value.
+pub(crate) async fn with(own: OwnCluster, each: impl FnOnce(&OwnCluster) + Send + 'static) -> OwnCluster {
+    let run = move || {
+        each(&own);
+        own
+    };
+    spawn_blocking(run).await.unwrap()
 }

@@ -3,6 +3,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
@@ -29,19 +30,33 @@ public final class Differential {
     public static void main(String[] args) throws Exception {
         Properties properties = Options.properties(args[0]);
         switch (args[1]) {
-            case "make" -> make(properties, Long.parseLong(args[2]), Integer.parseInt(args[3]), args[4]);
+            case "make" -> make(properties, Long.parseLong(args[2]), Integer.parseInt(args[3]), args[4], args[5]);
+            case "more" -> more(properties, Long.parseLong(args[2]), Integer.parseInt(args[3]), args[4], args[5]);
             case "read" -> read(properties, Long.parseLong(args[2]), args[3]); // SEED FILE
             case "delete" -> delete(properties, Long.parseLong(args[2])); // SEED
             default -> throw new IllegalArgumentException("no subcommand " + args[1]);
         }
     }
 
-    /** SEED TOPICS FILE. What is still open then stays open: the program ends without a word to the brokers. */
-    private static void make(Properties properties, long seed, int topics, String file) throws Exception {
-        new RandomTopics(properties, seed, topics).write();
+    /**
+     * SEED TOPICS BROKERS FILE: on brokers `1,2`, from where logs can be cut off, or wherever, `any`. What is still open
+     * then stays open: the program ends without a word to the brokers.
+     */
+    private static void make(Properties properties, long seed, int topics, String on, String file) throws Exception {
+        new RandomTopics(properties, seed, topics, brokers(on)).write();
         read(properties, seed, file);
         System.err.flush();
         Runtime.getRuntime().halt(0);
+    }
+
+    /** SEED TOPICS BROKERS STAGE: writes more to what was made so. */
+    private static void more(Properties properties, long seed, int topics, String on, String stage)
+            throws Exception {
+        new RandomTopics(properties, seed, topics, brokers(on)).writeMore(Integer.parseInt(stage));
+    }
+
+    private static List<Integer> brokers(String on) {
+        return on.equals("any") ? List.of() : Arrays.stream(on.split(",")).map(Integer::valueOf).toList();
     }
 
     private static void delete(Properties properties, long seed) throws Exception {

@@ -47,15 +47,18 @@ final class RandomTopics {
 
     private final Properties properties;
     private final long seed;
-    private final Random random;
+    /** On which brokers each partition is; none: the controller chooses. The last in sync may be lost. */
+    private final List<Integer> brokers;
+    private Random random;
     private final List<Kind> kinds = new ArrayList<>();
     private final Map<String, Map<String, String>> configs = new HashMap<>();
     private final ConcurrentLinkedQueue<Exception> failures = new ConcurrentLinkedQueue<>();
     private final long now = System.currentTimeMillis();
 
-    RandomTopics(Properties properties, long seed, int topics) {
+    RandomTopics(Properties properties, long seed, int topics, List<Integer> brokers) {
         this.properties = properties;
         this.seed = seed;
+        this.brokers = brokers;
         this.random = new Random(seed);
         for (int number = 0; number < topics; number++) {
             kinds.add(kind(prefix(seed) + number));
@@ -89,6 +92,9 @@ final class RandomTopics {
         if (chance(10)) {
             config.put("compression.type", CODECS.get(1 + random.nextInt(4)).replace("none", "gzip"));
         }
+        if (!brokers.isEmpty()) {
+            config.put("unclean.leader.election.enable", "true");
+        }
         configs.put(name, config);
         int replicas = chance(20) ? 2 : 1;
         return new Kind(name, 1 + random.nextInt(3), replicas, compacts, deletes, chance(10), chance(12),
@@ -100,14 +106,9 @@ final class RandomTopics {
             short replicas = (short) Math.min(2, admin.describeCluster().nodes().get().size());
             makeAndDelete(admin, replicas);
             create(admin, kinds, replicas);
-            List<KafkaProducer<byte[], byte[]>> plain = new ArrayList<>();
-            List<KafkaProducer<byte[], byte[]>> transactional = new ArrayList<>();
-            for (String codec : CODECS) {
-                plain.add(producer(codec, ""));
-                transactional.add(producer(codec, prefix(seed) + codec));
-            }
+            List<KafkaProducer<byte[], byte[]>> plain = producers(false);
+            List<KafkaProducer<byte[], byte[]>> transactional = producers(true);
             KafkaProducer<byte[], byte[]> open = producer("zstd", prefix(seed) + "open");
-            transactional.forEach(KafkaProducer::initTransactions);
             open.initTransactions();
             for (int round = 0; round < ROUNDS; round++) {
                 if (round == ROUNDS / 2) {
@@ -124,6 +125,28 @@ final class RandomTopics {
             plain.forEach(KafkaProducer::close);
             transactional.forEach(KafkaProducer::close);
         }
+    }
+
+    /** Writes more to topics that are there: two rounds of a stage, 1 or later, which never write the same. */
+    void writeMore(int stage) throws Exception {
+        random = new Random(seed + ((long) stage << 32));
+        List<KafkaProducer<byte[], byte[]>> plain = producers(false);
+        List<KafkaProducer<byte[], byte[]>> transactional = producers(true);
+        for (int round = 0; round < 2; round++) {
+            round(ROUNDS + 2 * stage + round, plain, transactional, null);
+        }
+        plain.forEach(KafkaProducer::close);
+        transactional.forEach(KafkaProducer::close);
+    }
+
+    /** One for each codec. */
+    private List<KafkaProducer<byte[], byte[]>> producers(boolean transactional) {
+        List<KafkaProducer<byte[], byte[]>> all =
+                CODECS.stream().map(codec -> producer(codec, transactional ? prefix(seed) + codec : "")).toList();
+        if (transactional) {
+            all.forEach(KafkaProducer::initTransactions);
+        }
+        return all;
     }
 
     /** What counts is what is in the logs: a few records may be refused, as where the state of a producer was deleted. */
@@ -148,8 +171,7 @@ final class RandomTopics {
 
     private void create(Admin admin, List<Kind> kinds, short replicas) throws Exception {
         List<NewTopic> topics = kinds.stream()
-                .map(kind -> new NewTopic(kind.name(), Optional.of(kind.partitions()),
-                        Optional.of((short) Math.min(kind.replicas(), replicas))).configs(configs.get(kind.name())))
+                .map(kind -> topic(kind, replicas).configs(configs.get(kind.name())))
                 .toList();
         admin.createTopics(topics).all().get();
         Map<TopicPartition, OffsetSpec> ends = new HashMap<>();
@@ -166,6 +188,18 @@ final class RandomTopics {
                 Thread.sleep(100);
             }
         }
+    }
+
+    private NewTopic topic(Kind kind, short replicas) {
+        if (brokers.isEmpty()) {
+            short most = (short) Math.min(kind.replicas(), replicas);
+            return new NewTopic(kind.name(), Optional.of(kind.partitions()), Optional.of(most));
+        }
+        Map<Integer, List<Integer>> placed = new HashMap<>();
+        for (int number = 0; number < kind.partitions(); number++) {
+            placed.put(number, brokers);
+        }
+        return new NewTopic(kind.name(), placed);
     }
 
     private static List<TopicPartition> partitions(Collection<Kind> kinds) {
