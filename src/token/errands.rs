@@ -351,7 +351,7 @@ impl Errands {
         Ok(admin)
     }
 
-    /// Gives up in time for another try while the token in use lives.
+    /// Gives up in time for another try while the token in use lives; a shutdown has but this one.
     async fn bounded<T>(&self, operation: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         let ended = tokio::time::timeout(self.limit(), Box::pin(operation)).await;
         ended.unwrap_or_else(|_| {
@@ -362,6 +362,9 @@ impl Errands {
 
     fn limit(&self) -> Duration {
         let deadline = self.keeper.admin.deadline();
+        if self.ended {
+            return deadline;
+        }
         self.life.left(time::now()).map_or(deadline, |left| (left / 3).max(LEAST).min(deadline))
     }
 

@@ -171,3 +171,18 @@ async fn a_proof_that_ends_by_a_limit_tells_what_brokers_said_until_then() {
     })
     .await;
 }
+
+/// A try is cut short for the sake of the next one while a token is in use: a shutdown has no next one.
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_has_the_time_of_a_call_to_delete_tokens_that_live_for_seconds() {
+    within(LIMIT, "the test", async {
+        let brokers = builder().token_expiry(4 * SECOND).token_max_lifetime(7 * SECOND);
+        let brokers = brokers.start_in_memory().unwrap();
+        let kept = keeper(&brokers).with_grace(SECOND).start().await.unwrap();
+        let slow = Fault::new(Action::Delay(3 * SECOND)).on_api(ApiKey::ExpireDelegationToken);
+        brokers.faults().add(slow);
+        kept.shutdown(AtShutdown::Expire).await.unwrap();
+        assert!(brokers.tokens().is_empty(), "{:?}", brokers.tokens());
+    })
+    .await;
+}
