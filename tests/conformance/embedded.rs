@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use ottla_testkit::{
-    BrokerId, Cluster, ClusterBuilder, KafkaVersion, Principal, Protocol, Quota, TokenRight,
+    BrokerId, Cluster, ClusterBuilder, KafkaVersion, Principal, Protocol, Quota, TokenRight, TopicOperation,
 };
 use tokio::runtime::Runtime;
 
@@ -129,8 +129,19 @@ impl Place for EmbeddedPlace {
         self.0.move_leader(topic, 0, BrokerId(to.into())).unwrap();
     }
 
-    fn bound_fetches(&self, client_id: &str, bytes_per_second: u32) {
-        self.0.set_quota(Quota::ConsumerByteRate, Some(client_id), Some(bytes_per_second.into()));
+    fn bound(&self, client_id: &str, quota: &'static str, bytes_per_second: u32) {
+        let quota = match quota {
+            "consumer_byte_rate" => Quota::ConsumerByteRate,
+            "producer_byte_rate" => Quota::ProducerByteRate,
+            other => panic!("no quota {other}"),
+        };
+        self.0.set_quota(quota, Some(client_id), Some(bytes_per_second.into()));
+    }
+
+    fn deny(&self, topic: &str) {
+        for operation in [TopicOperation::Read, TopicOperation::Write] {
+            self.0.set_denied(topic, operation, true);
+        }
     }
 
     fn killed(&self) -> u64 {

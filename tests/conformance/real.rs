@@ -123,18 +123,21 @@ impl Place for RealPlace {
         assert_eq!((told.error_code, refused), (0, None));
     }
 
-    fn bound_fetches(&self, client_id: &str, bytes_per_second: u32) {
+    fn bound(&self, client_id: &str, quota: &'static str, bytes_per_second: u32) {
         let entity = EntityData::default()
             .with_entity_type(StrBytes::from_static_str("client-id"))
             .with_entity_name(Some(StrBytes::from_string(client_id.to_owned())));
-        let quota = OpData::default()
-            .with_key(StrBytes::from_static_str("consumer_byte_rate"))
-            .with_value(bytes_per_second.into());
+        let quota =
+            OpData::default().with_key(StrBytes::from_static_str(quota)).with_value(bytes_per_second.into());
         let entry = EntryData::default().with_entity(vec![entity]).with_ops(vec![quota]);
         let request = AlterClientQuotasRequest::default().with_entries(vec![entry]);
         let told = (self as &dyn Place).open(1, Protocol::Plaintext).call(1, &request).unwrap();
         let refused = told.entries.iter().find(|entry| entry.error_code != 0);
         assert_eq!(refused, None);
+    }
+
+    fn deny(&self, _topic: &str) {
+        // Users may what an ACL says, and there is none.
     }
 
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]

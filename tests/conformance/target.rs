@@ -69,8 +69,10 @@ pub(crate) trait Place: Send + Sync {
     fn clean(&self, topic: &str);
     /// Has another broker lead the first partition, and the first one lead it no more. It may take a while.
     fn move_leader(&self, topic: &str, to: u16);
-    /// `consumer_byte_rate` of a client id.
-    fn bound_fetches(&self, client_id: &str, bytes_per_second: u32);
+    /// `consumer_byte_rate` or `producer_byte_rate` of a client id.
+    fn bound(&self, client_id: &str, quota: &'static str, bytes_per_second: u32);
+    /// Sees to it that users may not describe, read or write a topic.
+    fn deny(&self, topic: &str);
     /// How many connections were closed for a request after their session's end.
     fn killed(&self) -> u64;
 }

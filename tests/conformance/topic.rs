@@ -20,7 +20,7 @@ use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProdu
 use kafka_protocol::messages::produce_response::PartitionProduceResponse;
 use kafka_protocol::messages::{
     CreateTopicsRequest, DeleteTopicsRequest, FetchRequest, FetchResponse, ListOffsetsRequest,
-    MetadataRequest, OffsetForLeaderEpochRequest, ProduceRequest, TopicName,
+    MetadataRequest, OffsetForLeaderEpochRequest, ProduceRequest, ProduceResponse, TopicName,
 };
 use kafka_protocol::protocol::StrBytes;
 use kafka_protocol::records::{Compression, Record, RecordBatchEncoder, RecordEncodeOptions, TimestampType};
@@ -185,11 +185,24 @@ impl Topic {
         acks: i16,
         version: i16,
     ) -> PartitionProduceResponse {
-        let data = PartitionProduceData::default().with_records(Some(records));
-        let topic = topic.with_partition_data(vec![data]);
-        let request = ProduceRequest::default().with_acks(acks).with_timeout_ms(20_000);
-        let mut told = self.raw.call(version, &request.with_topic_data(vec![topic])).unwrap();
+        let mut told = self.raw.call(version, &produce(topic, records, acks)).unwrap();
         told.responses.remove(0).partition_responses.remove(0)
+    }
+
+    /// A whole answer by name, over another connection.
+    pub(crate) fn produce_by(&self, raw: &mut Raw, records: &[Pair<'_>]) -> ProduceResponse {
+        let topic = TopicProduceData::default().with_name(self.topic_name());
+        raw.call(11, &produce(topic, PLAIN.batch(records), -1)).unwrap()
+    }
+
+    /// Error code and offset of the log's end, over another connection.
+    pub(crate) fn end_by(&self, raw: &mut Raw) -> (i16, i64) {
+        let partition = ListOffsetsPartition::default().with_current_leader_epoch(-1).with_timestamp(-1);
+        let topic = ListOffsetsTopic::default().with_name(self.topic_name()).with_partitions(vec![partition]);
+        let request = ListOffsetsRequest::default().with_replica_id((-1).into()).with_topics(vec![topic]);
+        let told = raw.call(7, &request).unwrap();
+        let told = &told.topics[0].partitions[0];
+        (told.error_code, told.offset)
     }
 
     /// A fetch by name, of a reader that knows of epoch `current` and has seen epoch `seen`.
@@ -239,10 +252,8 @@ impl Topic {
 
     /// The log's end.
     pub(crate) fn end(&mut self) -> i64 {
-        let partition = ListOffsetsPartition::default().with_current_leader_epoch(-1).with_timestamp(-1);
-        let topic = ListOffsetsTopic::default().with_name(self.topic_name()).with_partitions(vec![partition]);
-        let request = ListOffsetsRequest::default().with_replica_id((-1).into()).with_topics(vec![topic]);
-        self.raw.call(7, &request).unwrap().topics[0].partitions[0].offset
+        let mut raw = self.another_connection();
+        self.end_by(&mut raw).1
     }
 
     /// Error code, epoch and end of an epoch.
@@ -256,6 +267,12 @@ impl Topic {
         let told = &told.topics[0].partitions[0];
         (told.error_code, told.leader_epoch, told.end_offset)
     }
+}
+
+fn produce(topic: TopicProduceData, records: Bytes, acks: i16) -> ProduceRequest {
+    let data = PartitionProduceData::default().with_records(Some(records));
+    let request = ProduceRequest::default().with_acks(acks).with_timeout_ms(20_000);
+    request.with_topic_data(vec![topic.with_partition_data(vec![data])])
 }
 
 fn fetch(topic: FetchTopic, offset: i64, current: i32, seen: i32) -> FetchRequest {

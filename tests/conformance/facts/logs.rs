@@ -1,4 +1,4 @@
-//! What brokers say of logs: batches that come again, holes, ends, epochs, quotas.
+//! What brokers say of logs: batches that come again, holes, ends, epochs.
 
 use std::fmt::Write as _;
 
@@ -184,38 +184,6 @@ const READ: &[Fact] = &[
                 format!("{code} {epoch}@{end}")
             });
             told.join(" ")
-        },
-    ),
-    Fact::new(
-        "KIP-219",
-        "a fetch over its quota is answered without topics, and the connection is muted",
-        |_| "empty true, throttled true, muted true",
-        |s| {
-            let mut topic = Topic::made(s, "quota", &[]);
-            let client = topic.name.clone();
-            for _ in 0..4 {
-                topic.produced(PLAIN, &[(None, "x".repeat(40_000).as_str())]);
-            }
-            topic.place.bound_fetches(&client, 5_000);
-            let mut raw = topic.another_connection().with_client_id(&client);
-            let mut told = topic.fetch_by(&mut raw, 0);
-            // The broker learns of the quota by and by.
-            until(|| {
-                if told.responses.is_empty() {
-                    return true;
-                }
-                told = topic.fetch_by(&mut raw, 0);
-                told.responses.is_empty()
-            });
-            let throttle = std::time::Duration::from_millis(u64::try_from(told.throttle_time_ms).unwrap());
-            let since = crate::support::raw::now();
-            assert!(raw.is_served());
-            let muted = since.elapsed() + std::time::Duration::from_millis(500) > throttle;
-            format!(
-                "empty {}, throttled {}, muted {muted}",
-                told.responses.is_empty(),
-                throttle.as_millis() > 0
-            )
         },
     ),
 ];

@@ -6,6 +6,7 @@ mod deleted;
 mod end;
 mod login;
 mod logs;
+mod quotas;
 mod refused;
 mod seen;
 mod times;
@@ -45,6 +46,7 @@ pub(crate) fn all() -> Vec<&'static Fact> {
         end::FACTS,
         versions::FACTS,
         logs::FACTS,
+        quotas::FACTS,
         deleted::FACTS,
     ];
     groups.into_iter().flatten().copied().flatten().collect()
