@@ -244,6 +244,7 @@ impl Errands {
 
     async fn renew(&mut self, token: &Token) {
         let before = time::now() + self.life.left(time::now()).unwrap_or_default();
+        let ends = self.life.current().and_then(|token| token.end());
         let renewed = match self.admin().await {
             Ok(admin) => self.bounded(admin.renew_delegation_token(token, None)).await,
             Err(error) => Err(error),
@@ -253,7 +254,7 @@ impl Errands {
                 self.life.on_renewed(time::now(), expires);
                 self.renewed += 1;
                 ::metrics::counter!(metrics::TOKEN_RENEWALS).increment(1);
-                self.settle(before).await;
+                self.settle(before, ends).await;
             }
             Err(error) if is_gone(&error) || is_anothers(&error) => {
                 self.note(error);
@@ -264,12 +265,15 @@ impl Errands {
     }
 
     /// Waits until the brokers know of a renewal: a session that logs in before ends as early as
-    /// the old one.
-    async fn settle(&mut self, before: Instant) {
+    /// the old one. Users of the token go without from the moment at which, as far as they know, it `ends`.
+    async fn settle(&mut self, before: Instant, ends: Option<Instant>) {
         let Some(token) = self.life.current() else { return };
-        let left = self.life.left(time::now()).unwrap_or_default();
+        let now = time::now();
+        let left = self.life.left(now).unwrap_or_default();
         let outlasting = Some(before + SLACK.min(left / 10));
-        let terms = Terms { limit: SETTLING, absence: SETTLING, urgent: true, outlasting };
+        let most = ends.map_or(SETTLING, |end| end.saturating_duration_since(now) / 2);
+        let limit = SETTLING.min(most);
+        let terms = Terms { limit, absence: limit, urgent: true, outlasting };
         let found = gate::pass(&self.keeper.target, &token, &self.brokers, terms).await;
         self.learn(&found);
     }
