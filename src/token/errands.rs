@@ -276,6 +276,10 @@ impl Errands {
         let terms = Terms { limit, absence: limit, urgent: true, outlasting };
         let found = gate::pass(&self.keeper.target, &token, &self.brokers, terms).await;
         self.learn(&found);
+        let now = time::now();
+        if let Some(end) = found.session_end {
+            self.life.on_session(now, end.saturating_duration_since(now));
+        }
     }
 
     async fn prove(&mut self, token: &Token) {
@@ -372,13 +376,11 @@ impl Errands {
         self.life.left(time::now()).map_or(deadline, |left| (left / 3).max(LEAST).min(deadline))
     }
 
+    /// Learns which brokers there are. How long a session lasts tells of the token that logged in, which is
+    /// the one in use only for whoever asked with it.
     fn learn(&mut self, found: &Finding) {
         if !found.brokers.is_empty() {
             self.brokers.clone_from(&found.brokers);
-        }
-        let now = time::now();
-        if let Some(end) = found.session_end {
-            self.life.on_session(now, end.saturating_duration_since(now));
         }
     }
 

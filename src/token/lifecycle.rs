@@ -70,7 +70,7 @@ pub(crate) enum Standing {
 struct Retired {
     token: Arc<Token>,
     at: Instant,
-    /// When it dies by itself.
+    /// When it has died by itself, whatever is not known of its life.
     end: Instant,
 }
 
@@ -114,7 +114,7 @@ impl Lifecycle {
     /// one in use nothing is left but who it was, and another is wanted.
     pub(crate) fn poll(&mut self, now: Instant) -> Action {
         self.retired.retain(|retired| now < retired.end);
-        if self.fresh.as_ref().is_some_and(|fresh| fresh.end <= now) {
+        if self.fresh.as_ref().is_some_and(|fresh| !fresh.may_be_alive(now)) {
             self.fresh = None;
         }
         if self.in_use.as_mut().is_some_and(|life| life.forget_if_dead(now)) && self.wanted_from.is_none() {
@@ -133,8 +133,7 @@ impl Lifecycle {
 
     /// When tokens die by themselves: their secrets are of no use from then on.
     fn ends(&self) -> impl Iterator<Item = Instant> {
-        let in_use = self.in_use.as_ref().filter(|life| !life.may_be_alive(life.end));
-        let lives = in_use.into_iter().chain(&self.fresh).map(|life| life.end);
+        let lives = self.in_use.iter().chain(&self.fresh).map(|life| life.latest);
         lives.chain(self.retired.iter().map(|retired| retired.end))
     }
 
@@ -214,7 +213,7 @@ impl Lifecycle {
     /// The brokers do not take the token that is being proved, and it is too old for that to pass.
     pub(crate) fn on_rejected(&mut self, now: Instant, random: u8) {
         if let Some(bad) = self.fresh.take() {
-            self.retired.push_back(Retired { at: now, end: bad.end, token: bad.token });
+            self.retired.push_back(Retired { at: now, end: bad.latest, token: bad.token });
         }
         self.on_failed(now, random);
     }
@@ -279,7 +278,7 @@ impl Lifecycle {
     }
 
     fn retire(&mut self, now: Instant, old: &Life) {
-        let (token, end) = (Arc::clone(&old.token), old.end);
+        let (token, end) = (Arc::clone(&old.token), old.latest);
         if now < end {
             self.retired.push_back(Retired { token, at: now + self.policy.grace, end });
         }

@@ -293,6 +293,39 @@ fn an_adopted_token_is_renewed_by_what_its_session_told() {
 }
 
 #[test]
+fn an_adopted_token_is_kept_for_deletion_as_long_as_it_may_live() {
+    let mut broker = Broker::new(10 * HOUR, 10 * HOUR);
+    let start = broker.start;
+    let mut life = Lifecycle::new(Policy { renew_at: 750, grace: 2 * HOUR });
+    // Brokers bound sessions to an hour; how old it is nobody says.
+    life.on_adopted(start, broker.create(start), HOUR, 10 * HOUR);
+    let now = start + HOUR / 4 * 3;
+    assert_eq!(life.poll(now), Action::Create);
+    assert!(life.on_created(now, broker.create(now)));
+    life.on_proved(now);
+    let retired = |life: &Lifecycle, at| {
+        let all = life.standings(at);
+        all.iter().filter(|(standing, _)| *standing == Standing::Retired).count()
+    };
+    assert!(matches!(life.poll(now + HOUR), Action::Wait(until) if until == now + 2 * HOUR));
+    assert_eq!(retired(&life, now + HOUR), 1);
+    assert!(matches!(life.poll(now + 2 * HOUR), Action::Expire(token) if token.id() == "token-1"));
+    assert_eq!(retired(&life, start + 10 * HOUR), 0, "no token lives longer than its longest life");
+}
+
+#[test]
+fn an_adopted_token_that_nobody_could_replace_is_forgotten_when_it_cannot_live_any_more() {
+    let mut broker = Broker::new(10 * HOUR, 10 * HOUR);
+    let (mut life, start) = (Lifecycle::new(policy()), broker.start);
+    life.on_adopted(start, broker.create(start), HOUR, 10 * HOUR);
+    life.on_failed(start + 2 * HOUR, 0);
+    life.poll(start + 2 * HOUR);
+    assert!(!life.current().unwrap().secret_hmac().is_empty(), "it may live longer than its sessions");
+    life.poll(start + 10 * HOUR);
+    assert!(life.current().unwrap().secret_hmac().is_empty() && life.alive(start + 10 * HOUR).is_empty());
+}
+
+#[test]
 fn a_retirement_that_failed_is_tried_until_the_token_dies_by_itself() {
     let mut broker = Broker::new(HOUR, HOUR);
     let mut life = in_use(&mut broker);
