@@ -138,3 +138,30 @@ async fn a_saved_state_of_a_later_version_is_refused_and_left() {
     })
     .await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_nobody_could_look_for_is_found_once_brokers_answer_again() {
+    within(4 * LIMIT, "the test", async {
+        let hour = builder().token_expiry(60 * MINUTE).token_max_lifetime(60 * MINUTE);
+        let (brokers, path) = (hour.start_in_memory().unwrap(), path("away"));
+        let first = keeper(&brokers).with_saved_state(&path).start().await.unwrap();
+        let id = first.state().token_id;
+        brokers.set_token_propagation(None, MINUTE);
+        swallow(&brokers, Action::StallAfter);
+        pass(45 * MINUTE + SECOND).await;
+        drop(first);
+        assert_eq!(brokers.counters().tokens_created, 2);
+        let again = keeper(&brokers).with_saved_state(&path).start().await.unwrap();
+        assert_eq!((again.state().token_id, again.state().created), (id.clone(), 0));
+        let away = Fault::new(Action::Refuse(7)).on_api(ApiKey::DescribeDelegationToken);
+        let away = brokers.faults().add_numbered(away);
+        pass(3 * MINUTE).await;
+        assert!(std::fs::read_to_string(&path).unwrap().contains("unheard=1"));
+        brokers.faults().remove(away);
+        pass(3 * MINUTE).await;
+        let left: Vec<String> = brokers.tokens().into_iter().map(|token| token.id).collect();
+        assert_eq!(left, [id]);
+        again.shutdown(AtShutdown::Expire).await.unwrap();
+    })
+    .await;
+}

@@ -104,13 +104,16 @@ impl Errands {
     pub(in crate::token) async fn search(&mut self) {
         let Some(doubt) = self.doubt else { return };
         match self.own_tokens().await {
-            Ok(found) => found.into_iter().for_each(|own| self.retire(own)),
+            Ok(found) => {
+                found.into_iter().for_each(|own| self.retire(own));
+                self.doubt = doubt.on_looked(time::now());
+            }
             Err(error) => {
                 self.forget_admin(&error);
                 self.note(error);
+                self.doubt = Some(doubt.on_failed(time::now()));
             }
         }
-        self.doubt = doubt.on_looked(time::now());
         if self.doubt.is_none() {
             self.sought.clear();
         }
