@@ -263,6 +263,11 @@ impl Lifecycle {
         self.paced_until = Some(now + PACE);
         self.retiring.on_success();
         self.retired.retain(|retired| retired.token.id() != id);
+        self.fresh.take_if(|life| life.token.id() == id);
+        if let Some(life) = self.in_use.as_mut().filter(|life| life.token.id() == id) {
+            life.end_now(now);
+            self.want_another(now);
+        }
     }
 
     /// What was to be done did not work out: it is tried again, well before the token in use dies.

@@ -42,10 +42,8 @@ impl Work {
             let stopped = *self.stopped.borrow();
             if let Some(tokens) = stopped {
                 let ended = forgetting(&self.writer, self.errands.end(tokens)).await;
-                if ended.is_ok() && tokens == AtShutdown::Expire {
-                    // Whoever still holds a source holds no secret any more.
-                    self.writer.supersede(self.writer.current().ended(time::now()));
-                }
+                // Whoever still holds a source holds no secret of a token that is deleted.
+                self.hand_out();
                 break ended;
             }
             let due = match due {

@@ -96,6 +96,12 @@ impl Life {
         forgets
     }
 
+    /// It was deleted.
+    pub(crate) fn end_now(&mut self, now: Instant) {
+        (self.end, self.latest) = (now, now);
+        self.forget_if_dead(now);
+    }
+
     /// A renewal moved the end to `expires`.
     pub(crate) fn renew(&mut self, now: Instant, expires: Timestamp) {
         let old = self.known.expires;

@@ -360,3 +360,18 @@ fn a_token_that_dies_without_a_successor_leaves_no_secret_and_another_is_wanted_
     assert!(matches!(life.next().1, Action::Create), "there is nothing to renew");
     assert!(life.alive(now).is_empty());
 }
+
+#[test]
+fn a_token_that_is_deleted_at_the_end_leaves_no_secret_and_is_not_deleted_twice() {
+    let mut broker = Broker::new(HOUR, HOUR);
+    let (mut life, start) = (in_use(&mut broker), broker.start);
+    let now = start + HOUR / 4 * 3;
+    assert!(life.on_created(now, broker.create(now)));
+    assert_eq!(life.alive(now).len(), 2);
+    for id in ["token-1", "token-2"] {
+        life.on_expired(now, id);
+    }
+    let left = life.current().unwrap();
+    assert!(left.secret_hmac().is_empty() && left.end() == Some(now) && left.id() == "token-1");
+    assert!(life.alive(now).is_empty());
+}
