@@ -99,7 +99,7 @@ impl Errands {
             Ok(()) => self.life.on_expired(time::now(), token.id()),
             Err(error) => {
                 self.note(error);
-                self.life.on_expiry_failed(time::now(), random());
+                self.life.on_expiry_failed(time::now(), token.id(), random());
             }
         }
     }

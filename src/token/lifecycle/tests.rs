@@ -335,11 +335,38 @@ fn a_retirement_that_failed_is_tried_until_the_token_dies_by_itself() {
     life.on_proved(now);
     let due = now + 60 * SECOND;
     assert!(matches!(life.poll(due), Action::Expire(_)));
-    life.on_expiry_failed(due, 0);
+    life.on_expiry_failed(due, "token-1", 0);
     assert_eq!(life.poll(due), Action::Wait(due + 5 * SECOND));
     assert_eq!(life.alive(due).len(), 2);
     assert_eq!(life.alive(broker.start + HOUR).len(), 1);
     assert!(life.alive(now + HOUR).is_empty(), "what is dead cannot be deleted");
+}
+
+#[test]
+fn a_token_that_cannot_be_deleted_holds_up_no_other() {
+    let mut broker = Broker::new(24 * HOUR, 24 * HOUR);
+    let (mut life, start) = (in_use(&mut broker), broker.start);
+    for older in 0..2 {
+        life.on_found(start + older * SECOND, broker.create(start), false);
+    }
+    let mut now = start + SECOND;
+    let mut asked = Vec::new();
+    while now < start + 100 * SECOND {
+        match life.poll(now) {
+            Action::Expire(token) if token.id() == "token-2" => {
+                asked.push((now - start).as_secs());
+                life.on_expiry_failed(now, token.id(), 0);
+            }
+            Action::Expire(token) => {
+                assert!(now < start + 2 * SECOND, "the one that can be deleted waits");
+                life.on_expired(now, token.id());
+            }
+            Action::Wait(until) => now = until,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(asked, [1, 6, 16, 36, 76]);
+    assert_eq!(life.alive(now).len(), 2);
 }
 
 #[test]
