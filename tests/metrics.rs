@@ -11,7 +11,7 @@ use metrics::{
     Counter, CounterFn, Gauge, GaugeFn, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder,
     SharedString, Unit,
 };
-use ottla::TokenKeeper;
+use ottla::{AtShutdown, TokenKeeper};
 use ottla_testkit::{Action, ApiKey, Fault};
 use support::embedded::{builder, config, executor, kept, pass, read_all, target, user};
 use support::{source, within};
@@ -160,6 +160,26 @@ async fn two_keepers_of_a_process_tell_of_two_tokens_and_every_name_is_described
         for name in names(&code) {
             assert_eq!(values.of(&format!("described {name}")), 1.0, "{name}");
         }
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_is_deleted_at_shutdown_is_told_to_have_ended() {
+    let values = Values::default();
+    let _recording = metrics::set_default_local_recorder(&values);
+    within(Duration::from_secs(3600), "the test", async {
+        let brokers = builder().start_in_memory().unwrap();
+        let keeper =
+            TokenKeeper::new(config(&brokers, user("alice")), target(&brokers)).start().await.unwrap();
+        pass(SECOND).await;
+        let wall =
+            || std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs_f64();
+        let expires = || values.of("ottla_token_expires_at_seconds{User:alice}");
+        assert!(expires() > wall() + 3600.0, "{}", expires());
+        keeper.shutdown(AtShutdown::Expire).await.unwrap();
+        pass(SECOND).await;
+        assert!(expires() <= wall() + 1.0, "{}", expires() - wall());
     })
     .await;
 }

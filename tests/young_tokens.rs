@@ -1,13 +1,14 @@
 //! Tokens that brokers do not know yet, on embedded brokers that take their time.
-#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, reason = "tests")]
 
 mod support;
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use ottla::{Cluster, ErrorKind, NewToken, ScramMechanism, TokenSource};
+use ottla::{Cluster, Connect, Connecting, ErrorKind, NewToken, ScramMechanism, TokenSource};
 use ottla_testkit::{Action, BrokerId, Fault};
-use support::embedded::{builder, config, executor, pass, target, user};
+use support::embedded::{Pipes, builder, config, executor, pass, pipes, target, user};
 use support::within;
 
 const LIMIT: Duration = Duration::from_secs(600);
@@ -149,6 +150,45 @@ async fn a_client_tries_a_token_again_that_was_made_moments_ago_and_not_for_ever
         let began = tokio::time::Instant::now();
         executor(&brokers, TokenSource::fixed(wrong)).await.unwrap_err();
         assert!(began.elapsed() <= Duration::from_secs(1), "{:?}", began.elapsed());
+    })
+    .await;
+}
+
+/// A connector that panics at one broker, so many times.
+#[derive(Debug)]
+struct Panicking {
+    pipes: Pipes,
+    times: AtomicU32,
+}
+
+impl Connect for Panicking {
+    fn connect<'a>(&'a self, host: &'a str, port: u16) -> Connecting<'a> {
+        let again = |left: u32| left.checked_sub(1);
+        let panics = host == "broker-2"
+            && self.times.fetch_update(Ordering::Relaxed, Ordering::Relaxed, again).is_ok();
+        Box::pin(async move {
+            assert!(!panics, "the connector's own fault");
+            self.pipes.connect(host, port).await
+        })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_proof_takes_a_connector_that_panics_for_a_broker_that_cannot_be_reached() {
+    within(LIMIT, "the test", async {
+        let brokers = builder().start_in_memory().unwrap();
+        let token = alice(&brokers).await.create_delegation_token(NewToken::new()).await.unwrap();
+        let prove = async |times| {
+            let connector = Panicking { pipes: pipes(&brokers), times: AtomicU32::new(times) };
+            let began = tokio::time::Instant::now();
+            (target(&brokers).with_connector(connector).prove(&token).await, began.elapsed())
+        };
+        let (proof, took) = prove(3).await;
+        assert!(proof.is_complete() && took < Duration::from_secs(2), "{took:?}: {proof:?}");
+        let (proof, took) = prove(u32::MAX).await;
+        assert!(took < Duration::from_secs(6), "{took:?}");
+        let [(broker, Some(error))] = &proof.unasked[..] else { panic!("{proof:?}") };
+        assert!(broker == "broker-2:9094" && error.kind() == ErrorKind::Connect, "{error:?}");
     })
     .await;
 }

@@ -1,7 +1,9 @@
 //! What a keeper does when something is due: the requests, the proofs, the saved state.
 
 mod adoption;
+mod ending;
 mod own;
+mod telling;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -11,16 +13,14 @@ use tracing::Instrument;
 
 use super::doubt::{Cause, Doubt};
 use super::gate::{self, Finding, Terms};
-use super::keeper::{AtShutdown, TokenKeeper};
+use super::keeper::TokenKeeper;
 use super::lifecycle::{Action, Lifecycle};
 use super::mark::Mark;
 use super::readiness::{self, Verdict};
 use super::saved::{Saved, SavedToken};
-use super::state::{KeeperStep, Snapshot};
 use super::target::Target;
 use crate::cluster::client::Cluster;
 use crate::cluster::topology::Address;
-use crate::conn::counters;
 use crate::conn::token::Token;
 use crate::entropy;
 use crate::error::{BrokerError, Error, ErrorKind};
@@ -117,7 +117,7 @@ impl Errands {
         self.deadline = None;
         if first.is_err() {
             // A token that nobody gets should not live on.
-            let _ = tokio::time::timeout(ONE_TRY, Box::pin(self.give_up())).await;
+            self.give_up().await;
         }
         first
     }
@@ -173,44 +173,6 @@ impl Errands {
         }
     }
 
-    /// Ends the tokens, if that is wished.
-    pub(super) async fn end(&mut self, tokens: AtShutdown) -> Result<(), Error> {
-        self.ended = true;
-        if tokens == AtShutdown::Leave {
-            return Ok(());
-        }
-        self.search_out().await?;
-        self.delete_all().await?;
-        // A state is kept as long as a token of it may live: the next keeper deletes it.
-        self.remove_saved().await;
-        Ok(())
-    }
-
-    /// Deletes the tokens that were made in vain.
-    async fn give_up(&mut self) {
-        let unheard = self.doubt.is_some_and(|doubt| doubt.is_unheard());
-        if unheard && let Ok(found) = self.own_tokens().await {
-            // Those of an earlier run may have users.
-            found.into_iter().filter(|own| own.saved.is_none()).for_each(|own| self.retire(own));
-        }
-        let _ = self.delete_all().await;
-        // A state that was not understood, or does not show yet whether its tokens live, is left.
-        if self.saved.is_some() {
-            self.save().await;
-        }
-    }
-
-    async fn delete_all(&mut self) -> Result<(), Error> {
-        let mut outcome = Ok(());
-        for token in self.life.alive(time::now()) {
-            match self.delete(&token).await {
-                Ok(()) => self.life.on_expired(time::now(), token.id()),
-                Err(error) => outcome = Err(error),
-            }
-        }
-        outcome
-    }
-
     async fn create(&mut self) {
         match self.take_unheard().await {
             Ok(false) => {}
@@ -244,6 +206,7 @@ impl Errands {
 
     async fn renew(&mut self, token: &Token) {
         let before = time::now() + self.life.left(time::now()).unwrap_or_default();
+        let ends = self.life.current().and_then(|token| token.end());
         let renewed = match self.admin().await {
             Ok(admin) => self.bounded(admin.renew_delegation_token(token, None)).await,
             Err(error) => Err(error),
@@ -253,7 +216,7 @@ impl Errands {
                 self.life.on_renewed(time::now(), expires);
                 self.renewed += 1;
                 ::metrics::counter!(metrics::TOKEN_RENEWALS).increment(1);
-                self.settle(before).await;
+                self.settle(before, ends).await;
             }
             Err(error) if is_gone(&error) || is_anothers(&error) => {
                 self.note(error);
@@ -264,14 +227,21 @@ impl Errands {
     }
 
     /// Waits until the brokers know of a renewal: a session that logs in before ends as early as
-    /// the old one.
-    async fn settle(&mut self, before: Instant) {
+    /// the old one. Users of the token go without from the moment at which, as far as they know, it `ends`.
+    async fn settle(&mut self, before: Instant, ends: Option<Instant>) {
         let Some(token) = self.life.current() else { return };
-        let left = self.life.left(time::now()).unwrap_or_default();
+        let now = time::now();
+        let left = self.life.left(now).unwrap_or_default();
         let outlasting = Some(before + SLACK.min(left / 10));
-        let terms = Terms { limit: SETTLING, absence: SETTLING, urgent: true, outlasting };
+        let most = ends.map_or(SETTLING, |end| end.saturating_duration_since(now) / 2);
+        let limit = SETTLING.min(most);
+        let terms = Terms { limit, absence: limit, urgent: true, outlasting };
         let found = gate::pass(&self.keeper.target, &token, &self.brokers, terms).await;
         self.learn(&found);
+        let now = time::now();
+        if let Some(end) = found.session_end {
+            self.life.on_session(now, end.saturating_duration_since(now));
+        }
     }
 
     async fn prove(&mut self, token: &Token) {
@@ -317,28 +287,6 @@ impl Errands {
         self.note(error);
     }
 
-    async fn expire(&mut self, token: &Token) {
-        match self.delete(token).await {
-            Ok(()) => self.life.on_expired(time::now(), token.id()),
-            Err(error) => {
-                self.note(error);
-                self.life.on_expiry_failed(time::now(), random());
-            }
-        }
-    }
-
-    async fn delete(&mut self, token: &Token) -> Result<(), Error> {
-        let admin = self.admin().await?;
-        match self.bounded(admin.expire_delegation_token(token, None)).await {
-            Err(error) if !is_gone(&error) => Err(error),
-            _ => {
-                self.deleted.truncate(own::DELETED - 1);
-                self.deleted.push_front(token.id().to_owned());
-                Ok(())
-            }
-        }
-    }
-
     async fn admin(&mut self) -> Result<Cluster, Error> {
         if let Some(admin) = &self.admin {
             return Ok(admin.clone());
@@ -363,18 +311,17 @@ impl Errands {
     fn limit(&self) -> Duration {
         let deadline = self.keeper.admin.deadline();
         if self.ended {
-            return deadline;
+            // What is not answered leaves time for other tokens.
+            return deadline / 2;
         }
         self.life.left(time::now()).map_or(deadline, |left| (left / 3).max(LEAST).min(deadline))
     }
 
+    /// Learns which brokers there are. How long a session lasts tells of the token that logged in, which is
+    /// the one in use only for whoever asked with it.
     fn learn(&mut self, found: &Finding) {
         if !found.brokers.is_empty() {
             self.brokers.clone_from(&found.brokers);
-        }
-        let now = time::now();
-        if let Some(end) = found.session_end {
-            self.life.on_session(now, end.saturating_duration_since(now));
         }
     }
 
@@ -397,44 +344,6 @@ impl Errands {
     fn note(&mut self, error: Error) {
         ::metrics::counter!(metrics::TOKEN_FAILURES, "kind" => error.kind().label()).increment(1);
         self.last_error = Some(error);
-    }
-
-    /// Tells the moments of the token in use to the metrics.
-    pub(super) fn record(&self) {
-        let Some(token) = self.life.current() else { return };
-        let cluster = self.keeper.target.bootstrap().to_string();
-        // An end from below is better than none: alerts are to come too early, if at all.
-        let now = time::now();
-        let token = token.with_end(now + self.life.left(now).unwrap_or_default());
-        counters::tell_token(&cluster, &token);
-        counters::tell_renewal(&cluster, &token, self.life.since().unwrap_or(now));
-    }
-
-    pub(super) fn snapshot(&self) -> Snapshot {
-        let now = time::now();
-        let (next_at, action) = self.life.next();
-        let next = match action {
-            Action::Create => KeeperStep::Create,
-            Action::Prove(_) => KeeperStep::Prove,
-            Action::Expire(_) => KeeperStep::Expire,
-            Action::Renew(_) | Action::Wait(_) => KeeperStep::Renew,
-        };
-        Snapshot {
-            token_id: self.life.current().map(|token| token.id().to_owned()).unwrap_or_default(),
-            epoch: self.life.epoch(),
-            since: self.life.since().unwrap_or(now),
-            end: now + self.life.left(now).unwrap_or_default(),
-            next: if self.ended { KeeperStep::Ended } else { next },
-            next_at,
-            failures: self.life.failures(),
-            last_error: self.last_error.clone(),
-            unproved: self.absent.iter().map(ToString::to_string).collect(),
-            readiness: self.readiness,
-            created: self.created,
-            renewed: self.renewed,
-            alive: self.life.alive(time::now()).len(),
-            admin: self.admin.as_ref().map(Cluster::statistics).unwrap_or_default(),
-        }
     }
 }
 

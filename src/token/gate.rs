@@ -1,11 +1,12 @@
 //! Asks the brokers of a target whether they take a token, by logging in with the token itself.
 //! No KDC hears of it.
 
+mod logins;
+
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use tokio::task::JoinSet;
-
+use self::logins::Logins;
 use super::readiness::{AT_ONCE, LIMIT, Readiness, Step, Verdict};
 use super::target::Target;
 use crate::cluster::probe::{Accepted, Probe};
@@ -99,33 +100,26 @@ pub(super) struct Terms {
     pub(super) outlasting: Option<Instant>,
 }
 
-type Probed = (Address, Result<Accepted, Error>);
-
 /// Passes when `token` is ready at the brokers of `target`, or does not get ready in time.
 ///
 /// # Cancel safety
 /// A dropped call ends all its logins.
 pub(super) async fn pass(target: &Target, token: &Token, known: &[Address], terms: Terms) -> Finding {
-    let probe = probe(target, token);
     let bootstrap = target.bootstrap().endpoints().iter();
     let bootstrap = bootstrap.map(|end| Address { host: end.host.as_str().into(), port: end.port });
     let seeds = bootstrap.chain(known.iter().cloned());
     let now = time::now();
     let mut readiness =
         Readiness::new(now, terms.limit, terms.urgent, seeds).with_absence(now, terms.absence);
-    let mut logins: JoinSet<Probed> = JoinSet::new();
+    let mut logins = Logins::new(probe(target, token));
     let mut found = Finding::new();
     loop {
         match readiness.poll(time::now()) {
-            Step::Probe { address, with_brokers } => {
-                let probe = probe.clone();
-                logins.spawn(async move {
-                    let login = probe.log_in(&address, with_brokers).await;
-                    (address, login)
-                });
-            }
+            Step::Probe { address, with_brokers } => logins.begin(address, with_brokers),
             Step::Wait(until) => tokio::select! {
-                Some(Ok(probed)) = logins.join_next() => take(&mut readiness, &mut found, probed, terms),
+                Some((address, login)) = logins.next() => {
+                    take(&mut readiness, &mut found, (address, login), terms);
+                }
                 () = tokio::time::sleep_until(until.into()) => {}
             },
             Step::Done(verdict) => {
@@ -142,24 +136,29 @@ pub(super) async fn pass(target: &Target, token: &Token, known: &[Address], term
 /// # Cancel safety
 /// A dropped call ends all its logins.
 pub(super) async fn look_again(target: Target, token: Token, absent: Vec<Address>) -> Vec<Address> {
-    let probe = probe(&target, &token);
-    let (mut logins, mut found) = (JoinSet::new(), Vec::new());
-    for address in absent {
-        if logins.len() >= AT_ONCE {
-            found.extend(logins.join_next().await.and_then(Result::ok).flatten());
+    let (mut logins, mut found) = (Logins::new(probe(&target, &token)), Vec::new());
+    let mut left = absent.into_iter();
+    loop {
+        let room = AT_ONCE.saturating_sub(logins.count());
+        left.by_ref().take(room).for_each(|address| logins.begin(address, false));
+        match logins.next().await {
+            Some((address, Ok(_))) => found.push(address),
+            Some((_, Err(_))) => {}
+            None => return found,
         }
-        let probe = probe.clone();
-        logins.spawn(async move { probe.log_in(&address, false).await.is_ok().then_some(address) });
     }
-    found.extend(logins.join_all().await.into_iter().flatten());
-    found
 }
 
 fn probe(target: &Target, token: &Token) -> Probe {
     Probe::new(&target.config(TokenSource::fixed(token.clone())))
 }
 
-fn take(readiness: &mut Readiness, found: &mut Finding, (address, login): Probed, terms: Terms) {
+fn take(
+    readiness: &mut Readiness,
+    found: &mut Finding,
+    (address, login): (Address, Result<Accepted, Error>),
+    terms: Terms,
+) {
     let now = time::now();
     match login {
         Ok(accepted) => {

@@ -185,8 +185,9 @@ impl RunningKeeper {
     /// Stops the keeper, and deletes its tokens if that is wished.
     ///
     /// # Errors
-    /// What kept a token from being deleted, or from being looked for after a lost answer, which takes up
-    /// to twenty seconds; it then dies by itself, or the next keeper of the same saved state deletes it.
+    /// What kept a token from being deleted, or from being looked for, after a lost answer or while a broker
+    /// does not list one of an earlier run, which takes up to twenty seconds; it then dies by itself, or the
+    /// next keeper of the same saved state deletes it. All others are deleted.
     ///
     /// # Cancel safety
     /// A dropped call stops the keeper and may leave its tokens.

@@ -48,7 +48,7 @@ pub(crate) enum Action {
     Prove(Arc<Token>),
     /// Renew this token; then tell `on_renewed`, `on_gone` or `on_failed`.
     Renew(Arc<Token>),
-    /// Delete this token, which nobody uses any more; then tell `on_expired` or `on_failed`.
+    /// Delete this token, which nobody uses any more; then tell `on_expired` or `on_expiry_failed`.
     Expire(Arc<Token>),
     /// Nothing before this moment.
     Wait(Instant),
@@ -70,8 +70,20 @@ pub(crate) enum Standing {
 struct Retired {
     token: Arc<Token>,
     at: Instant,
-    /// When it dies by itself.
+    /// When it has died by itself, whatever is not known of its life.
     end: Instant,
+    /// Of deleting it.
+    patience: Patience,
+}
+
+impl Retired {
+    fn new(token: Arc<Token>, at: Instant, end: Instant) -> Self {
+        Self { token, at, end, patience: Patience::default() }
+    }
+
+    fn due(&self) -> Instant {
+        self.patience.until().map_or(self.at, |until| until.max(self.at))
+    }
 }
 
 /// The life of the tokens of one user of one cluster. Call `poll`, do what it says, tell the
@@ -85,8 +97,6 @@ pub(crate) struct Lifecycle {
     retired: VecDeque<Retired>,
     /// Of making and renewing.
     patience: Patience,
-    /// Of retiring.
-    retiring: Patience,
     /// No operation before this.
     paced_until: Option<Instant>,
     /// The token in use was refused, or is gone: another is due from this moment on.
@@ -103,7 +113,6 @@ impl Lifecycle {
             in_use: None,
             retired: VecDeque::new(),
             patience: Patience::default(),
-            retiring: Patience::default(),
             paced_until: None,
             wanted_from: None,
             replaced_refused: None,
@@ -114,7 +123,7 @@ impl Lifecycle {
     /// one in use nothing is left but who it was, and another is wanted.
     pub(crate) fn poll(&mut self, now: Instant) -> Action {
         self.retired.retain(|retired| now < retired.end);
-        if self.fresh.as_ref().is_some_and(|fresh| fresh.end <= now) {
+        if self.fresh.as_ref().is_some_and(|fresh| !fresh.may_be_alive(now)) {
             self.fresh = None;
         }
         if self.in_use.as_mut().is_some_and(|life| life.forget_if_dead(now)) && self.wanted_from.is_none() {
@@ -133,8 +142,7 @@ impl Lifecycle {
 
     /// When tokens die by themselves: their secrets are of no use from then on.
     fn ends(&self) -> impl Iterator<Item = Instant> {
-        let in_use = self.in_use.as_ref().filter(|life| !life.may_be_alive(life.end));
-        let lives = in_use.into_iter().chain(&self.fresh).map(|life| life.end);
+        let lives = self.in_use.iter().chain(&self.fresh).map(|life| life.latest);
         lives.chain(self.retired.iter().map(|retired| retired.end))
     }
 
@@ -158,9 +166,9 @@ impl Lifecycle {
     }
 
     fn retirement(&self) -> Option<(Instant, Arc<Token>)> {
-        let next = self.retired.iter().min_by_key(|retired| retired.at)?;
-        let earliest = [Some(next.at), self.retiring.until(), self.paced_until].into_iter().flatten().max();
-        Some((earliest?, Arc::clone(&next.token)))
+        let next = self.retired.iter().min_by_key(|retired| retired.due())?;
+        let due = self.paced_until.map_or(next.due(), |paced| paced.max(next.due()));
+        Some((due, Arc::clone(&next.token)))
     }
 
     /// A broker made `token` and its answer came at `now`. False if the token is dead by its own
@@ -196,7 +204,7 @@ impl Lifecycle {
         let life = token.life().map(|life| life.expires.saturating_since(life.issued));
         let at = if was_used { now + self.policy.grace } else { now };
         if let Some(end) = life.and_then(|life| now.checked_add(life)) {
-            self.retired.push_back(Retired { token, at, end });
+            self.retired.push_back(Retired::new(token, at, end));
         }
     }
 
@@ -214,7 +222,7 @@ impl Lifecycle {
     /// The brokers do not take the token that is being proved, and it is too old for that to pass.
     pub(crate) fn on_rejected(&mut self, now: Instant, random: u8) {
         if let Some(bad) = self.fresh.take() {
-            self.retired.push_back(Retired { at: now, end: bad.end, token: bad.token });
+            self.retired.push_back(Retired::new(bad.token, now, bad.latest));
         }
         self.on_failed(now, random);
     }
@@ -262,8 +270,12 @@ impl Lifecycle {
     /// The token is deleted, or was gone already.
     pub(crate) fn on_expired(&mut self, now: Instant, id: &str) {
         self.paced_until = Some(now + PACE);
-        self.retiring.on_success();
         self.retired.retain(|retired| retired.token.id() != id);
+        self.fresh.take_if(|life| life.token.id() == id);
+        if let Some(life) = self.in_use.as_mut().filter(|life| life.token.id() == id) {
+            life.end_now(now);
+            self.want_another(now);
+        }
     }
 
     /// What was to be done did not work out: it is tried again, well before the token in use dies.
@@ -273,15 +285,18 @@ impl Lifecycle {
         self.patience.on_failure(now, left, random);
     }
 
-    /// A token could not be deleted.
-    pub(crate) fn on_expiry_failed(&mut self, now: Instant, random: u8) {
-        self.retiring.on_failure(now, None, random);
+    /// A token could not be deleted. Others are not held up by it.
+    pub(crate) fn on_expiry_failed(&mut self, now: Instant, id: &str, random: u8) {
+        self.paced_until = Some(now + PACE);
+        if let Some(retired) = self.retired.iter_mut().find(|retired| retired.token.id() == id) {
+            retired.patience.on_failure(now, None, random);
+        }
     }
 
     fn retire(&mut self, now: Instant, old: &Life) {
-        let (token, end) = (Arc::clone(&old.token), old.end);
+        let (token, end) = (Arc::clone(&old.token), old.latest);
         if now < end {
-            self.retired.push_back(Retired { token, at: now + self.policy.grace, end });
+            self.retired.push_back(Retired::new(token, now + self.policy.grace, end));
         }
     }
 

@@ -1,5 +1,6 @@
 //! The task of a keeper: waits for what is due next, and for what comes in between.
 
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -40,17 +41,15 @@ impl Work {
             self.tell();
             let stopped = *self.stopped.borrow();
             if let Some(tokens) = stopped {
-                let ended = self.errands.end(tokens).await;
-                if ended.is_ok() && tokens == AtShutdown::Expire {
-                    // Whoever still holds a source holds no secret any more.
-                    self.writer.supersede(self.writer.current().ended(time::now()));
-                }
+                let ended = forgetting(&self.writer, self.errands.end(tokens)).await;
+                // Whoever still holds a source holds no secret of a token that is deleted.
+                self.hand_out();
                 break ended;
             }
             let due = match due {
                 Action::Wait(until) => until,
                 action => {
-                    self.errands.carry_out(action).await;
+                    forgetting(&self.writer, self.errands.carry_out(action)).await;
                     continue;
                 }
             };
@@ -61,7 +60,9 @@ impl Work {
                 () = sleep(due) => {}
                 refused = self.writer.refused() => self.errands.on_refused(&refused),
                 stop = self.stopped.changed() => if stop.is_err() { return Ok(()) },
-                () = sleep(search.unwrap_or(due)), if search.is_some() => self.errands.search().await,
+                () = sleep(search.unwrap_or(due)), if search.is_some() => {
+                    forgetting(&self.writer, self.errands.search()).await;
+                }
                 found = looked(&mut look) => {
                     look = None;
                     self.errands.absent.retain(|address| !found.contains(address));
@@ -93,6 +94,23 @@ impl Work {
             && token != *self.writer.current()
         {
             self.writer.supersede(token);
+        }
+    }
+}
+
+/// Awaits a step. A token whose end is known and comes meanwhile leaves its users at that moment: a step
+/// lasts as long as brokers let it.
+async fn forgetting<T>(writer: &TokenWriter, step: impl Future<Output = T>) -> T {
+    let mut step = pin!(step);
+    loop {
+        let present = writer.current();
+        let end = present.end().filter(|_| !present.secret_hmac().is_empty());
+        tokio::select! {
+            biased;
+            outcome = &mut step => return outcome,
+            () = sleep(end.unwrap_or_else(time::now)), if end.is_some() => {
+                writer.supersede(present.ended(time::now()));
+            }
         }
     }
 }

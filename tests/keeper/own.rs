@@ -1,10 +1,10 @@
 //! No token that a keeper made is forgotten, whatever became of the answer or of the keeper.
 
-use ottla::{AtShutdown, ErrorKind, NewToken, TokenKeeper, explained};
+use ottla::{AtShutdown, Connect, Connecting, ErrorKind, NewToken, TokenKeeper, explained};
 use ottla_testkit::{Action, ApiKey, BrokerId, Cluster, Fault};
 
 use super::saved::path;
-use super::support::embedded::{builder, config, keeper, pass, target, user};
+use super::support::embedded::{Pipes, builder, config, keeper, pass, pipes, target, user};
 use super::support::within;
 use super::{LIMIT, SECOND};
 
@@ -135,6 +135,94 @@ async fn a_saved_state_of_a_later_version_is_refused_and_left() {
         assert_eq!((error.kind(), error.is_retriable(), left), (ErrorKind::Config, false, later));
         assert!(explained(&error).contains("run the later version"), "{}", explained(&error));
         assert_eq!(brokers.tokens().len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_nobody_could_look_for_is_found_once_brokers_answer_again() {
+    within(4 * LIMIT, "the test", async {
+        let hour = builder().token_expiry(60 * MINUTE).token_max_lifetime(60 * MINUTE);
+        let (brokers, path) = (hour.start_in_memory().unwrap(), path("away"));
+        let first = keeper(&brokers).with_saved_state(&path).start().await.unwrap();
+        let id = first.state().token_id;
+        brokers.set_token_propagation(None, MINUTE);
+        swallow(&brokers, Action::StallAfter);
+        pass(45 * MINUTE + SECOND).await;
+        drop(first);
+        assert_eq!(brokers.counters().tokens_created, 2);
+        let again = keeper(&brokers).with_saved_state(&path).start().await.unwrap();
+        assert_eq!((again.state().token_id, again.state().created), (id.clone(), 0));
+        let away = Fault::new(Action::Refuse(7)).on_api(ApiKey::DescribeDelegationToken);
+        let away = brokers.faults().add_numbered(away);
+        pass(3 * MINUTE).await;
+        assert!(std::fs::read_to_string(&path).unwrap().contains("unheard=1"));
+        brokers.faults().remove(away);
+        pass(3 * MINUTE).await;
+        let left: Vec<String> = brokers.tokens().into_iter().map(|token| token.id).collect();
+        assert_eq!(left, [id]);
+        again.shutdown(AtShutdown::Expire).await.unwrap();
+    })
+    .await;
+}
+
+/// Reaches one broker.
+#[derive(Debug)]
+struct One(Pipes);
+
+impl Connect for One {
+    fn connect<'a>(&'a self, host: &'a str, port: u16) -> Connecting<'a> {
+        Box::pin(async move {
+            match host {
+                "broker-1" => self.0.connect(host, port).await,
+                _ => Err(std::io::ErrorKind::HostUnreachable.into()),
+            }
+        })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_that_does_not_find_a_token_of_an_earlier_run_says_so_and_keeps_the_saved_state() {
+    within(LIMIT, "the test", async {
+        let (brokers, path) = (builder().start_in_memory().unwrap(), path("unfound"));
+        // The first broker never knows of a token, and the admin of the second keeper has no other.
+        brokers.set_token_propagation(Some(BrokerId(1)), 100 * LIMIT);
+        let admin = || config(&brokers, user("alice")).with_deadline(200 * SECOND);
+        let keeper = |admin| TokenKeeper::new(admin, target(&brokers)).with_saved_state(&path);
+        let first = keeper(admin()).start().await.unwrap();
+        let id = first.state().token_id;
+        drop(first);
+        let second = keeper(admin().with_connector(One(pipes(&brokers)))).start().await.unwrap();
+        assert_eq!(second.state().created, 1);
+        let error = second.shutdown(AtShutdown::Expire).await.unwrap_err();
+        assert!(error.is_retriable(), "{error:?}");
+        let left: Vec<String> = brokers.tokens().into_iter().map(|token| token.id).collect();
+        assert_eq!(left, [id.clone()]);
+        assert!(std::fs::read_to_string(&path).unwrap().contains(&id));
+        brokers.stop_broker(BrokerId(1)).unwrap();
+        let third = keeper(admin()).start().await.unwrap();
+        assert_eq!((third.state().token_id, third.state().created), (id, 0));
+        third.shutdown(AtShutdown::Expire).await.unwrap();
+        assert_eq!((brokers.tokens().len(), path.exists()), (0, false));
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_that_cannot_look_for_tokens_deletes_those_that_it_knows() {
+    within(LIMIT, "the test", async {
+        let (brokers, path) = (builder().start_in_memory().unwrap(), path("unlisted"));
+        swallow(&brokers, Action::CloseAfter);
+        let kept = keeper(&brokers).with_saved_state(&path).start().await.unwrap();
+        assert_eq!(brokers.tokens().len(), 1);
+        let source = kept.source();
+        brokers.faults().add(Fault::new(Action::Refuse(7)).on_api(ApiKey::DescribeDelegationToken));
+        kept.shutdown(AtShutdown::Expire).await.unwrap_err();
+        assert!(brokers.tokens().is_empty(), "{:?}", brokers.tokens());
+        assert!(source.current().secret_hmac().is_empty(), "what is deleted is of no use");
+        // Whether there is another is not known.
+        assert!(path.exists());
+        std::fs::remove_file(&path).unwrap();
     })
     .await;
 }

@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
-use ottla::{AtShutdown, TokenKeeper};
+use ottla::{AtShutdown, Connect, Connecting, TokenKeeper};
 use ottla_testkit::BrokerId;
+use tokio::time::{Instant, sleep_until};
 
-use super::support::embedded::{builder, config, keeper, target, user};
+use super::support::embedded::{Pipes, builder, config, keeper, pass, pipes, target, user};
 use super::support::within;
 use super::{LIMIT, SECOND};
 
@@ -88,6 +89,52 @@ async fn a_saved_state_that_does_not_fit_is_replaced() {
         assert_eq!(garbage.state().created, 1);
         assert!(garbage.state().last_error.is_some(), "it is told");
         garbage.shutdown(AtShutdown::Expire).await.unwrap();
+    })
+    .await;
+}
+
+/// For a while one name leads to a broker of another cluster, and all others are slow.
+#[derive(Debug)]
+struct Astray {
+    pipes: Pipes,
+    wrong: Pipes,
+    until: Instant,
+}
+
+impl Connect for Astray {
+    fn connect<'a>(&'a self, host: &'a str, port: u16) -> Connecting<'a> {
+        Box::pin(async move {
+            match Instant::now() < self.until {
+                true if host == "broker-1" => self.wrong.connect(host, port).await,
+                _ => {
+                    sleep_until(self.until).await;
+                    self.pipes.connect(host, port).await
+                }
+            }
+        })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_of_an_earlier_run_that_was_used_and_is_refused_is_left_alone_for_the_grace() {
+    within(LIMIT, "the test", async {
+        let (brokers, path) = (builder().start_in_memory().unwrap(), path("refused"));
+        let other = builder().seed(7).start_in_memory().unwrap();
+        let first = keeper(&brokers).with_saved_state(&path).start().await.unwrap();
+        let id = first.state().token_id;
+        drop(first);
+        let (pipes, wrong) = (pipes(&brokers), pipes(&other));
+        let astray = Astray { pipes, wrong, until: Instant::now() + 6 * SECOND };
+        let target = target(&brokers).with_connector(astray);
+        let again = TokenKeeper::new(config(&brokers, user("alice")), target);
+        let again = again.with_saved_state(&path).start().await.unwrap();
+        assert_eq!(again.state().created, 1, "one broker refuses the old one, and the others say nothing");
+        pass(SECOND).await;
+        let ids = || brokers.tokens().into_iter().map(|token| token.id).collect::<Vec<_>>();
+        assert!(ids().contains(&id), "others may still use it: {:?}", ids());
+        pass(70 * SECOND).await;
+        assert_eq!(ids(), [again.state().token_id]);
+        again.shutdown(AtShutdown::Expire).await.unwrap();
     })
     .await;
 }

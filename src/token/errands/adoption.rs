@@ -108,8 +108,8 @@ impl Errands {
                 self.sought.retain(|saved| saved.id != own.token.id());
                 break;
             }
-            // Nobody can use it any more.
-            rest.push(Own { saved: None, ..own });
+            // Brokers that have not said anything may take it from its users all the same.
+            rest.push(own);
         }
         rest.into_iter().chain(usable).for_each(|own| self.retire(own));
         Ok(true)

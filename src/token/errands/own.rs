@@ -6,11 +6,11 @@
 
 use std::cmp::Reverse;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::Errands;
 use crate::admin::delegation_token::{DescribedToken, NewToken};
-use crate::conn::token::{Token, YOUNG};
+use crate::conn::token::Token;
 use crate::error::{Error, ErrorKind, explained};
 use crate::time;
 use crate::token::aside;
@@ -21,8 +21,6 @@ use crate::wire::error_code::ErrorCode;
 
 /// So many tokens that were deleted are remembered: no broker is behind by more.
 pub(super) const DELETED: usize = 16;
-/// Between two looks of a keeper that ends and does not know whether a token was made.
-const PAUSE: Duration = Duration::from_secs(1);
 
 /// A token of the keeper's own that a broker lists.
 pub(super) struct Own {
@@ -104,33 +102,20 @@ impl Errands {
     pub(in crate::token) async fn search(&mut self) {
         let Some(doubt) = self.doubt else { return };
         match self.own_tokens().await {
-            Ok(found) => found.into_iter().for_each(|own| self.retire(own)),
+            Ok(found) => {
+                found.into_iter().for_each(|own| self.retire(own));
+                self.doubt = doubt.on_looked(time::now());
+            }
             Err(error) => {
                 self.forget_admin(&error);
                 self.note(error);
+                self.doubt = Some(doubt.on_failed(time::now()));
             }
         }
-        self.doubt = doubt.on_looked(time::now());
         if self.doubt.is_none() {
             self.sought.clear();
         }
         self.save().await;
-    }
-
-    /// Looks for them as long as brokers may not have learned of one, and says if nobody tells.
-    pub(super) async fn search_out(&mut self) -> Result<(), Error> {
-        while let Some(doubt) = self.doubt {
-            let found = self.own_tokens().await?;
-            let is_over = !doubt.is_unheard() || !found.is_empty() || time::now() >= doubt.since + YOUNG;
-            found.into_iter().for_each(|own| self.retire(own));
-            if is_over {
-                break;
-            }
-            // The next login may be at another broker.
-            self.admin = None;
-            tokio::time::sleep(PAUSE).await;
-        }
-        Ok(())
     }
 
     /// Remembers the tokens for a keeper that is started after this one.

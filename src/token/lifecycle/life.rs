@@ -18,9 +18,10 @@ pub(crate) struct Life {
     pub(crate) made: Instant,
     /// From when its remaining life counts.
     pub(crate) since: Instant,
+    /// Until when it lives at least.
     pub(crate) end: Instant,
-    /// Whether `end` is only the least that can be said.
-    at_least: bool,
+    /// Until when it lives at most: later than `end` as long as no more is known than a session told.
+    pub(crate) latest: Instant,
     /// What a renewal gives.
     pub(crate) period: Duration,
     /// The last renewal gave next to nothing.
@@ -36,8 +37,8 @@ impl Life {
             return None;
         }
         let end = now.checked_add(period)?;
-        let (made, since) = (now, now);
-        Some(Self { token, known, made, since, end, at_least: false, period, exhausted: false })
+        let (made, since, latest) = (now, now, end);
+        Some(Self { token, known, made, since, end, latest, period, exhausted: false })
     }
 
     /// A token of an earlier run.
@@ -49,8 +50,15 @@ impl Life {
     ) -> Option<Self> {
         let known = token.life()?;
         let end = now.checked_add(remaining)?;
-        let (made, since) = (now, now);
-        Some(Self { token, known, made, since, end, at_least: true, period, exhausted: false })
+        // It may have been made this moment, and be renewed to its maximum by a request whose answer is lost.
+        let most = known.max.saturating_since(known.issued);
+        let (made, since, latest) = (now, now, now.checked_add(most)?.max(end));
+        Some(Self { token, known, made, since, end, latest, period, exhausted: false })
+    }
+
+    /// Whether `end` is only the least that can be said.
+    fn is_at_least(&self) -> bool {
+        self.end < self.latest
     }
 
     pub(crate) fn left(&self, now: Instant) -> Duration {
@@ -76,16 +84,22 @@ impl Life {
 
     /// Whether the brokers may still know the token.
     pub(crate) fn may_be_alive(&self, now: Instant) -> bool {
-        self.at_least || now < self.end
+        now < self.latest
     }
 
     /// Lets go of the secret of a token that is dead; tells whether there was one.
     pub(crate) fn forget_if_dead(&mut self, now: Instant) -> bool {
         let forgets = !self.may_be_alive(now) && !self.token.secret_hmac().is_empty();
         if forgets {
-            self.token = Arc::new(self.token.ended(self.end));
+            self.token = Arc::new(self.token.ended(self.latest));
         }
         forgets
+    }
+
+    /// It was deleted.
+    pub(crate) fn end_now(&mut self, now: Instant) {
+        (self.end, self.latest) = (now, now);
+        self.forget_if_dead(now);
     }
 
     /// A renewal moved the end to `expires`.
@@ -96,14 +110,14 @@ impl Life {
             .checked_sub(old.saturating_since(expires))
             .map_or(Duration::ZERO, |end| end.saturating_duration_since(now));
         let capped = expires >= self.known.max;
+        let is_guess = self.is_at_least();
         // Both say the same unless a clock was set. A guess from below does not count.
-        let remaining = match (capped, self.at_least) {
+        let remaining = match (capped, is_guess) {
             (true, _) => by_gain,
             (false, true) => self.period.max(by_gain),
             (false, false) => by_gain.min(self.period),
         };
         if !capped {
-            self.at_least = false;
             self.period = remaining.max(by_gain);
         }
         self.exhausted = gain < self.period / LEAST_GAIN;
@@ -111,17 +125,19 @@ impl Life {
         self.known.renewals = self.known.renewals.saturating_add(1);
         self.since = now;
         self.end = now + remaining;
+        self.latest = if capped && is_guess { self.latest.max(self.end) } else { self.end };
         self.token = Arc::new(Token::clone(&self.token).with_life(self.known));
     }
 
     /// A login showed that it lives at least until `end`.
     pub(crate) fn lives_until(&mut self, end: Instant) {
         self.end = self.end.max(end);
+        self.latest = self.latest.max(end);
     }
 
     /// The token, with its end where that is known.
     pub(crate) fn token(&self) -> Token {
         let token = Token::clone(&self.token);
-        if self.at_least { token } else { token.with_end(self.end) }
+        if self.is_at_least() { token } else { token.with_end(self.end) }
     }
 }

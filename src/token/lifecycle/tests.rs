@@ -293,6 +293,39 @@ fn an_adopted_token_is_renewed_by_what_its_session_told() {
 }
 
 #[test]
+fn an_adopted_token_is_kept_for_deletion_as_long_as_it_may_live() {
+    let mut broker = Broker::new(10 * HOUR, 10 * HOUR);
+    let start = broker.start;
+    let mut life = Lifecycle::new(Policy { renew_at: 750, grace: 2 * HOUR });
+    // Brokers bound sessions to an hour; how old it is nobody says.
+    life.on_adopted(start, broker.create(start), HOUR, 10 * HOUR);
+    let now = start + HOUR / 4 * 3;
+    assert_eq!(life.poll(now), Action::Create);
+    assert!(life.on_created(now, broker.create(now)));
+    life.on_proved(now);
+    let retired = |life: &Lifecycle, at| {
+        let all = life.standings(at);
+        all.iter().filter(|(standing, _)| *standing == Standing::Retired).count()
+    };
+    assert!(matches!(life.poll(now + HOUR), Action::Wait(until) if until == now + 2 * HOUR));
+    assert_eq!(retired(&life, now + HOUR), 1);
+    assert!(matches!(life.poll(now + 2 * HOUR), Action::Expire(token) if token.id() == "token-1"));
+    assert_eq!(retired(&life, start + 10 * HOUR), 0, "no token lives longer than its longest life");
+}
+
+#[test]
+fn an_adopted_token_that_nobody_could_replace_is_forgotten_when_it_cannot_live_any_more() {
+    let mut broker = Broker::new(10 * HOUR, 10 * HOUR);
+    let (mut life, start) = (Lifecycle::new(policy()), broker.start);
+    life.on_adopted(start, broker.create(start), HOUR, 10 * HOUR);
+    life.on_failed(start + 2 * HOUR, 0);
+    life.poll(start + 2 * HOUR);
+    assert!(!life.current().unwrap().secret_hmac().is_empty(), "it may live longer than its sessions");
+    life.poll(start + 10 * HOUR);
+    assert!(life.current().unwrap().secret_hmac().is_empty() && life.alive(start + 10 * HOUR).is_empty());
+}
+
+#[test]
 fn a_retirement_that_failed_is_tried_until_the_token_dies_by_itself() {
     let mut broker = Broker::new(HOUR, HOUR);
     let mut life = in_use(&mut broker);
@@ -302,11 +335,38 @@ fn a_retirement_that_failed_is_tried_until_the_token_dies_by_itself() {
     life.on_proved(now);
     let due = now + 60 * SECOND;
     assert!(matches!(life.poll(due), Action::Expire(_)));
-    life.on_expiry_failed(due, 0);
+    life.on_expiry_failed(due, "token-1", 0);
     assert_eq!(life.poll(due), Action::Wait(due + 5 * SECOND));
     assert_eq!(life.alive(due).len(), 2);
     assert_eq!(life.alive(broker.start + HOUR).len(), 1);
     assert!(life.alive(now + HOUR).is_empty(), "what is dead cannot be deleted");
+}
+
+#[test]
+fn a_token_that_cannot_be_deleted_holds_up_no_other() {
+    let mut broker = Broker::new(24 * HOUR, 24 * HOUR);
+    let (mut life, start) = (in_use(&mut broker), broker.start);
+    for older in 0..2 {
+        life.on_found(start + older * SECOND, broker.create(start), false);
+    }
+    let mut now = start + SECOND;
+    let mut asked = Vec::new();
+    while now < start + 100 * SECOND {
+        match life.poll(now) {
+            Action::Expire(token) if token.id() == "token-2" => {
+                asked.push((now - start).as_secs());
+                life.on_expiry_failed(now, token.id(), 0);
+            }
+            Action::Expire(token) => {
+                assert!(now < start + 2 * SECOND, "the one that can be deleted waits");
+                life.on_expired(now, token.id());
+            }
+            Action::Wait(until) => now = until,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(asked, [1, 6, 16, 36, 76]);
+    assert_eq!(life.alive(now).len(), 2);
 }
 
 #[test]
@@ -325,5 +385,20 @@ fn a_token_that_dies_without_a_successor_leaves_no_secret_and_another_is_wanted_
     let left = life.current().unwrap();
     assert!(left.secret_hmac().is_empty() && left.is_dead(now) && left.id() == "token-1");
     assert!(matches!(life.next().1, Action::Create), "there is nothing to renew");
+    assert!(life.alive(now).is_empty());
+}
+
+#[test]
+fn a_token_that_is_deleted_at_the_end_leaves_no_secret_and_is_not_deleted_twice() {
+    let mut broker = Broker::new(HOUR, HOUR);
+    let (mut life, start) = (in_use(&mut broker), broker.start);
+    let now = start + HOUR / 4 * 3;
+    assert!(life.on_created(now, broker.create(now)));
+    assert_eq!(life.alive(now).len(), 2);
+    for id in ["token-1", "token-2"] {
+        life.on_expired(now, id);
+    }
+    let left = life.current().unwrap();
+    assert!(left.secret_hmac().is_empty() && left.end() == Some(now) && left.id() == "token-1");
     assert!(life.alive(now).is_empty());
 }
