@@ -201,6 +201,9 @@ impl Cluster {
         let ask = |address: Address, connection: Connection| async move {
             let request = MetadataRequest { topics: Some(self.topology_mut().wanted(time::now())) };
             let response = self.call(&address, &connection, &request, limit).await?;
+            if !request.is_answered_by(&response) {
+                return Err(Error::other_than_asked(MetadataRequest::API).at_broker(&address.to_string()));
+            }
             Ok((address, response))
         };
         let (address, response) = self.ask_anyone(limit, ask).await?;
