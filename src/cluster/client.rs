@@ -314,6 +314,12 @@ impl Cluster {
         Some((address, connection))
     }
 
+    /// Whether a broker wants to be left alone, or all that are connected do: nothing can be asked of it then.
+    pub(crate) fn is_muted(&self, broker: Option<BrokerId>) -> bool {
+        let connection = broker.and_then(|broker| self.open_connection(broker, Purpose::Prompt));
+        connection.is_some_and(|(_, open)| open.muted_until().is_some()) || self.0.pool.is_muted()
+    }
+
     async fn call<R: Request>(
         &self,
         address: &Address,
