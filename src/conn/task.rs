@@ -236,7 +236,7 @@ impl<S: AsyncRead + AsyncWrite + Source + Unpin> Task<S> {
             Some(Command::NewToken { after }) => return self.handle_new_token(after),
             None => {
                 self.draining = true;
-                self.commands.close();
+                self.refuse_commands(&Error::Retired);
             }
         }
         Ok(())
@@ -373,11 +373,17 @@ impl<S: AsyncRead + AsyncWrite + Source + Unpin> Task<S> {
                 _ => {}
             }
         }
+        self.refuse_commands(&error);
         for (id, written) in self.session.handle_closed() {
             if let Some(caller) = self.replies.remove(&id) {
                 let _ = caller.send(Err(Failure { error: error.clone(), written }));
             }
         }
+    }
+
+    /// Takes no more commands, and sends nothing of those that were handed over and not taken: nobody looks at
+    /// their deadlines from here on.
+    fn refuse_commands(&mut self, error: &Error) {
         self.commands.close();
         while let Ok(command) = self.commands.try_recv() {
             if let Command::Submit { reply, .. } = command {
@@ -386,3 +392,6 @@ impl<S: AsyncRead + AsyncWrite + Source + Unpin> Task<S> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
