@@ -173,7 +173,7 @@ impl<S: AsyncRead + AsyncWrite + Source + Unpin> Task<S> {
         let now = time::now();
         self.parked = self.opened.is_none() && self.logins.awaits_token(now);
         if !self.parked {
-            self.errand = Some(self.logins.attempt(now));
+            self.errand = Some(self.logins.attempt(now, self.session.end()));
         }
     }
 
