@@ -249,3 +249,16 @@ async fn a_broker_that_goes_is_told_at_warn_once_and_then_seldom_and_at_info_whe
     let back = log.at(tracing::Level::INFO);
     assert!(back.len() == 1 && back[0].contains("b1:9092"), "{back:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_about_another_partition_is_no_answer_and_three_in_a_row_are_the_brokers_doing() {
+    let net = Net::new(&["b1"]);
+    let client = Cluster::connect(config(&net)).await.unwrap();
+    net.lead_astray(2);
+    assert_eq!(end_of(&client, "t").await.unwrap(), net::END, "the partition was left out");
+    assert_eq!(net.requests("ListOffsets"), 3);
+    net.lead_astray(3);
+    let error = end_of(&client, "t").await.unwrap_err();
+    assert!(error.kind() == ErrorKind::Protocol && !error.is_retriable(), "{error}");
+    assert_eq!(net.requests("ListOffsets"), 6);
+}

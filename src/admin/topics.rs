@@ -10,7 +10,7 @@ use crate::ids::{BrokerId, TopicPartition};
 use crate::wire::codec::Request;
 use crate::wire::codec::create_topics::{self, CreateTopicsRequest, TopicOutcome};
 use crate::wire::codec::delete_topics::DeleteTopicsRequest;
-use crate::wire::codec::metadata::{MetadataRequest, MetadataResponse, Partition, Topic};
+use crate::wire::codec::metadata::{MetadataRequest, MetadataResponse, Partition, Topic, is_whole};
 use crate::wire::error_code::ErrorCode;
 
 /// Describes a topic to be made.
@@ -94,9 +94,10 @@ impl DescribedTopic {
     }
 }
 
-/// The first topic that was asked for and is left out of an answer, or told without a partition: no topic is so.
+/// The first topic that was asked for and is left out of an answer, or told without a partition, or without one of
+/// them: no topic is so.
 fn left_out<'a>(request: &'a MetadataRequest, response: &MetadataResponse) -> Option<&'a Arc<str>> {
-    let is_told = |topic: &&Topic| topic.error != ErrorCode::NONE || !topic.partitions.is_empty();
+    let is_told = |topic: &&Topic| topic.error != ErrorCode::NONE || topic.is_whole();
     let told: HashSet<&str> = response.topics.iter().filter(is_told).map(|topic| &*topic.name).collect();
     request.topics.iter().flatten().find(|name| !told.contains(&***name))
 }
@@ -140,6 +141,7 @@ impl Cluster {
                 _ if response.error != ErrorCode::NONE => {
                     Error::broker(response.error).in_api(MetadataRequest::API)
                 }
+                _ if !request.is_answered_by(&response) => Error::other_than_asked(MetadataRequest::API),
                 Some(topic) => unknown(topic),
                 None => break response,
             };
@@ -168,7 +170,7 @@ impl Cluster {
         self.want_in(&mut attempts, std::slice::from_ref(&topic)).await?;
         let partitions = loop {
             match self.topology(|topology| topology.partitions(&topic)) {
-                Ok(partitions) if !partitions.is_empty() => break partitions.into_iter(),
+                Ok(partitions) if is_whole(&partitions) => break partitions.into_iter(),
                 Ok(_) => attempts.after(unknown(&topic)).await?,
                 Err(code) => {
                     let error = Error::broker(code).in_api(MetadataRequest::API).about_topic(&topic);
@@ -188,11 +190,12 @@ impl Cluster {
     /// # Cancel safety
     /// A dropped call may have made the topics.
     pub async fn create_topics(&self, topics: Vec<NewTopic>) -> Result<(), Error> {
-        let topics = topics.into_iter().map(|topic| topic.0).collect();
+        let topics: Vec<_> = topics.into_iter().map(|topic| topic.0).collect();
+        let names: Vec<_> = topics.iter().map(|topic| Arc::clone(&topic.name)).collect();
         let request =
             CreateTopicsRequest { topics, timeout: self.broker_side_timeout(), validate_only: false };
         let response = self.ask(Repeat::Twice, &request).await?;
-        outcomes::<CreateTopicsRequest>(&response.topics)
+        outcomes::<CreateTopicsRequest>(&names, &response.topics)
     }
 
     /// Deletes topics, and all that is in them.
@@ -206,7 +209,7 @@ impl Cluster {
     pub async fn delete_topics(&self, topics: &[Arc<str>]) -> Result<(), Error> {
         let request = DeleteTopicsRequest { topics: topics.to_vec(), timeout: self.broker_side_timeout() };
         let response = self.ask(Repeat::Twice, &request).await?;
-        outcomes::<DeleteTopicsRequest>(&response.topics)
+        outcomes::<DeleteTopicsRequest>(topics, &response.topics)
     }
 
     /// A broker that answers must do so before the client gives up.
@@ -215,9 +218,36 @@ impl Cluster {
     }
 }
 
-fn outcomes<R: Request>(topics: &[TopicOutcome]) -> Result<(), Error> {
+/// Finds the first refusal. An answer that leaves out a topic, or is about others, says of none what became of it.
+fn outcomes<R: Request>(asked: &[Arc<str>], topics: &[TopicOutcome]) -> Result<(), Error> {
+    let told: HashSet<_> = topics.iter().map(|topic| &topic.name).collect();
+    if told != asked.iter().collect() {
+        return Err(Error::other_than_asked(R::API));
+    }
     match topics.iter().find(|topic| topic.error != ErrorCode::NONE) {
         None => Ok(()),
         Some(refused) => Err(Error::broker(refused.error).in_api(R::API).about_topic(&refused.name)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorKind;
+
+    #[test]
+    fn topics_are_not_made_by_an_answer_about_others() {
+        let outcome =
+            |name: &str| TopicOutcome { name: name.into(), error: ErrorCode::NONE, error_message: None };
+        let asked: [Arc<str>; 2] = ["a".into(), "b".into()];
+        let of = |names: &[&str]| {
+            let told: Vec<_> = names.iter().map(|name| outcome(name)).collect();
+            outcomes::<CreateTopicsRequest>(&asked, &told)
+        };
+        of(&["b", "a"]).unwrap();
+        for wrong in [&[][..], &["a"], &["a", "a"], &["a", "c"], &["a", "b", "c"]] {
+            let error = of(wrong).unwrap_err();
+            assert!(error.kind() == ErrorKind::Protocol && error.possibly_written(), "{wrong:?}");
+        }
     }
 }

@@ -201,6 +201,9 @@ impl Cluster {
         let ask = |address: Address, connection: Connection| async move {
             let request = MetadataRequest { topics: Some(self.topology_mut().wanted(time::now())) };
             let response = self.call(&address, &connection, &request, limit).await?;
+            if !request.is_answered_by(&response) {
+                return Err(Error::other_than_asked(MetadataRequest::API).at_broker(&address.to_string()));
+            }
             Ok((address, response))
         };
         let (address, response) = self.ask_anyone(limit, ask).await?;
@@ -309,6 +312,12 @@ impl Cluster {
         let address = self.topology(|topology| topology.address(broker).cloned())?;
         let connection = self.0.pool.open(&address, purpose)?;
         Some((address, connection))
+    }
+
+    /// Whether a broker wants to be left alone, or all that are connected do: nothing can be asked of it then.
+    pub(crate) fn is_muted(&self, broker: Option<BrokerId>) -> bool {
+        let connection = broker.and_then(|broker| self.open_connection(broker, Purpose::Prompt));
+        connection.is_some_and(|(_, open)| open.muted_until().is_some()) || self.0.pool.is_muted()
     }
 
     async fn call<R: Request>(

@@ -127,6 +127,14 @@ impl Pool {
         slots.get(&(address.clone(), Purpose::Prompt)).is_some_and(|slot| slot.open().is_some())
     }
 
+    /// Whether all brokers that are connected want to be left alone.
+    pub(crate) fn is_muted(&self) -> bool {
+        let slots = self.shared.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        let prompt = slots.iter().filter(|((_, purpose), _)| *purpose == Purpose::Prompt);
+        let mut open = prompt.filter_map(|(_, slot)| slot.open()).peekable();
+        open.peek().is_some() && open.all(|connection| connection.muted_until().is_some())
+    }
+
     /// Leaves all connections: what is in flight is answered, and whoever comes next is connected
     /// anew.
     pub(crate) fn retire_all(&self) {

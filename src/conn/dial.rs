@@ -20,7 +20,7 @@ use super::broken::broken;
 use super::counters::Counters;
 use super::credentials::Credentials;
 use super::error::{Error, LoginStep};
-use super::handle::{Connection, Damage, Facts};
+use super::handle::{Connection, Damage, Facts, Mute};
 use super::keys::Keys;
 use super::login::Logins;
 use super::lowat::Source;
@@ -259,6 +259,7 @@ impl Dialler {
             mechanism: None,
             used: None,
         };
+        let mute = Mute::new();
         let task = Task::new(Parts {
             stream,
             session: Session::new(self.settings.clone(), time::now() + self.limit)?,
@@ -266,16 +267,15 @@ impl Dialler {
             commands: receiver,
             logins,
             counters: Arc::clone(&self.counters),
+            mute: mute.clone(),
             opened,
             idle_after: self.idle_after,
         });
         let guard = AbortOnDrop(Some(tokio::spawn(task.run())));
         let opened = outcome.await.map_err(|_| Error::Closed)??;
         guard.keep();
-        Ok(Connection::new(
-            commands,
-            Facts::new(opened, Arc::clone(&self.settings.client_id), damage.clone()),
-        ))
+        let facts = Facts::new(opened, Arc::clone(&self.settings.client_id), damage.clone(), mute);
+        Ok(Connection::new(commands, facts))
     }
 }
 

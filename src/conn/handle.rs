@@ -62,23 +62,39 @@ pub(crate) struct Facts {
     damage: Damage,
     /// An answer could not be read.
     damaged: AtomicBool,
-    /// So many milliseconds after `since` the broker wants to be left alone (KIP-219).
-    muted: AtomicU64,
+    mute: Mute,
+}
+
+/// Until when a broker wants to be left alone (KIP-219), as the task of a connection tells its callers: whoever asked
+/// what was answered so may be gone. Clones share it.
+#[derive(Clone, Debug)]
+pub(crate) struct Mute {
+    since: Instant,
+    /// So many milliseconds after `since`.
+    millis: Arc<AtomicU64>,
+}
+
+impl Mute {
+    pub(crate) fn new() -> Self {
+        Self { since: time::now(), millis: Arc::default() }
+    }
+
+    /// Takes note that nothing is to be sent until then.
+    pub(crate) fn extend(&self, until: Instant) {
+        let millis = until.saturating_duration_since(self.since).as_millis();
+        self.millis.fetch_max(u64::try_from(millis).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    fn until(&self) -> Option<Instant> {
+        let until = self.since.checked_add(Duration::from_millis(self.millis.load(Ordering::Relaxed)))?;
+        (until > time::now()).then_some(until)
+    }
 }
 
 impl Facts {
-    pub(crate) fn new(opened: Opened, client_id: Arc<str>, damage: Damage) -> Self {
+    pub(crate) fn new(opened: Opened, client_id: Arc<str>, damage: Damage, mute: Mute) -> Self {
         let (outdated, damaged) = (AtomicBool::new(false), AtomicBool::new(false));
-        let muted = AtomicU64::new(0);
-        Self { opened, client_id, since: time::now(), outdated, damage, damaged, muted }
-    }
-
-    /// An answer wants the client to say nothing for a while.
-    fn on_throttle(&self, silence: Duration) {
-        if !silence.is_zero() {
-            let until = (time::now() + silence).saturating_duration_since(self.since).as_millis();
-            self.muted.fetch_max(u64::try_from(until).unwrap_or(u64::MAX), Ordering::Relaxed);
-        }
+        Self { opened, client_id, since: time::now(), outdated, damage, damaged, mute }
     }
 
     /// An answer was read: what was damaged before was so on its way.
@@ -136,8 +152,7 @@ impl Connection {
 
     /// Until when nothing is sent, since the broker throttles somebody who uses the connection.
     pub(crate) fn muted_until(&self) -> Option<Instant> {
-        let until = self.facts.since + Duration::from_millis(self.facts.muted.load(Ordering::Relaxed));
-        (until > time::now()).then_some(until)
+        self.facts.mute.until()
     }
 
     /// Whether the broker speaks `version` of `api`.
@@ -210,7 +225,6 @@ impl<R: Request> Pending<R> {
             // A task that ends answers all that it has. This one was dropped with its runtime.
             Err(_) => return Err(Failure { error: Error::Closed, written: Written::Possibly }),
         };
-        self.facts.on_throttle(codec::throttle_time(R::API, self.version, &frame));
         let decoded = codec::decode::<R>(self.version, frame).map_err(|error| {
             let error = Error::from(error);
             let _ = self.commands.try_send(Command::Break(error.clone()));

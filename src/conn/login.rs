@@ -81,8 +81,9 @@ impl Logins {
         }
     }
 
-    /// Prepares a login with the credential that is the newest now.
-    pub(crate) fn attempt(&mut self, now: Instant) -> Errand {
+    /// Prepares a login with the credential that is the newest now. `end` is that of the present session.
+    #[cfg_attr(not(feature = "kerberos"), expect(unused_variables, reason = "only KDCs are waited for"))]
+    pub(crate) fn attempt(&mut self, now: Instant, end: Option<Instant>) -> Errand {
         let newest = self.credentials.token();
         if newest.as_ref().is_some_and(|token| token.is_dead(now)) {
             return Box::pin(std::future::ready(Err(Error::TokenExpired)));
@@ -90,22 +91,23 @@ impl Logins {
         self.used = newest;
         #[cfg(feature = "kerberos")]
         if let Credentials::Kerberos(kerberos) = &self.credentials {
-            return self.with_ticket(kerberos.clone());
+            return self.with_ticket(kerberos.clone(), end);
         }
         let attempt = self.exchange().and_then(|exchange| self.terms().attempt(exchange, now));
         Box::pin(std::future::ready(attempt.map(Finding::Attempt)))
     }
 
     /// Fetches a service ticket. A connection that is logged in waits for KDCs that are down: it
-    /// serves on until its session ends.
+    /// serves on until its session ends. From then on nothing is sent on it, and who waits is to hear why.
     #[cfg(feature = "kerberos")]
-    fn with_ticket(&self, kerberos: super::kerberos::Kerberos) -> Errand {
+    fn with_ticket(&self, kerberos: super::kerberos::Kerberos, end: Option<Instant>) -> Errand {
         let (host, terms, again) = (Arc::clone(&self.host), self.terms(), self.mechanism.is_some());
+        let waits = move || again && end.is_none_or(|end| time::now() < end);
         Box::pin(async move {
             loop {
                 match kerberos.exchange(&host).await {
                     Ok(exchange) => return terms.attempt(exchange, time::now()).map(Finding::Attempt),
-                    Err(error) if again && error.is_absence() => tokio::time::sleep(KDC_PAUSE).await,
+                    Err(error) if error.is_absence() && waits() => tokio::time::sleep(KDC_PAUSE).await,
                     Err(error) => return Err(error),
                 }
             }

@@ -226,6 +226,11 @@ impl Session {
         !self.held.is_empty() || self.inflight.serves_callers()
     }
 
+    /// Until when nothing is sent, since the broker asked for silence.
+    pub(crate) fn muted_until(&self) -> Option<Instant> {
+        self.muted_until
+    }
+
     /// The longest frame that may come next.
     pub(crate) fn max_frame(&self) -> usize {
         match self.inflight.oldest() {

@@ -17,7 +17,7 @@ use tokio::time::Sleep;
 use super::broken::broken;
 use super::counters::Counters;
 use super::error::Error;
-use super::handle::Failure;
+use super::handle::{Failure, Mute};
 use super::inflight::{RequestId, Written};
 use super::login::{Change, Errand, Finding, Logins};
 use super::lowat::{LowWater, Source};
@@ -60,6 +60,7 @@ pub(crate) struct Task<S> {
     errand: Option<Errand>,
     opened: Option<oneshot::Sender<Result<Opened, Error>>>,
     counters: Arc<Counters>,
+    mute: Mute,
     timer: Pin<Box<Sleep>>,
     idle_after: Duration,
     busy_until: Instant,
@@ -91,6 +92,7 @@ pub(crate) struct Parts<S> {
     pub(crate) commands: mpsc::Receiver<Command>,
     pub(crate) logins: Logins,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) mute: Mute,
     pub(crate) opened: oneshot::Sender<Result<Opened, Error>>,
     pub(crate) idle_after: Duration,
 }
@@ -111,6 +113,7 @@ impl<S: AsyncRead + AsyncWrite + Source + Unpin> Task<S> {
             errand: None,
             opened: Some(parts.opened),
             counters: parts.counters,
+            mute: parts.mute,
             timer: Box::pin(tokio::time::sleep_until(now.into())),
             idle_after: parts.idle_after,
             busy_until: now,
@@ -170,7 +173,7 @@ impl<S: AsyncRead + AsyncWrite + Source + Unpin> Task<S> {
         let now = time::now();
         self.parked = self.opened.is_none() && self.logins.awaits_token(now);
         if !self.parked {
-            self.errand = Some(self.logins.attempt(now));
+            self.errand = Some(self.logins.attempt(now, self.session.end()));
         }
     }
 
@@ -233,7 +236,7 @@ impl<S: AsyncRead + AsyncWrite + Source + Unpin> Task<S> {
             Some(Command::NewToken { after }) => return self.handle_new_token(after),
             None => {
                 self.draining = true;
-                self.commands.close();
+                self.refuse_commands(&Error::Retired);
             }
         }
         Ok(())
@@ -252,6 +255,9 @@ impl<S: AsyncRead + AsyncWrite + Source + Unpin> Task<S> {
         let now = time::now();
         while let Some(frame) = self.reader.poll_frame(self.session.max_frame())? {
             self.session.handle_frame(now, frame)?;
+        }
+        if let Some(until) = self.session.muted_until() {
+            self.mute.extend(until);
         }
         Ok(())
     }
@@ -367,11 +373,17 @@ impl<S: AsyncRead + AsyncWrite + Source + Unpin> Task<S> {
                 _ => {}
             }
         }
+        self.refuse_commands(&error);
         for (id, written) in self.session.handle_closed() {
             if let Some(caller) = self.replies.remove(&id) {
                 let _ = caller.send(Err(Failure { error: error.clone(), written }));
             }
         }
+    }
+
+    /// Takes no more commands, and sends nothing of those that were handed over and not taken: nobody looks at
+    /// their deadlines from here on.
+    fn refuse_commands(&mut self, error: &Error) {
         self.commands.close();
         while let Ok(command) = self.commands.try_recv() {
             if let Command::Submit { reply, .. } = command {
@@ -380,3 +392,6 @@ impl<S: AsyncRead + AsyncWrite + Source + Unpin> Task<S> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,6 +18,7 @@ use crate::conn::error::LoginStep;
 use crate::conn::handle::Failure;
 use crate::conn::inflight::Written;
 use crate::ids::TopicPartition;
+use crate::wire;
 use crate::wire::api::ApiKey;
 use crate::wire::error_code::ErrorCode;
 
@@ -118,6 +119,12 @@ impl Error {
             inner.source.clone_from(&last.0.source);
             inner.written = last.0.written;
         })
+    }
+
+    /// An answer is not about what was asked for, each of it once: it was damaged on its way, and nothing of it counts.
+    pub(crate) fn other_than_asked(api: ApiKey) -> Self {
+        let error = wire::Error::OtherThanAsked { api }.into();
+        Self::request(Failure { error, written: Written::Possibly }).in_api(api)
     }
 
     /// An answer that cannot be read, once more: it was not damaged on its way.

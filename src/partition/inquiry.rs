@@ -1,7 +1,7 @@
 //! What leaders are asked about the logs of ranges that cannot simply be read on: where a log begins and
 //! ends, and where it parts from what was read so far.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::progress::{Bounds, Parting, Progress};
@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind};
 use crate::ids::{BrokerId, TopicPartition};
 use crate::wire::codec::Request;
 use crate::wire::codec::fetch::{EpochEnd, FetchRequest, IsolationLevel};
-use crate::wire::codec::list_offsets::OffsetAt;
+use crate::wire::codec::list_offsets::{ListOffsetsRequest, OffsetAt};
 use crate::wire::codec::offset_for_leader_epoch::{
     EpochPartition, EpochTopic, OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse,
 };
@@ -49,8 +49,11 @@ pub(super) async fn resolve(reading: Reading, ranges: Vec<Progress>) -> Result<R
             continue;
         }
         let place = &range.topic_partition;
-        let bounds = earliest.get(place).zip(latest.get(place)).map(|(from, end)| (*from, *end));
-        let (from, end) = bounds.unwrap_or((0, i64::MAX));
+        let (Some(from), Some(end)) = (earliest.get(place).copied(), latest.get(place).copied()) else {
+            let error = Error::other_than_asked(ListOffsetsRequest::API);
+            recovered = recovered.and(again(Failed::one(range), error))?;
+            continue;
+        };
         match range.resolve(from, end) {
             Bounds::Lost(loss) => {
                 recovered.lose(loss, reading.options.on_data_loss)?;
@@ -78,10 +81,13 @@ fn beyond(range: &Progress, end: i64) -> Error {
 pub(super) async fn prove(reading: Reading, ranges: Vec<Progress>) -> Result<Recovered, Error> {
     let error = Error::broker(ErrorCode::UNKNOWN_LEADER_EPOCH);
     let mut failed = Failed { ranges, error, requests: 3 };
-    let mut told = HashMap::new();
+    let mut told = Ends::new();
     for (broker, request) in questions(&reading, &failed.ranges) {
         match failed.question(&reading, Some(broker), reading.cluster.call_broker(broker, &request)).await? {
-            Some(Ok(response)) => told.extend(answers(response)),
+            Some(Ok(response)) => match answers(&request, response) {
+                Ok(answers) => told.extend(answers),
+                Err(error) => return Ok(again(failed, error)),
+            },
             // Without the API nobody can tell.
             Some(Err(error)) if error.kind() == ErrorKind::Unsupported => {
                 failed.ranges.iter_mut().for_each(Progress::forget_epochs);
@@ -103,22 +109,46 @@ pub(super) async fn prove(reading: Reading, ranges: Vec<Progress>) -> Result<Rec
     Ok(recovered)
 }
 
+/// What a leader says of each partition.
+type Ends = HashMap<TopicPartition, Result<EpochEnd, ErrorCode>>;
+
+/// What a leader says of the partitions that it was asked about. Of an answer that is not about these, each of them
+/// once, nothing counts: the end of one log would be taken for that of another.
 fn answers(
+    request: &OffsetForLeaderEpochRequest,
     response: OffsetForLeaderEpochResponse,
-) -> impl Iterator<Item = (TopicPartition, Result<EpochEnd, ErrorCode>)> {
-    response.topics.into_iter().flat_map(|topic| {
-        topic.partitions.into_iter().map(move |answer| {
-            let place = TopicPartition::new(Arc::clone(&topic.topic), answer.partition);
-            (place, answer.error.ok().map(|()| answer.end))
-        })
-    })
+) -> Result<Ends, Error> {
+    let mut ends = Ends::new();
+    let mut is_twice = false;
+    for topic in response.topics {
+        for told in topic.partitions {
+            let place = TopicPartition::new(Arc::clone(&topic.topic), told.partition);
+            is_twice |= ends.insert(place, told.error.ok().map(|()| told.end)).is_some();
+        }
+    }
+    let asked = request.topics.iter().flat_map(|topic| {
+        topic.partitions.iter().map(|it| TopicPartition::new(Arc::clone(&topic.topic), it.partition))
+    });
+    let (mut count, mut is_any_missing) = (0, false);
+    for place in asked {
+        count += 1;
+        is_any_missing |= !ends.contains_key(&place);
+    }
+    match is_twice || is_any_missing || count != ends.len() {
+        true => Err(Error::other_than_asked(OffsetForLeaderEpochRequest::API)),
+        false => Ok(ends),
+    }
 }
 
-/// One request to each leader.
+/// One request to each leader, about each partition once: ranges that share one are proven one after the other.
 fn questions(reading: &Reading, ranges: &[Progress]) -> Vec<(BrokerId, OffsetForLeaderEpochRequest)> {
     let mut questions: Vec<(BrokerId, OffsetForLeaderEpochRequest)> = Vec::new();
+    let mut asked = HashSet::new();
     for range in ranges {
         let place = &range.topic_partition;
+        if !asked.insert(place) {
+            continue;
+        }
         let leader = reading.cluster.topology(|topology| topology.leader(place));
         let (Some(leader), Some(epoch)) = (leader, range.last_epoch()) else { continue };
         let partition =
@@ -188,4 +218,36 @@ pub(super) async fn restart(reading: Reading, mut range: Progress) -> Result<Rec
     recovered.lose(range.begin_anew(id, earliest), reading.options.on_data_loss)?;
     recovered.ranges.push(range);
     Ok(recovered)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::LeaderEpoch;
+    use crate::wire::codec::offset_for_leader_epoch::{EpochEnds, PartitionEnd};
+
+    #[test]
+    fn the_end_of_a_log_that_was_not_asked_about_counts_for_nothing() {
+        let epoch = LeaderEpoch(3);
+        let asked = |partition| EpochPartition { partition, current_leader_epoch: None, epoch };
+        let topic = EpochTopic { topic: "t".into(), partitions: vec![asked(2), asked(3)] };
+        let request = OffsetForLeaderEpochRequest { topics: vec![topic] };
+        let of = |topic: &str, told: &[(i32, i64)]| {
+            let end = |(partition, end_offset): &(i32, i64)| PartitionEnd {
+                partition: *partition,
+                error: ErrorCode::NONE,
+                end: EpochEnd { epoch, end_offset: *end_offset },
+            };
+            let partitions = told.iter().map(end).collect();
+            let topics = vec![EpochEnds { topic: topic.into(), partitions }];
+            answers(&request, OffsetForLeaderEpochResponse { topics })
+        };
+        let ends = of("t", &[(3, 30), (2, 20)]).unwrap();
+        let end = |partition| ends[&TopicPartition::new("t", partition)].map(|end| end.end_offset);
+        assert_eq!((end(2), end(3)), (Ok(20), Ok(30)));
+        for wrong in [&[(3, 20), (3, 30)][..], &[(2, 20)], &[(2, 20), (4, 30)], &[(2, 20), (3, 30), (4, 0)]] {
+            assert_eq!(of("t", wrong).unwrap_err().kind(), ErrorKind::Protocol, "{wrong:?}");
+        }
+        of("u", &[(2, 20), (3, 30)]).unwrap_err();
+    }
 }

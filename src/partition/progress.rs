@@ -372,6 +372,11 @@ impl Progress {
         self.trouble.end();
     }
 
+    /// So much of the time in which nothing came does not count.
+    pub(super) fn excuse_for(&mut self, passed: Duration) {
+        self.trouble.put_off(passed);
+    }
+
     /// Notes a failure.
     pub(super) fn fail(&mut self) {
         self.failures = self.failures.saturating_add(1);

@@ -81,6 +81,18 @@ impl Reading {
         time::now() + pause
     }
 
+    /// The time since `asked` does not count for ranges whose leader, or whoever could tell of one, wants to be left
+    /// alone: what they wait for cannot be sent.
+    fn excuse_muted(&self, ranges: &mut [Progress], asked: Duration) {
+        let passed = self.asking.time().saturating_sub(asked);
+        for range in ranges {
+            let leader = self.cluster.topology(|topology| topology.leader(&range.topic_partition));
+            if self.cluster.is_muted(leader.map(|leader| leader.broker)) {
+                range.excuse_for(passed);
+            }
+        }
+    }
+
     /// Whether a range brought nothing for the whole deadline.
     pub(super) fn is_given_up(&self, range: &Progress) -> bool {
         range.silence(self.asking.time()) >= self.cluster.config().deadline()
@@ -119,19 +131,33 @@ pub(super) fn names(partitions: &[&TopicPartition]) -> String {
 
 impl Failed {
     /// Awaits `future`, with an eye on the ranges: `None` when it is not worth waiting for any more,
-    /// since one of them has a newer leader. An error when one brought nothing for the whole deadline.
+    /// since one of them has a newer leader. An error when one brought nothing for the whole deadline. Brokers are
+    /// asked in `future`.
     pub(super) async fn watch<F: Future>(
         &mut self,
         reading: &Reading,
         future: F,
     ) -> Result<Option<F::Output>, Error> {
+        self.wait(reading, future, true).await
+    }
+
+    async fn wait<F: Future>(
+        &mut self,
+        reading: &Reading,
+        future: F,
+        asks: bool,
+    ) -> Result<Option<F::Output>, Error> {
         tokio::pin!(future);
         loop {
             self.give_up(reading)?;
+            let asked = reading.asking.time();
             tokio::select! {
                 biased;
                 output = &mut future => return Ok(Some(output)),
                 () = tokio::time::sleep(LOOK) => {}
+            }
+            if asks {
+                reading.excuse_muted(&mut self.ranges, asked);
             }
             reading.warn(&mut self.ranges, &self.error.to_string());
             if self.is_news(reading) {
@@ -200,7 +226,7 @@ impl Failed {
         let pause = Reading::pause(failures, self.requests);
         let last = self.time_left(reading).saturating_sub(LAST_TRY);
         let pause = if last >= LOOK { pause.min(last) } else { pause };
-        Ok(self.watch(reading, tokio::time::sleep(pause)).await?.is_some())
+        Ok(self.wait(reading, tokio::time::sleep(pause), false).await?.is_some())
     }
 
     /// How long it is until the first of the ranges is given up.

@@ -24,6 +24,11 @@ impl Trouble {
         std::mem::take(self).warned > 0
     }
 
+    /// So much of the time does not count, of which it knows.
+    pub(super) fn put_off(&mut self, passed: Duration) {
+        self.since = self.since.map(|since| since.saturating_add(passed));
+    }
+
     /// How long it has not come.
     pub(super) fn lasts(&self, asked: Duration) -> Duration {
         self.since.map_or(Duration::ZERO, |since| asked.saturating_sub(since))

@@ -19,6 +19,8 @@ pub(crate) enum Error {
     TrailingBytes { api: ApiKey, version: i16, left: usize },
     /// A response is too short to hold a correlation id.
     NoCorrelationId { left: usize },
+    /// A response is not about what was asked for, each of it once.
+    OtherThanAsked { api: ApiKey },
     // The caller's fault, or a broker that is too old.
     /// The broker and this client share no version of an API.
     NoCommonVersion { api: ApiKey },
@@ -37,7 +39,8 @@ impl Error {
             | Self::BadField { .. }
             | Self::Malformed { .. }
             | Self::TrailingBytes { .. }
-            | Self::NoCorrelationId { .. } => true,
+            | Self::NoCorrelationId { .. }
+            | Self::OtherThanAsked { .. } => true,
             Self::NoCommonVersion { .. } | Self::NotInVersion { .. } | Self::Unencodable { .. } => false,
         }
     }
@@ -64,6 +67,9 @@ impl fmt::Display for Error {
                 write!(f, "{left} bytes too many in a response to {api} v{version}")
             }
             Self::NoCorrelationId { left } => write!(f, "a response of {left} bytes"),
+            Self::OtherThanAsked { api } => {
+                write!(f, "a response to {api} that is not about what was asked for, each of it once")
+            }
             Self::NoCommonVersion { api } => write!(f, "the broker speaks no version of {api} that we do"),
             Self::NotInVersion { api, version, field } => {
                 write!(f, "{api} v{version}, the newest that the broker speaks, has no {field}")

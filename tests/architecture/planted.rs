@@ -12,7 +12,7 @@ fn every_planted_bug_fits_the_sources_and_names_a_test() {
         let sources = source::read(&source::root().join(directory)).into_iter();
         sources.map(move |(file, text)| (format!("{directory}/{}", file.display()), text))
     };
-    let tree: Tree = read("src").chain(read("tests")).collect();
+    let tree: Tree = read("src").chain(read("tests")).chain(read("crates")).collect();
     let table = std::fs::read_to_string(source::root().join("tests/planted/README.md")).unwrap_or_default();
     let mut bugs = 0;
     let mut found = Vec::new();
@@ -29,6 +29,7 @@ fn every_planted_bug_fits_the_sources_and_names_a_test() {
             }
         }
     }
+    found.extend(unknown_tests(&table, &tree));
     assert!(bugs >= 10, "{bugs} planted bugs");
     assert_none(found);
 }
@@ -68,6 +69,43 @@ fn untested(patch: &str, tree: &Tree) -> Option<String> {
         _ => return Some(format!("{by:?} is neither `--lib MODULE` nor `--test FILE [NAME]`")),
     };
     (!is_there).then(|| format!("no test is {by}"))
+}
+
+/// The tests of bugs without a patch that are not where the table says: the last two names of a row are the module, or
+/// the file of tests, and the test.
+fn unknown_tests(table: &str, tree: &Tree) -> Vec<String> {
+    let (_, table) = table.split_once("\n## Without a patch\n").unwrap_or_default();
+    let rows = table.lines().filter(|line| line.starts_with("| ") && line.contains('`'));
+    let mut found = Vec::new();
+    let mut count = 0;
+    for row in rows {
+        count += 1;
+        let names: Vec<&str> = row.split('`').skip(1).step_by(2).collect();
+        let [.., module, test] = names[..] else {
+            found.push(format!("{row:?} does not name a module and a test"));
+            continue;
+        };
+        let (place, function) = (module.replace("::", "/"), format!("fn {test}()"));
+        let mut there = tree.iter().filter(|(path, _)| path.contains(&format!("/{place}")));
+        if !there.any(|(_, text)| text.contains(&function)) {
+            found.push(format!("README.md beside the patches names {test}, which is not in {module}"));
+        }
+    }
+    if count == 0 {
+        found.push("README.md beside the patches names no test of a bug without one".to_owned());
+    }
+    found
+}
+
+#[test]
+fn a_test_of_a_bug_without_a_patch_that_is_not_there_is_named() {
+    let table =
+        "\n## Without a patch\n\n| what | test |\n| --- | --- |\n| it is slow | `a::sum`: `sums_fast` |\n";
+    let with = |path: &str, text: &str| Tree::from([(path.to_owned(), text.to_owned())]);
+    assert_eq!(unknown_tests(table, &with("src/a/sum/tests.rs", "async fn sums_fast() {")), [""; 0]);
+    assert_eq!(unknown_tests(table, &with("src/a/sum.rs", "fn sums_fast_enough() {")).len(), 1);
+    assert_eq!(unknown_tests(table, &with("src/b.rs", "fn sums_fast() {")).len(), 1);
+    assert_eq!(unknown_tests("", &Tree::new()).len(), 1);
 }
 
 #[test]

@@ -43,6 +43,8 @@ struct State {
     rebootstrapping: BTreeSet<String>,
     /// Topics that may not be described.
     denied: BTreeSet<String>,
+    /// So many answers to ListOffsets are about another partition than was asked for.
+    astray: u32,
     /// How many requests of each API came, at all names together.
     requests: BTreeMap<&'static str, u64>,
     /// How often the brokers were replaced. Connections of an older cluster close.
@@ -99,6 +101,11 @@ impl Net {
         self.state().denied.remove(topic);
     }
 
+    /// Has so many answers to ListOffsets be about another partition than was asked for.
+    pub(crate) fn lead_astray(&self, answers: u32) {
+        self.state().astray = answers;
+    }
+
     /// How many requests of an API came.
     pub(crate) fn requests(&self, api: &str) -> u64 {
         self.state().requests.get(api).copied().unwrap_or(0)
@@ -148,11 +155,20 @@ impl Net {
                 }
                 ApiKey::ListOffsets => {
                     *self.state().requests.entry("ListOffsets").or_default() += 1;
-                    it.answer(&asked, &offsets(&asked)).await?;
+                    let partition = self.offered();
+                    it.answer(&asked, &offsets(&asked, partition)).await?;
                 }
                 other => panic!("{other:?} was not expected"),
             }
         }
+    }
+
+    /// The partition that an answer to ListOffsets is about.
+    fn offered(&self) -> i32 {
+        let mut state = self.state();
+        let is_astray = state.astray > 0;
+        state.astray = state.astray.saturating_sub(1);
+        i32::from(is_astray)
     }
 
     fn metadata(&self, name: &str, asked: &Asked) -> MetadataResponse {
@@ -181,9 +197,9 @@ impl Net {
     }
 }
 
-fn offsets(asked: &Asked) -> ListOffsetsResponse {
+fn offsets(asked: &Asked, partition: i32) -> ListOffsetsResponse {
     let request = ListOffsetsRequest::decode(&mut asked.body.clone(), asked.version).unwrap();
-    let partition = ListOffsetsPartitionResponse::default().with_offset(END);
+    let partition = ListOffsetsPartitionResponse::default().with_partition_index(partition).with_offset(END);
     let topic = ListOffsetsTopicResponse::default().with_name(request.topics[0].name.clone());
     ListOffsetsResponse::default().with_topics(vec![topic.with_partitions(vec![partition])])
 }

@@ -157,6 +157,47 @@ async fn a_quota_ends_none_of_the_readings_that_share_a_connection() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_throttle_that_a_dropped_reading_was_told_ends_no_other() {
+    let brokers = brokers(1);
+    write(&brokers, 0, 10);
+    let client = client(&brokers).await;
+    let mut dropped = client.read(vec![range(0, 0, 20)], ReadOptions::new());
+    Seen::default().until(&mut dropped, 10).await.unwrap();
+    assert!(super::is_quiet(&mut dropped, 2 * SECOND).await);
+    let throttle = Fault::new(Action::Throttle(100 * SECOND)).on_api(ApiKey::Fetch).times(1);
+    let throttle = brokers.faults().add_numbered(throttle);
+    while brokers.faults().hits(throttle) == 0 {
+        tokio::time::sleep(SECOND / 100).await;
+    }
+    // Its long poll is held yet, and the answer, which silences the connection, comes for nobody.
+    drop(dropped);
+    let mut other = client.read(vec![range(0, 0, 20)], ReadOptions::new());
+    let mut seen = Seen::default();
+    seen.until(&mut other, 10).await.unwrap();
+    assert!(super::is_quiet(&mut other, 80 * SECOND).await);
+    write(&brokers, 0, 10);
+    seen.drain(&mut other).await.unwrap();
+    assert_eq!(seen.offsets[&0], (0..20).collect::<Vec<_>>());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reading_outlives_a_throttle_of_whoever_tells_where_its_partition_is() {
+    let brokers = brokers(1);
+    write(&brokers, 0, 10);
+    let client = client(&brokers).await;
+    let mut reader = client.read(vec![range(0, 0, 20)], ReadOptions::new());
+    let mut seen = Seen::default();
+    seen.until(&mut reader, 10).await.unwrap();
+    brokers.without_leader(TOPIC, 0).unwrap();
+    brokers.faults().add(Fault::new(Action::Throttle(100 * SECOND)).on_api(ApiKey::Metadata).times(1));
+    assert!(super::is_quiet(&mut reader, 80 * SECOND).await);
+    brokers.elect(TOPIC, 0).unwrap();
+    write(&brokers, 0, 10);
+    seen.drain(&mut reader).await.unwrap();
+    assert_eq!(seen.offsets[&0], (0..20).collect::<Vec<_>>());
+}
+
+#[tokio::test(start_paused = true)]
 async fn many_ranges_of_a_refused_partition_are_asked_for_no_more_often_than_one() {
     let brokers = brokers(1);
     write(&brokers, 0, 100);

@@ -247,3 +247,55 @@ async fn keys_go_over_the_partitions_that_a_topic_has_after_it_was_made_anew_wit
         assert_eq!(setup.brokers.read(TOPIC, 4).unwrap().len(), 1);
     }
 }
+
+/// Has the client ask whichever broker it dials next for a topic that it does not know: that is a new picture.
+async fn look_elsewhere(setup: &Setup, unknown: &str) {
+    (1..=3).for_each(|broker| setup.brokers.close_connections(BrokerId(broker)).unwrap());
+    // Longer than a life that counts as a failed dial.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    setup.client.partitions(unknown).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broker_that_lags_does_not_bring_back_a_topic_that_was_made_anew() {
+    for version in [ottla_testkit::KafkaVersion::V3_9, ottla_testkit::KafkaVersion::V4_3] {
+        let setup = Setup::of(crate::builder().kafka(version), 2).await;
+        let others: Vec<String> = (0..200).map(|number| format!("other-{number}")).collect();
+        others.iter().for_each(|other| setup.brokers.create_topic(other, 1, 3).unwrap());
+        let mut others = others.iter();
+        let writer = setup.client.write(WriteOptions::new());
+        write_numbers(&writer, 100..102, 2).await;
+        flush(&writer).await.unwrap();
+        setup.brokers.freeze_metadata(BrokerId(2)).unwrap();
+        setup.brokers.delete_topic(TOPIC).unwrap();
+        setup.brokers.create_topic(TOPIC, PARTITIONS, 3).unwrap();
+        for partition in 0..PARTITIONS {
+            let leader = BrokerId(1 + 2 * (partition % 2));
+            setup.brokers.move_leader(TOPIC, partition, leader).unwrap();
+        }
+        let third = NewRecord::value("first").with_partition(3);
+        while writer.send(TOPIC, third).await.is_err() {
+            look_elsewhere(&setup, others.next().expect("the new topic is never found")).await;
+            // While there is something to write the writer looks on.
+            writer.send(TOPIC, NewRecord::value("x").with_partition(0)).await.unwrap();
+            tokio::time::sleep(Duration::from_secs(10)).await;
+        }
+        // What was sent meanwhile may have failed.
+        let _ = flush(&writer).await;
+        setup.brokers.clear_asked();
+        let lags = |one: &ottla_testkit::Asked| {
+            one.api == ottla_testkit::ApiKey::Metadata && one.broker == BrokerId(2)
+        };
+        while !setup.brokers.asked().iter().any(lags) {
+            look_elsewhere(&setup, others.next().expect("nobody asks the broker that lags")).await;
+        }
+        for _ in 0..10 {
+            for partition in 0..PARTITIONS {
+                writer.send(TOPIC, NewRecord::value("after").with_partition(partition)).await.unwrap();
+            }
+            flush(&writer).await.unwrap();
+        }
+        let after = |values: &Vec<String>| values.iter().filter(|value| *value == "after").count();
+        assert_eq!(setup.values(PARTITIONS).values().map(after).collect::<Vec<_>>(), [10; 4]);
+    }
+}

@@ -4,7 +4,7 @@ mod support;
 
 use std::collections::BTreeSet;
 
-use ottla_testkit::Record;
+use ottla_testkit::{Action, ApiKey, Fault, Record};
 use support::{Kafka, ottla};
 
 #[test]
@@ -112,6 +112,19 @@ fn lost_records_end_with_4_or_are_told_and_end_with_4() {
     let skipped = ottla(arguments);
     assert_eq!((skipped.code, &skipped.json()[0]["records"]), (Some(4), &160.into()));
     assert!(skipped.stderr.contains("lost: t-0, offsets 0 to 39"), "{}", skipped.stderr);
+}
+
+#[test]
+fn an_answer_about_another_partition_leaves_none_unread() {
+    let kafka = Kafka::start();
+    kafka.topic("t", 50);
+    // The number of the partition, behind length, correlation id, a tag, throttle, one topic, its name and one partition.
+    let astray = Action::Overwrite { at: 17, bytes: vec![0, 0, 0, 9] };
+    let number = kafka.cluster.faults().add_numbered(Fault::new(astray).on_api(ApiKey::ListOffsets).times(2));
+    let config = kafka.config("alice");
+    let read = ottla(["read", "--config", &config, "--topic", "t", "--format", "count"]);
+    assert_eq!(kafka.cluster.faults().hits(number), 2);
+    assert_eq!(read.json()[0]["records"], 100, "{read:?}");
 }
 
 #[test]

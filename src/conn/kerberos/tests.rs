@@ -165,10 +165,10 @@ fn a_refusal_without_a_reason_tells_all_that_is_known_of_the_ticket() {
 }
 
 #[tokio::test]
-async fn a_connection_that_is_logged_in_waits_for_a_kdc_that_is_down() {
+async fn a_connection_that_is_logged_in_waits_for_a_kdc_that_is_down_until_its_session_ends() {
     let path = file("waits.conf", b"[realms]\n DOWN = {\n kdc = 127.0.0.1:1\n }\n");
     let kerberos = Kerberos::password("job@DOWN", Secret::from("sesame")).with_krb5_conf(&path);
-    let attempt = |mechanism: Option<&str>| {
+    let attempt = |mechanism: Option<&str>, left: Duration| {
         let mut logins = Logins {
             credentials: Credentials::Kerberos(kerberos.clone()),
             host: "b1".into(),
@@ -178,11 +178,15 @@ async fn a_connection_that_is_logged_in_waits_for_a_kdc_that_is_down() {
             mechanism: mechanism.map(Into::into),
             used: None,
         };
-        tokio::time::timeout(Duration::from_millis(300), logins.attempt(crate::time::now()))
+        let now = crate::time::now();
+        tokio::time::timeout(Duration::from_secs(5), logins.attempt(now, Some(now + left)))
     };
-    let first = attempt(None).await.expect("the first login fails at once");
+    let (soon, late) = (Duration::from_millis(1_500), Duration::from_secs(60));
+    let first = attempt(None, late).await.expect("the first login fails at once");
     assert!(first.err().is_some_and(|error| error.is_absence()));
-    assert!(attempt(Some("GSSAPI")).await.is_err(), "a connection gave up");
+    assert!(attempt(Some("GSSAPI"), late).await.is_err(), "a connection gave up");
+    let ended = attempt(Some("GSSAPI"), soon).await.expect("it goes on past the end of its session");
+    assert!(ended.err().is_some_and(|error| error.is_absence()), "the KDC is not named");
     std::fs::remove_file(&path).unwrap();
 }
 

@@ -2,6 +2,7 @@
 //! what an answer means for it, is decided by its outbox.
 
 mod errands;
+mod identity;
 mod leaders;
 mod topics;
 
@@ -13,6 +14,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use self::errands::Errand;
+use self::identity::Identity;
 use self::leaders::Leader;
 use super::Shared;
 use super::batch::{Batch, Place};
@@ -26,7 +28,7 @@ use super::stall::Stall;
 use super::verdict::Verdict;
 use crate::cluster::client::{Cluster, HeldTopics};
 use crate::error::{Error, ErrorKind};
-use crate::ids::{BrokerId, TopicId, TopicPartition};
+use crate::ids::{BrokerId, TopicPartition};
 use crate::time;
 use crate::wire::codec::produce::ProducedPartition;
 use crate::wire::records::Compressor;
@@ -45,8 +47,8 @@ pub(super) struct Dispatcher {
     outboxes: Vec<Vec<Outbox>>,
     /// The topics, kept in the picture of the cluster as long as they may be written to.
     held: Vec<HeldTopics>,
-    /// The ids of topics, where brokers have them.
-    ids: Vec<Option<TopicId>>,
+    /// Which topics these are.
+    identities: Vec<Identity>,
     leaders: BTreeMap<BrokerId, Leader>,
     /// Partitions with batches to be sent again.
     again: BTreeSet<Place>,
@@ -108,7 +110,7 @@ impl Dispatcher {
             shared,
             outboxes: Vec::new(),
             held: Vec::new(),
-            ids: Vec::new(),
+            identities: Vec::new(),
             leaders: BTreeMap::new(),
             again: BTreeSet::new(),
             producer: None,

@@ -26,6 +26,8 @@ pub(super) enum Trouble {
     Partition(Place),
     /// A broker cannot be reached, or does not answer.
     Broker(BrokerId),
+    /// The picture of the cluster tells another topic of this name than is known.
+    Topic(usize),
     /// No broker says who leads what.
     Cluster,
 }

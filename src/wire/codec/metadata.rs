@@ -1,5 +1,6 @@
 //! Metadata: which brokers there are and which of them leads which partition.
 
+use std::collections::HashSet;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
@@ -64,6 +65,35 @@ pub(crate) struct Partition {
     pub(crate) in_sync: usize,
 }
 
+impl MetadataRequest {
+    /// Whether an answer is about topics that were asked for, and tells each of them and each partition once. One
+    /// may be left out.
+    pub(crate) fn is_answered_by(&self, response: &MetadataResponse) -> bool {
+        let asked: Option<HashSet<_>> = self.topics.as_ref().map(|topics| topics.iter().collect());
+        let mut told = HashSet::with_capacity(response.topics.len());
+        response.topics.iter().all(|topic| {
+            let mut partitions = HashSet::with_capacity(topic.partitions.len());
+            asked.as_ref().is_none_or(|asked| asked.contains(&topic.name))
+                && told.insert(&topic.name)
+                && topic.partitions.iter().all(|partition| partitions.insert(partition.partition))
+        })
+    }
+}
+
+impl Topic {
+    /// Whether it has partitions, and all from 0 on, in whatever order.
+    pub(crate) fn is_whole(&self) -> bool {
+        let mut numbers: Vec<_> = self.partitions.iter().map(|partition| partition.partition).collect();
+        numbers.sort_unstable();
+        is_whole(&numbers)
+    }
+}
+
+/// Whether these are the partitions of a topic, in ascending order, and none of them is left out.
+pub(crate) fn is_whole(numbers: &[i32]) -> bool {
+    !numbers.is_empty() && numbers.iter().copied().eq((0..).take(numbers.len()))
+}
+
 impl Request for MetadataRequest {
     type Response = MetadataResponse;
 
@@ -126,5 +156,48 @@ fn partition(listed: &response::MetadataResponsePartition) -> Partition {
         leader_epoch: present(listed.leader_epoch).map(LeaderEpoch),
         replicas: listed.replica_nodes.len(),
         in_sync: listed.isr_nodes.len(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn topic(name: &str, partitions: &[i32]) -> Topic {
+        let partition = |partition: &i32| Partition {
+            error: ErrorCode::NONE,
+            partition: *partition,
+            leader: None,
+            leader_epoch: None,
+            replicas: 1,
+            in_sync: 1,
+        };
+        let partitions = partitions.iter().map(partition).collect();
+        Topic { error: ErrorCode::NONE, name: name.into(), id: None, internal: false, partitions }
+    }
+
+    #[test]
+    fn an_answer_about_other_topics_or_one_twice_answers_nothing() {
+        let request = MetadataRequest { topics: Some(vec!["a".into(), "b".into()]) };
+        let is_answer = |request: &MetadataRequest, topics: Vec<Topic>| {
+            let (brokers, controller) = (Vec::new(), None);
+            request.is_answered_by(&MetadataResponse { error: ErrorCode::NONE, brokers, controller, topics })
+        };
+        assert!(is_answer(&request, vec![topic("b", &[1, 0]), topic("a", &[])]));
+        assert!(is_answer(&request, vec![topic("b", &[0])]), "one that is left out is asked for again");
+        assert!(!is_answer(&request, vec![topic("a", &[0]), topic("a", &[0])]));
+        assert!(!is_answer(&request, vec![topic("a", &[0]), topic("c", &[0])]));
+        assert!(!is_answer(&request, vec![topic("a", &[0, 1, 1])]));
+        let all = MetadataRequest { topics: None };
+        assert!(is_answer(&all, vec![topic("c", &[0])]));
+        assert!(!is_answer(&all, vec![topic("c", &[0]), topic("c", &[0])]));
+    }
+
+    #[test]
+    fn a_topic_with_a_hole_among_its_partitions_is_not_whole() {
+        assert!(topic("a", &[2, 0, 1]).is_whole() && topic("a", &[0]).is_whole());
+        for wrong in [&[][..], &[1], &[0, 2], &[0, 0, 1], &[-1, 0]] {
+            assert!(!topic("a", wrong).is_whole(), "{wrong:?}");
+        }
     }
 }

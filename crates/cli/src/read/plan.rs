@@ -32,10 +32,11 @@ pub(super) async fn ranges(
         End::Never => places.fixed(i64::MAX),
     };
     let range = |topic_partition: &TopicPartition| {
-        let (from, until) = (*from.get(topic_partition)?, *until.get(topic_partition)?);
-        Some(OffsetRange::new(topic_partition.clone(), from, until))
+        let (from, until) = (offset(&from, topic_partition)?, offset(&until, topic_partition)?);
+        Ok(OffsetRange::new(topic_partition.clone(), from, until))
     };
-    Ok(partitions.iter().filter_map(range).filter(|range| range.from < range.until).collect())
+    let ranges: Vec<_> = partitions.iter().map(range).collect::<Result<_, Failure>>()?;
+    Ok(ranges.into_iter().filter(|range| range.from < range.until).collect())
 }
 
 /// Deals ranges out to at most `readers`, the largest first, so that all have about as much to do.
@@ -75,6 +76,12 @@ struct Places<'a> {
 
 type Offsets = HashMap<TopicPartition, i64>;
 
+/// The offset of a partition. One that is left out must not be left unread.
+fn offset(offsets: &Offsets, partition: &TopicPartition) -> Result<i64, Failure> {
+    let missing = || Failure::failed(format!("no broker told an offset of {partition}"));
+    offsets.get(partition).copied().ok_or_else(missing)
+}
+
 impl Places<'_> {
     async fn at(&self, at: OffsetAt) -> Result<Offsets, Failure> {
         Ok(self.cluster.list_offsets(self.partitions, at, self.isolation).await?)
@@ -88,15 +95,17 @@ impl Places<'_> {
     }
 
     /// An offset that every partition has, or will have next.
-    async fn existing(&self, offset: i64) -> Result<Offsets, Failure> {
+    async fn existing(&self, from: i64) -> Result<Offsets, Failure> {
         let anything = IsolationLevel::ReadUncommitted;
         let ends = self.cluster.list_offsets(self.partitions, OffsetAt::Latest, anything).await?;
-        let ends = self.partitions.iter().filter_map(|partition| Some((partition, *ends.get(partition)?)));
-        if let Some((partition, end)) = ends.into_iter().find(|(_, end)| offset > *end) {
-            let text = format!("--from {offset} lies beyond the end of {partition}, which is offset {end}");
-            return Err(Failure::failed(text));
+        for partition in self.partitions {
+            let end = offset(&ends, partition)?;
+            if from > end {
+                let text = format!("--from {from} lies beyond the end of {partition}, which is offset {end}");
+                return Err(Failure::failed(text));
+            }
         }
-        Ok(self.fixed(offset))
+        Ok(self.fixed(from))
     }
 
     fn fixed(&self, offset: i64) -> Offsets {

@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 
 use super::Dispatcher;
 use super::errands::Errand;
+use super::identity::Identity;
 use crate::cluster::pool::Purpose;
 use crate::cluster::silence::OVERDUE;
 use crate::cluster::topology::Address;
@@ -296,7 +297,7 @@ impl Dispatcher {
             let bytes = batch.stamped(stamp);
             let serial = batch.serial;
             let attempt = outbox.on_sent(batch, now);
-            let id = self.ids.get(place.topic).copied().flatten();
+            let id = self.identities.get(place.topic).and_then(Identity::id);
             parts.push((Item { place, serial, attempt, topic, id, partition }, bytes));
         }
         parts

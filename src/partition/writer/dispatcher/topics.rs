@@ -3,12 +3,15 @@
 use std::sync::Arc;
 
 use super::Dispatcher;
+use super::identity::{Identity, Told};
 use crate::cluster::topology::Topology;
 use crate::error::Error;
 use crate::ids::{TopicId, TopicPartition};
 use crate::partition::writer::batch::Place;
+use crate::partition::writer::looks::Trouble;
 use crate::partition::writer::outbox::{Outbox, Resolved};
 use crate::time;
+use crate::wire::codec::metadata::is_whole;
 use crate::wire::error_code::ErrorCode;
 
 impl Dispatcher {
@@ -30,17 +33,23 @@ impl Dispatcher {
         let new = names.get(self.outboxes.len()..).filter(|new| !new.is_empty());
         self.held.extend(new.map(|new| self.cluster.hold(new)));
         self.outboxes.resize_with(names.len(), Vec::new);
-        self.ids.resize(names.len(), None);
-        let (now, mut resolved) = (time::now(), Vec::new());
+        self.identities.resize_with(names.len(), Identity::default);
+        let (now, mut resolved, mut doubtful) = (time::now(), Vec::new(), false);
         let late = now.checked_sub(self.shared.options.delivery_timeout);
         self.cluster.topology(|topology| {
-            let states = self.outboxes.iter_mut().zip(&mut self.ids);
-            for (topic, (name, (outboxes, id))) in names.iter().zip(states).enumerate() {
-                let (told, known) = told(topology, name);
-                let before = std::mem::replace(id, told.or(*id));
-                let is_anew = before.is_some() && before != *id;
+            let states = self.outboxes.iter_mut().zip(&mut self.identities);
+            for (topic, (name, (outboxes, identity))) in names.iter().zip(states).enumerate() {
+                let (id, known) = told(topology, name);
+                let told = identity.take(id, generation);
+                if told == Told::Doubtful {
+                    doubtful = true;
+                    self.looks.on_trouble(Trouble::Topic(topic), now);
+                    continue;
+                }
+                self.looks.on_success(Trouble::Topic(topic));
+                let is_anew = told == Told::Anew;
                 // An answer that tells fewer partitions of the same topic lags.
-                let is_sure = is_anew || (outboxes.is_empty() && told.is_some());
+                let is_sure = is_anew || (outboxes.is_empty() && id.is_some());
                 let count = if is_sure { known } else { known.max(accumulator.partitions(topic)) };
                 if is_anew {
                     tracing::warn!(topic = &**name, "the topic was made anew: what waits for it goes there");
@@ -68,13 +77,15 @@ impl Dispatcher {
             }
         });
         drop(accumulator);
+        self.refresh_wanted |= doubtful;
         self.resolve_all(resolved);
     }
 }
 
 /// The id of a topic and how many partitions it has. One is believed with the other only.
 fn told(topology: &Topology, name: &str) -> (Option<TopicId>, usize) {
-    let known = topology.partitions(name).map_or(0, |partitions| partitions.len());
+    let known = topology.partitions(name).ok().filter(|partitions| is_whole(partitions));
+    let known = known.map_or(0, |partitions| partitions.len());
     (topology.topic_id(name).filter(|_| known > 0), known)
 }
 
