@@ -1,7 +1,7 @@
 //! What leaders are asked about the logs of ranges that cannot simply be read on: where a log begins and
 //! ends, and where it parts from what was read so far.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::progress::{Bounds, Parting, Progress};
@@ -81,7 +81,10 @@ pub(super) async fn prove(reading: Reading, ranges: Vec<Progress>) -> Result<Rec
     let mut told = HashMap::new();
     for (broker, request) in questions(&reading, &failed.ranges) {
         match failed.question(&reading, Some(broker), reading.cluster.call_broker(broker, &request)).await? {
-            Some(Ok(response)) => told.extend(answers(response)),
+            Some(Ok(response)) => match answers(&request, response) {
+                Ok(answers) => told.extend(answers),
+                Err(error) => return Ok(again(failed, error.at_broker(&broker.to_string()))),
+            },
             // Without the API nobody can tell.
             Some(Err(error)) if error.kind() == ErrorKind::Unsupported => {
                 failed.ranges.iter_mut().for_each(Progress::forget_epochs);
@@ -103,21 +106,36 @@ pub(super) async fn prove(reading: Reading, ranges: Vec<Progress>) -> Result<Rec
     Ok(recovered)
 }
 
+/// What a leader says of each partition. No checksum covers the number of one: if the answer names one that was
+/// not asked for, or one twice, nothing of it counts.
 fn answers(
+    request: &OffsetForLeaderEpochRequest,
     response: OffsetForLeaderEpochResponse,
-) -> impl Iterator<Item = (TopicPartition, Result<EpochEnd, ErrorCode>)> {
-    response.topics.into_iter().flat_map(|topic| {
-        topic.partitions.into_iter().map(move |answer| {
+) -> Result<HashMap<TopicPartition, Result<EpochEnd, ErrorCode>>, Error> {
+    let mut asked = HashSet::new();
+    for topic in &request.topics {
+        let place = |asked: &EpochPartition| TopicPartition::new(Arc::clone(&topic.topic), asked.partition);
+        asked.extend(topic.partitions.iter().map(place));
+    }
+    let mut told = HashMap::new();
+    for topic in response.topics {
+        for answer in topic.partitions {
             let place = TopicPartition::new(Arc::clone(&topic.topic), answer.partition);
-            (place, answer.error.ok().map(|()| answer.end))
-        })
-    })
+            if !asked.remove(&place) {
+                let text = "the broker tells epochs that were not asked for, or twice";
+                return Err(Error::because(ErrorKind::Protocol, text).at_partition(&place));
+            }
+            told.insert(place, answer.error.ok().map(|()| answer.end));
+        }
+    }
+    Ok(told)
 }
 
-/// One request to each leader.
+/// One request to each leader, which names a partition once: other ranges of it are proven after the first.
 fn questions(reading: &Reading, ranges: &[Progress]) -> Vec<(BrokerId, OffsetForLeaderEpochRequest)> {
     let mut questions: Vec<(BrokerId, OffsetForLeaderEpochRequest)> = Vec::new();
-    for range in ranges {
+    let mut asked = HashSet::new();
+    for range in ranges.iter().filter(|range| asked.insert(&range.topic_partition)) {
         let place = &range.topic_partition;
         let leader = reading.cluster.topology(|topology| topology.leader(place));
         let (Some(leader), Some(epoch)) = (leader, range.last_epoch()) else { continue };
@@ -188,4 +206,33 @@ pub(super) async fn restart(reading: Reading, mut range: Progress) -> Result<Rec
     recovered.lose(range.begin_anew(id, earliest), reading.options.on_data_loss)?;
     recovered.ranges.push(range);
     Ok(recovered)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::LeaderEpoch;
+    use crate::wire::codec::offset_for_leader_epoch::{EpochEnds, PartitionEnd};
+
+    #[test]
+    fn an_answer_that_tells_the_epochs_of_a_partition_twice_or_unasked_tells_none() {
+        let asked =
+            |partition| EpochPartition { partition, current_leader_epoch: None, epoch: LeaderEpoch(1) };
+        let topic = EpochTopic { topic: "t".into(), partitions: vec![asked(2), asked(3)] };
+        let request = OffsetForLeaderEpochRequest { topics: vec![topic] };
+        let told = |partitions: &[i32]| {
+            let end = |partition: &i32| PartitionEnd {
+                partition: *partition,
+                error: ErrorCode::NONE,
+                end: EpochEnd { epoch: LeaderEpoch(1), end_offset: 10 },
+            };
+            let ends = EpochEnds { topic: "t".into(), partitions: partitions.iter().map(end).collect() };
+            answers(&request, OffsetForLeaderEpochResponse { topics: vec![ends] })
+        };
+        assert_eq!(told(&[2, 3]).unwrap().len(), 2);
+        assert_eq!(told(&[3]).unwrap().len(), 1);
+        for wrong in [&[3, 3], &[2, 4]] {
+            assert_eq!(told(wrong).unwrap_err().kind(), ErrorKind::Protocol, "{wrong:?}");
+        }
+    }
 }
