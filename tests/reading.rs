@@ -17,6 +17,8 @@ mod pauses;
 #[path = "reading/silence.rs"]
 mod silence;
 mod support;
+#[path = "reading/turns.rs"]
+mod turns;
 
 use std::collections::BTreeMap;
 use std::ops::Range;

@@ -59,6 +59,18 @@ pub(super) enum Report {
     Diverged(Vec<(Progress, EpochEnd)>),
 }
 
+impl Report {
+    /// The ranges that cannot simply be read on.
+    pub(super) fn troubled(&mut self) -> Box<dyn Iterator<Item = &mut Progress> + '_> {
+        match self {
+            Self::Finished(_) | Self::Moved(..) => Box::new(std::iter::empty()),
+            Self::Failed(failed) => Box::new(failed.ranges.iter_mut()),
+            Self::OutOfRange(ranges) | Self::Unproven(ranges) => Box::new(ranges.iter_mut()),
+            Self::Diverged(ranges) => Box::new(ranges.iter_mut().map(|(range, _)| range)),
+        }
+    }
+}
+
 /// What a fetcher is made of.
 pub(super) struct Fetcher {
     pub(super) reading: Reading,
@@ -83,6 +95,8 @@ struct Task {
     throttles: Trouble,
     /// How many long polls in a row brought nothing and were not held.
     idle: u32,
+    /// When an answer that brought something was last given to the application, by the time for which it has asked.
+    served: Duration,
 }
 
 struct InFlight {
@@ -109,6 +123,7 @@ impl Fetcher {
             throttled: false,
             throttles: Trouble::default(),
             idle: 0,
+            served: Duration::ZERO,
         };
         while task.turn().await.is_ok() {}
     }
@@ -128,7 +143,7 @@ impl Task {
     async fn take_ranges(&mut self) -> Result<(), Gone> {
         if self.plan.is_empty() && self.in_flight.is_empty() {
             let ranges = self.parts.ranges.recv().await.ok_or(Gone)?;
-            self.plan.push_back(ranges);
+            self.queue(ranges);
         }
         self.take_sent();
         Ok(())
@@ -136,8 +151,15 @@ impl Task {
 
     fn take_sent(&mut self) {
         while let Ok(ranges) = self.parts.ranges.try_recv() {
-            self.plan.push_back(ranges);
+            self.queue(ranges);
         }
+    }
+
+    /// Has ranges wait for their turn.
+    fn queue(&mut self, mut ranges: Vec<Progress>) {
+        let asked = self.parts.reading.asking.time();
+        ranges.iter_mut().for_each(|range| range.postpone(asked));
+        self.plan.push_back(ranges);
     }
 
     /// Sends requests. Unless it `may_wait`, only those that need neither a new connection nor
@@ -227,12 +249,12 @@ impl Task {
             _ => {}
         }
         let reading = self.parts.reading.clone();
-        let since = reading.asking.time();
         let broker = self.parts.broker;
         let dial = reading.cluster.connection(broker, self.parts.purpose);
         let look = reading.look_beside(broker, time::now() + OVERDUE);
         tokio::pin!(dial, look);
         let dialled = loop {
+            let since = reading.asking.time();
             self.plan.iter_mut().for_each(|range| range.ask(since));
             tokio::select! {
                 biased;
@@ -249,7 +271,8 @@ impl Task {
         };
         match dialled {
             Ok(open) => {
-                self.plan.iter_mut().for_each(Progress::postpone);
+                let asked = reading.asking.time();
+                self.plan.iter_mut().for_each(|range| range.postpone(asked));
                 self.connection = Some(open.clone());
                 Ok(Some(open))
             }
@@ -372,8 +395,12 @@ impl Task {
 
     /// Waits for an answer and passes it on, the next requests first.
     async fn answer(&mut self, front: InFlight) -> Result<(), Gone> {
+        // What was answered before it held it up.
+        asked.iter_mut().for_each(|range| range.excuse_until(self.served));
         let InFlight { mut asked, address, hold, pending, sent } = front;
         let overdue = sent + self.max_wait() + OVERDUE;
+            let since = self.parts.reading.asking.time();
+            asked.iter_mut().for_each(|range| range.postpone(since));
         let Some(response) = self.response(pending, &mut asked, &address, overdue).await else {
             self.plan.push_front(asked.rest());
             return self.give_away_moved();
@@ -407,7 +434,12 @@ impl Task {
             }
             None => self.parts.budget.reserve(length).await,
         };
-        self.hand_over(sorted, hold).await
+        let brought_anything = sorted.brought_anything();
+        self.hand_over(sorted, hold).await?;
+        if brought_anything {
+            self.served = self.parts.reading.asking.time();
+        }
+        Ok(())
     }
 
     /// Awaits an answer. `None`: it is not worth waiting for any more, for a range has another leader.
@@ -466,8 +498,10 @@ impl Task {
     /// Puts the ranges where they go on, and sends the next requests.
     async fn go_on(&mut self, sorted: &mut Sorted, address: &Address, manner: Manner) -> Result<(), Gone> {
         let mut no_room = std::mem::take(&mut sorted.no_room);
+        let asked = self.parts.reading.asking.time();
         let mut stuck = std::mem::take(&mut sorted.stuck);
         if sorted.brought_anything() {
+            no_room.iter_mut().for_each(|range| range.excuse_until(asked));
             self.throttles.end();
         }
         if !stuck.is_empty() {
@@ -477,7 +511,7 @@ impl Task {
             let error = Error::because(ErrorKind::Timeout, "the broker returns none of the records it has");
             self.fail(stuck, error.at_broker(&address.to_string()), 2).await?;
         }
-        no_room.iter_mut().for_each(Progress::postpone);
+        no_room.iter_mut().for_each(|range| range.postpone(asked));
         self.plan.push_front(no_room);
         self.plan.push_back(std::mem::take(&mut sorted.had_turn));
         self.fail_refused(std::mem::take(&mut sorted.refused)).await?;

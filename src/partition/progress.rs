@@ -360,11 +360,14 @@ impl Progress {
         self.trouble.begin(asked);
     }
 
-    /// It was asked for, but not reached in its turn.
-    pub(super) fn postpone(&mut self) {
-        if self.failures == 0 {
-            self.trouble.end();
-        }
+    /// It waits for its turn: until it is asked for again its time stands still.
+    pub(super) fn postpone(&mut self, asked: Duration) {
+        self.trouble.pause(asked);
+    }
+
+    /// Until then its broker was busy with others, for whom it had something.
+    pub(super) fn excuse_until(&mut self, then: Duration) {
+        self.trouble.excuse_until(then);
     }
 
     /// Its broker wants to be left alone: nothing is amiss as long as that lasts.

@@ -246,7 +246,7 @@ pub(super) async fn find_topics(
             Some(Ok(())) | None => break,
         }
     }
-    failed.ranges.iter_mut().for_each(Progress::postpone);
+    failed.ranges.iter_mut().for_each(Progress::excuse);
     Ok(failed.ranges)
 }
 

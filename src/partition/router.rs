@@ -99,9 +99,12 @@ impl Router {
         Ok(())
     }
 
-    fn handle(&mut self, report: Report) {
+    fn handle(&mut self, mut report: Report) {
         let reading = self.reading.clone();
         match report {
+        // What waited for its turn does so no longer: nothing of it comes until it is recovered.
+        let asked = reading.asking.time();
+        report.troubled().for_each(|range| range.ask(asked));
             Report::Finished(count) => self.open = self.open.saturating_sub(count),
             Report::Moved(purpose, ranges) => self.route(purpose, ranges),
             Report::Failed(failed) => self.recover(failed),

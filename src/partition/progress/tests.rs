@@ -279,13 +279,19 @@ fn an_answer_that_moves_nothing_forward_ends_no_row_of_failures() {
 #[test]
 fn a_range_that_waits_for_its_turn_is_not_in_trouble() {
     let mut progress = progress(0, 10);
-    progress.ask(Duration::ZERO);
-    progress.postpone();
-    assert!(progress.silence(Duration::from_secs(99)) < Duration::from_secs(1));
+    let seconds = Duration::from_secs;
+    progress.ask(seconds(0));
+    progress.postpone(seconds(1));
+    assert_eq!(progress.silence(seconds(99)), seconds(1));
     progress.fail();
-    progress.ask(Duration::from_secs(99));
-    progress.postpone();
-    assert!(progress.silence(Duration::from_secs(100)) >= Duration::from_secs(1));
+    progress.ask(seconds(99));
+    progress.postpone(seconds(100));
+    assert_eq!(progress.silence(seconds(300)), seconds(2), "after a failure either");
+    progress.ask(seconds(300));
+    progress.excuse_until(seconds(309));
+    progress.postpone(seconds(310));
+    assert_eq!(progress.silence(seconds(400)), seconds(3), "its broker was busy with others");
+    assert_eq!(progress.failures(), 1, "that it waits ends no row of failures");
 }
 
 #[test]
