@@ -14,6 +14,8 @@ mod leaders;
 mod losses;
 #[path = "reading/pauses.rs"]
 mod pauses;
+#[path = "reading/rows.rs"]
+mod rows;
 #[path = "reading/silence.rs"]
 mod silence;
 mod support;

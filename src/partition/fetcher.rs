@@ -355,16 +355,15 @@ impl Task {
     }
 
     /// Gives ranges back to the router, or ends the reading if nothing can help.
-    async fn fail(&self, mut ranges: Vec<Progress>, error: Error, requests: u32) -> Result<(), Gone> {
+    async fn fail(&self, ranges: Vec<Progress>, error: Error, requests: u32) -> Result<(), Gone> {
         if ranges.is_empty() {
             return Ok(());
         }
-        ranges.iter_mut().for_each(Progress::fail);
-        let failures = ranges.iter().map(Progress::failures).max().unwrap_or(0);
-        if self.parts.reading.may_recover(&error, failures) {
-            return self.report(Report::Failed(Failed { ranges, error, requests }));
+        let failed = Failed::of(ranges, error, requests);
+        if failed.may_recover(&self.parts.reading) {
+            return self.report(Report::Failed(failed));
         }
-        self.deliver(Delivery::Failed(error)).await
+        self.deliver(Delivery::Failed(failed.error)).await
     }
 
     /// Gives back ranges of partitions that the broker refused, and all others of these: it would refuse
@@ -395,13 +394,13 @@ impl Task {
 
     /// Waits for an answer and passes it on, the next requests first.
     async fn answer(&mut self, front: InFlight) -> Result<(), Gone> {
+        let InFlight { mut asked, address, hold, pending, sent } = front;
         // What was answered before it held it up.
         asked.iter_mut().for_each(|range| range.excuse_until(self.served));
-        let InFlight { mut asked, address, hold, pending, sent } = front;
         let overdue = sent + self.max_wait() + OVERDUE;
+        let Some(response) = self.response(pending, &mut asked, &address, overdue).await else {
             let since = self.parts.reading.asking.time();
             asked.iter_mut().for_each(|range| range.postpone(since));
-        let Some(response) = self.response(pending, &mut asked, &address, overdue).await else {
             self.plan.push_front(asked.rest());
             return self.give_away_moved();
         };
@@ -498,11 +497,11 @@ impl Task {
     /// Puts the ranges where they go on, and sends the next requests.
     async fn go_on(&mut self, sorted: &mut Sorted, address: &Address, manner: Manner) -> Result<(), Gone> {
         let mut no_room = std::mem::take(&mut sorted.no_room);
-        let asked = self.parts.reading.asking.time();
         let mut stuck = std::mem::take(&mut sorted.stuck);
+        let asked = self.parts.reading.asking.time();
         if sorted.brought_anything() {
-            no_room.iter_mut().for_each(|range| range.excuse_until(asked));
             self.throttles.end();
+            no_room.iter_mut().for_each(|range| range.excuse_until(asked));
         }
         if !stuck.is_empty() {
             if !sorted.brought_anything() {
@@ -526,8 +525,9 @@ impl Task {
     /// Tells the router of ranges whose log is not what it was.
     fn report_lost(&self, sorted: &mut Sorted) -> Result<(), Gone> {
         let (out_of_range, diverged) = (&mut sorted.out_of_range, &mut sorted.diverged);
-        out_of_range.iter_mut().for_each(Progress::stray);
-        diverged.iter_mut().for_each(|(range, _)| range.fail());
+        let now = time::now();
+        out_of_range.iter_mut().for_each(|range| range.stray(now));
+        diverged.iter_mut().for_each(|(range, _)| range.fail(now));
         if !out_of_range.is_empty() {
             self.report(Report::OutOfRange(std::mem::take(out_of_range)))?;
         }

@@ -16,6 +16,7 @@ use crate::cluster::pool::Purpose;
 use crate::cluster::topology::Topology;
 use crate::error::{Error, ErrorKind};
 use crate::ids::BrokerId;
+use crate::time;
 use crate::wire::error_code::ErrorCode;
 
 pub(super) struct Router {
@@ -101,10 +102,10 @@ impl Router {
 
     fn handle(&mut self, mut report: Report) {
         let reading = self.reading.clone();
-        match report {
         // What waited for its turn does so no longer: nothing of it comes until it is recovered.
         let asked = reading.asking.time();
         report.troubled().for_each(|range| range.ask(asked));
+        match report {
             Report::Finished(count) => self.open = self.open.saturating_sub(count),
             Report::Moved(purpose, ranges) => self.route(purpose, ranges),
             Report::Failed(failed) => self.recover(failed),
@@ -158,15 +159,12 @@ impl Router {
         let troubled = routes.leaderless.into_iter().chain([(unknown, routes.doubtful)]);
         let asked = self.reading.asking.time();
         for (code, mut ranges) in troubled.filter(|(_, ranges)| !ranges.is_empty()) {
-            for range in &mut ranges {
-                range.ask(asked);
-                range.fail();
-            }
-            self.recover(Failed { ranges, error: Error::broker(code), requests: 1 });
+            ranges.iter_mut().for_each(|range| range.ask(asked));
+            self.recover(Failed::of(ranges, Error::broker(code), 1));
         }
         for mut range in routes.made_anew {
             range.ask(asked);
-            range.fail();
+            range.fail(time::now());
             self.recoveries.spawn(inquiry::restart(self.reading.clone(), range));
         }
     }
