@@ -7,11 +7,12 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::budget::Budget;
-use super::fetcher::{Delivery, Fetcher, Report};
+use super::fetcher::Fetcher;
 use super::inquiry;
 use super::progress::{Identity, Progress};
 use super::range::{Loss, OffsetRange};
 use super::recovery::{self, Failed, Reading, Recovered};
+use super::report::{Delivery, Report};
 use crate::cluster::pool::Purpose;
 use crate::cluster::topology::Topology;
 use crate::error::{Error, ErrorKind};
