@@ -104,7 +104,7 @@ impl Task {
     async fn take_ranges(&mut self) -> Result<(), Gone> {
         if self.plan.is_empty() && self.in_flight.is_empty() {
             let ranges = self.parts.ranges.recv().await.ok_or(Gone)?;
-            self.queue(ranges);
+            self.plan.push_back(ranges);
         }
         self.take_sent();
         Ok(())
@@ -112,15 +112,8 @@ impl Task {
 
     fn take_sent(&mut self) {
         while let Ok(ranges) = self.parts.ranges.try_recv() {
-            self.queue(ranges);
+            self.plan.push_back(ranges);
         }
-    }
-
-    /// Has ranges wait for their turn.
-    fn queue(&mut self, mut ranges: Vec<Progress>) {
-        let asked = self.parts.reading.asking.time();
-        ranges.iter_mut().for_each(|range| range.postpone(asked));
-        self.plan.push_back(ranges);
     }
 
     /// Sends requests. Unless it `may_wait`, only those that need neither a new connection nor

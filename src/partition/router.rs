@@ -170,7 +170,9 @@ impl Router {
         }
     }
 
-    fn give(&mut self, broker: BrokerId, purpose: Purpose, ranges: Vec<Progress>) {
+    fn give(&mut self, broker: BrokerId, purpose: Purpose, mut ranges: Vec<Progress>) {
+        let asked = self.reading.asking.time();
+        ranges.iter_mut().for_each(|range| range.postpone(asked));
         let fetcher = self.fetchers.entry((broker, purpose)).or_insert_with(|| {
             let (sender, receiver) = mpsc::unbounded_channel();
             let fetcher = Fetcher {
