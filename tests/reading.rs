@@ -14,9 +14,13 @@ mod leaders;
 mod losses;
 #[path = "reading/pauses.rs"]
 mod pauses;
+#[path = "reading/rows.rs"]
+mod rows;
 #[path = "reading/silence.rs"]
 mod silence;
 mod support;
+#[path = "reading/turns.rs"]
+mod turns;
 
 use std::collections::BTreeMap;
 use std::ops::Range;

@@ -1,17 +1,18 @@
 //! The task that fetches from one broker. It decides nothing about a range by itself.
 
+mod connection;
+mod handover;
+
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
 use super::budget::{Budget, Hold};
-use super::chunk::Chunk;
 use super::plan::{Asked, Plan};
 use super::progress::{Manner, Progress};
-use super::range::Loss;
-use super::recovery::{Failed, LOOK, Reading, names};
+use super::recovery::{Failed, LOOK, Reading};
+use super::report::{Delivery, Report};
 use super::sorted::{NotAsked, Sorted};
 use super::trouble::Trouble;
 use crate::cluster::pool::Purpose;
@@ -22,7 +23,7 @@ use crate::error::{Error, ErrorKind};
 use crate::ids::BrokerId;
 use crate::time;
 use crate::wire::codec::Request;
-use crate::wire::codec::fetch::{EpochEnd, FetchRequest, FetchResponse, IsolationLevel};
+use crate::wire::codec::fetch::{FetchRequest, FetchResponse};
 use crate::wire::error_code::ErrorCode;
 
 /// Requests in flight on one broker: the second is answered while the first is read.
@@ -30,34 +31,6 @@ const DEPTH: usize = 2;
 
 /// How long brokers wait for new records.
 const MAX_WAIT: Duration = Duration::from_millis(500);
-
-/// The first version of Fetch in which a broker compares epochs by itself (KIP-595).
-const COMPARES_EPOCHS: i16 = 12;
-
-/// What reaches the reader.
-pub(super) enum Delivery {
-    Chunks(Vec<Chunk>),
-    Lost(Loss),
-    Failed(Error),
-    /// Every range was read to its end.
-    Done,
-}
-
-/// What a fetcher tells the router.
-pub(super) enum Report {
-    /// So many ranges are read to their end.
-    Finished(usize),
-    /// These go on with a purpose, wherever they are led.
-    Moved(Purpose, Vec<Progress>),
-    /// These could not be read.
-    Failed(Failed),
-    /// These want offsets that their partitions do not have.
-    OutOfRange(Vec<Progress>),
-    /// The leader has changed, and this one does not compare by itself what was read with its log.
-    Unproven(Vec<Progress>),
-    /// What was read of these is not in the leader's log.
-    Diverged(Vec<(Progress, EpochEnd)>),
-}
 
 /// What a fetcher is made of.
 pub(super) struct Fetcher {
@@ -83,6 +56,8 @@ struct Task {
     throttles: Trouble,
     /// How many long polls in a row brought nothing and were not held.
     idle: u32,
+    /// When an answer that brought something was last given to the application, by the time for which it has asked.
+    served: Duration,
 }
 
 struct InFlight {
@@ -109,6 +84,7 @@ impl Fetcher {
             throttled: false,
             throttles: Trouble::default(),
             idle: 0,
+            served: Duration::ZERO,
         };
         while task.turn().await.is_ok() {}
     }
@@ -218,72 +194,6 @@ impl Task {
         }
     }
 
-    /// The connection. Where there is none, the router gets the ranges back; those that have another
-    /// leader by then do not wait for the dial.
-    async fn connect(&mut self, may_wait: bool) -> Result<Option<(Address, Connection)>, Gone> {
-        match &self.connection {
-            Some(open) if open.1.is_open() => return Ok(Some(open.clone())),
-            _ if !may_wait || !self.in_flight.is_empty() => return Ok(None),
-            _ => {}
-        }
-        let reading = self.parts.reading.clone();
-        let since = reading.asking.time();
-        let broker = self.parts.broker;
-        let dial = reading.cluster.connection(broker, self.parts.purpose);
-        let look = reading.look_beside(broker, time::now() + OVERDUE);
-        tokio::pin!(dial, look);
-        let dialled = loop {
-            self.plan.iter_mut().for_each(|range| range.ask(since));
-            tokio::select! {
-                biased;
-                dialled = &mut dial => break dialled,
-                next = &mut look => look.set(reading.look_beside(broker, next)),
-                () = tokio::time::sleep(LOOK) => {}
-            }
-            self.take_sent();
-            self.give_away_moved()?;
-            if self.plan.is_empty() {
-                return Ok(None);
-            }
-            reading.warn(self.plan.iter_mut(), &format!("{} cannot be reached yet", self.parts.broker));
-        };
-        match dialled {
-            Ok(open) => {
-                self.plan.iter_mut().for_each(Progress::postpone);
-                self.connection = Some(open.clone());
-                Ok(Some(open))
-            }
-            Err(error) => {
-                let ranges = self.plan.take_all();
-                self.fail(ranges, error, 1).await?;
-                Ok(None)
-            }
-        }
-    }
-
-    /// Gives the router what other brokers lead by now.
-    fn give_away_moved(&mut self) -> Result<(), Gone> {
-        let (reading, broker) = (&self.parts.reading, self.parts.broker);
-        let moved = self.plan.take_if(|range| reading.is_led_elsewhere(range, broker));
-        match moved.is_empty() {
-            true => Ok(()),
-            false => self.report(Report::Moved(self.parts.purpose, moved)),
-        }
-    }
-
-    /// Gives the router what was read under another leader, if this broker does not compare it with
-    /// its log by itself.
-    fn give_away_unproven(&mut self, connection: &Connection) -> Result<(), Gone> {
-        if connection.speaks(FetchRequest::API, COMPARES_EPOCHS) {
-            return Ok(());
-        }
-        let unproven = self.plan.take_if(Progress::is_unproven);
-        match unproven.is_empty() {
-            true => Ok(()),
-            false => self.report(Report::Unproven(unproven)),
-        }
-    }
-
     /// Makes room for an answer. That of a long poll is counted when it comes: it may not come
     /// for long.
     async fn hold(&self, asked: &Asked, may_wait: bool) -> Result<Option<Hold>, NoRoom> {
@@ -332,16 +242,15 @@ impl Task {
     }
 
     /// Gives ranges back to the router, or ends the reading if nothing can help.
-    async fn fail(&self, mut ranges: Vec<Progress>, error: Error, requests: u32) -> Result<(), Gone> {
+    async fn fail(&self, ranges: Vec<Progress>, error: Error, requests: u32) -> Result<(), Gone> {
         if ranges.is_empty() {
             return Ok(());
         }
-        ranges.iter_mut().for_each(Progress::fail);
-        let failures = ranges.iter().map(Progress::failures).max().unwrap_or(0);
-        if self.parts.reading.may_recover(&error, failures) {
-            return self.report(Report::Failed(Failed { ranges, error, requests }));
+        let failed = Failed::of(ranges, error, requests);
+        if failed.may_recover(&self.parts.reading) {
+            return self.report(Report::Failed(failed));
         }
-        self.deliver(Delivery::Failed(error)).await
+        self.deliver(Delivery::Failed(failed.error)).await
     }
 
     /// Gives back ranges of partitions that the broker refused, and all others of these: it would refuse
@@ -373,8 +282,12 @@ impl Task {
     /// Waits for an answer and passes it on, the next requests first.
     async fn answer(&mut self, front: InFlight) -> Result<(), Gone> {
         let InFlight { mut asked, address, hold, pending, sent } = front;
+        // What was answered before it held it up.
+        asked.iter_mut().for_each(|range| range.excuse_until(self.served));
         let overdue = sent + self.max_wait() + OVERDUE;
         let Some(response) = self.response(pending, &mut asked, &address, overdue).await else {
+            let since = self.parts.reading.asking.time();
+            asked.iter_mut().for_each(|range| range.postpone(since));
             self.plan.push_front(asked.rest());
             return self.give_away_moved();
         };
@@ -407,7 +320,12 @@ impl Task {
             }
             None => self.parts.budget.reserve(length).await,
         };
-        self.hand_over(sorted, hold).await
+        let brought_anything = sorted.brought_anything();
+        self.hand_over(sorted, hold).await?;
+        if brought_anything {
+            self.served = self.parts.reading.asking.time();
+        }
+        Ok(())
     }
 
     /// Awaits an answer. `None`: it is not worth waiting for any more, for a range has another leader.
@@ -460,120 +378,6 @@ impl Task {
             isolation_level: self.parts.reading.options.isolation_level,
             throttled: self.throttled,
             held: self.parts.purpose == Purpose::LongPoll && now >= sent + MAX_WAIT / 2,
-        }
-    }
-
-    /// Puts the ranges where they go on, and sends the next requests.
-    async fn go_on(&mut self, sorted: &mut Sorted, address: &Address, manner: Manner) -> Result<(), Gone> {
-        let mut no_room = std::mem::take(&mut sorted.no_room);
-        let mut stuck = std::mem::take(&mut sorted.stuck);
-        if sorted.brought_anything() {
-            self.throttles.end();
-        }
-        if !stuck.is_empty() {
-            if !sorted.brought_anything() {
-                stuck.append(&mut no_room);
-            }
-            let error = Error::because(ErrorKind::Timeout, "the broker returns none of the records it has");
-            self.fail(stuck, error.at_broker(&address.to_string()), 2).await?;
-        }
-        no_room.iter_mut().for_each(Progress::postpone);
-        self.plan.push_front(no_room);
-        self.plan.push_back(std::mem::take(&mut sorted.had_turn));
-        self.fail_refused(std::mem::take(&mut sorted.refused)).await?;
-        self.report_lost(sorted)?;
-        if self.parts.purpose == Purpose::LongPoll {
-            self.settle_polls(sorted, manner);
-        }
-        self.take_sent();
-        self.fill(false).await
-    }
-
-    /// Tells the router of ranges whose log is not what it was.
-    fn report_lost(&self, sorted: &mut Sorted) -> Result<(), Gone> {
-        let (out_of_range, diverged) = (&mut sorted.out_of_range, &mut sorted.diverged);
-        out_of_range.iter_mut().for_each(Progress::stray);
-        diverged.iter_mut().for_each(|(range, _)| range.fail());
-        if !out_of_range.is_empty() {
-            self.report(Report::OutOfRange(std::mem::take(out_of_range)))?;
-        }
-        if !diverged.is_empty() {
-            self.report(Report::Diverged(std::mem::take(diverged)))?;
-        }
-        Ok(())
-    }
-
-    /// Ranges at the end of their partition wait on. A broker that does not hold their polls is asked
-    /// ever more seldom.
-    fn settle_polls(&mut self, sorted: &mut Sorted, manner: Manner) {
-        self.idle = if manner.held || sorted.brought_anything() { 0 } else { self.idle.saturating_add(1) };
-        let pause = Reading::pause(self.idle, 1);
-        if !pause.is_zero() {
-            self.quiet = self.quiet.max(Some(time::now() + pause));
-        }
-        let waiting = self.note_waiting(std::mem::take(&mut sorted.moved));
-        self.plan.push_back(waiting);
-    }
-
-    /// Tells whoever reads the log of ranges that wait for records before their end.
-    fn note_waiting(&self, moved: Vec<(Progress, i64)>) -> Vec<Progress> {
-        let asked = self.parts.reading.asking.time();
-        let committed = self.parts.reading.options.isolation_level == IsolationLevel::ReadCommitted;
-        let note = |(mut range, end): (Progress, i64)| {
-            if range.warns_of_waiting(asked, end) {
-                let until = range.until().unwrap_or(i64::MAX);
-                let what = if committed { "the last stable offset" } else { "the end of the log" };
-                tracing::warn!(
-                    partition = %range.topic_partition, until, end,
-                    "the range ends beyond {what}: waiting for more records"
-                );
-            }
-            range
-        };
-        moved.into_iter().map(note).collect()
-    }
-
-    async fn hand_over(&mut self, sorted: Sorted, hold: Hold) -> Result<(), Gone> {
-        let hold = Arc::new(hold);
-        let committed = self.parts.reading.options.isolation_level == IsolationLevel::ReadCommitted;
-        let mut chunks = Vec::with_capacity(sorted.found.len());
-        for (topic_partition, fetched, taken) in sorted.found {
-            if let Some(loss) = taken.lost {
-                self.deliver(Delivery::Lost(loss)).await?;
-            }
-            if taken.batches.count() == 0 || taken.offsets.is_empty() {
-                continue;
-            }
-            chunks.push(Chunk {
-                topic_partition,
-                offsets: taken.offsets,
-                batches: taken.batches,
-                aborted: committed.then_some(fetched.aborted_transactions),
-                high_watermark: fetched.high_watermark,
-                last_stable_offset: fetched.last_stable_offset,
-                log_start_offset: fetched.log_start_offset,
-                _hold: Arc::clone(&hold),
-            });
-        }
-        drop(hold);
-        if !sorted.came_back.is_empty() {
-            let partitions = names(&sorted.came_back.iter().collect::<Vec<_>>());
-            tracing::info!(partitions, "records come again");
-        }
-        if !chunks.is_empty() {
-            self.deliver(Delivery::Chunks(chunks)).await?;
-        }
-        if let Some(error) = sorted.fatal {
-            self.deliver(Delivery::Failed(error)).await?;
-        }
-        // Another task goes on with these: what was found before comes first.
-        let moved = self.note_waiting(sorted.moved);
-        if !moved.is_empty() {
-            self.report(Report::Moved(Purpose::LongPoll, moved))?;
-        }
-        match sorted.finished {
-            0 => Ok(()),
-            finished => self.report(Report::Finished(finished)),
         }
     }
 }

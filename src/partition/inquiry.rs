@@ -86,7 +86,7 @@ pub(super) async fn prove(reading: Reading, ranges: Vec<Progress>) -> Result<Rec
         match failed.question(&reading, Some(broker), reading.cluster.call_broker(broker, &request)).await? {
             Some(Ok(response)) => match answers(&request, response) {
                 Ok(answers) => told.extend(answers),
-                Err(error) => return Ok(again(failed, error)),
+                Err(error) => return Ok(again(failed, error.at_broker(&broker.to_string()))),
             },
             // Without the API nobody can tell.
             Some(Err(error)) if error.kind() == ErrorKind::Unsupported => {

@@ -24,6 +24,7 @@ mod progress;
 mod range;
 pub(crate) mod reader;
 mod recovery;
+mod report;
 mod router;
 mod sorted;
 mod trouble;

@@ -214,6 +214,11 @@ impl Asked {
         Some((range, place == 0))
     }
 
+    /// Takes back what was taken out, for an answer that does not count.
+    pub(super) fn put_back(&mut self, ranges: impl IntoIterator<Item = Progress>) {
+        self.ranges.extend(ranges.into_iter().map(Some));
+    }
+
     fn place_of(&mut self, topic_partition: &TopicPartition) -> Option<usize> {
         if self.places.is_empty() {
             let left = (0..).zip(&self.ranges);

@@ -1,7 +1,7 @@
 //! How far a range is, and what a broker's answer means for it.
 
 use std::ops;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::epochs::Epochs;
 use super::range::{Loss, LossReason, OffsetRange};
@@ -15,6 +15,9 @@ use crate::wire::records::{self, CheckedBatches};
 /// So many pictures of the cluster in a row that tell another id of a topic are believed: fewer may come
 /// from a broker that lags.
 const OTHER_BELIEVED: u8 = 3;
+
+/// A failure so long ago begins no row with the next one.
+const ROW: Duration = Duration::from_secs(60);
 
 /// A range on its way.
 #[derive(Debug)]
@@ -45,8 +48,12 @@ pub(super) struct Progress {
     /// The end of the log as lately seen.
     log_end: i64,
     failures: u32,
+    /// The last of them.
+    failed: Option<Instant>,
     /// How many of them in a row were that the offset is out of range.
     strays: u32,
+    /// How many answers about it in a row broke the protocol.
+    damaged: u32,
     /// Nothing comes, although it should.
     trouble: Trouble,
     /// Nothing comes, since there is nothing before the end of the range.
@@ -143,7 +150,9 @@ impl Progress {
             begun: false,
             log_end: 0,
             failures: 0,
+            failed: None,
             strays: 0,
+            damaged: 0,
             trouble: Trouble::default(),
             waiting: Trouble::default(),
         }
@@ -198,12 +207,17 @@ impl Progress {
     pub(super) fn take(&mut self, fetched: &mut FetchedPartition, manner: Manner) -> Result<Taken, Fault> {
         match fetched.error {
             ErrorCode::NONE => {}
+            // What is asked then belongs to the same row.
             ErrorCode::OFFSET_OUT_OF_RANGE => return Err(Fault::OutOfRange),
-            code => return Err(Fault::Broker(code)),
+            code => {
+                self.damaged = 0;
+                return Err(Fault::Broker(code));
+            }
         }
         if let Some(end) = fetched.diverging {
             return Err(Fault::Diverged(end));
         }
+        self.damaged = 0;
         self.begun = true;
         self.log_end = fetched.high_watermark;
         self.proven = self.leader_epoch;
@@ -349,9 +363,9 @@ impl Progress {
         let end = self.until().unwrap_or(self.log_end).max(start);
         let loss = self.loss(start..end, LossReason::Recreated);
         let next = self.until().unwrap_or(earliest);
-        let (failures, trouble) = (self.failures, self.trouble);
+        let (failures, failed, trouble) = (self.failures, self.failed, self.trouble);
         let range = OffsetRange::new(self.topic_partition.clone(), next, self.until);
-        *self = Self { topic_id: id, begun: true, failures, trouble, ..Self::new(range) };
+        *self = Self { topic_id: id, begun: true, failures, failed, trouble, ..Self::new(range) };
         loss
     }
 
@@ -360,11 +374,14 @@ impl Progress {
         self.trouble.begin(asked);
     }
 
-    /// It was asked for, but not reached in its turn.
-    pub(super) fn postpone(&mut self) {
-        if self.failures == 0 {
-            self.trouble.end();
-        }
+    /// It waits for its turn: until it is asked for again its time stands still.
+    pub(super) fn postpone(&mut self, asked: Duration) {
+        self.trouble.pause(asked);
+    }
+
+    /// Until then its broker was busy with others, for whom it had something.
+    pub(super) fn excuse_until(&mut self, then: Duration) {
+        self.trouble.excuse_until(then);
     }
 
     /// Its broker wants to be left alone: nothing is amiss as long as that lasts.
@@ -377,14 +394,29 @@ impl Progress {
         self.trouble.put_off(passed);
     }
 
-    /// Notes a failure.
-    pub(super) fn fail(&mut self) {
+    /// Notes a failure. What failed long before, and not since, is another row.
+    pub(super) fn fail(&mut self, now: Instant) {
+        if self.failed.is_some_and(|failed| now.saturating_duration_since(failed) > ROW) {
+            (self.failures, self.strays) = (0, 0);
+        }
+        self.failed = Some(now);
         self.failures = self.failures.saturating_add(1);
     }
 
+    /// Notes a failure that was an answer which breaks the protocol.
+    pub(super) fn damage(&mut self, now: Instant) {
+        self.fail(now);
+        self.damaged = self.damaged.saturating_add(1);
+    }
+
+    /// How many answers about it in a row broke the protocol, whatever failed between them.
+    pub(super) fn damaged(&self) -> u32 {
+        self.damaged
+    }
+
     /// Notes that a broker called the next offset out of range.
-    pub(super) fn stray(&mut self) {
-        self.fail();
+    pub(super) fn stray(&mut self, now: Instant) {
+        self.fail(now);
         self.strays = self.strays.saturating_add(1);
     }
 

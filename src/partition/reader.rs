@@ -9,9 +9,9 @@ use tokio::task::JoinSet;
 
 use super::asking::Asking;
 use super::chunk::Chunk;
-use super::fetcher::Delivery;
 use super::range::{Loss, OffsetRange, ReadOptions};
 use super::recovery::Reading;
+use super::report::Delivery;
 use super::router::Router;
 use crate::cluster::client::Cluster;
 use crate::error::Error;

@@ -22,7 +22,7 @@ pub(super) const LOOK: Duration = Duration::from_millis(500);
 /// So long before the end of the deadline it is tried once more, however long the pause.
 const LAST_TRY: Duration = Duration::from_secs(2);
 
-/// So many answers in a row that break the protocol are no damage.
+/// So many answers in a row that break the protocol are no damage of the network's.
 const DAMAGE_BELIEVED: u32 = 3;
 
 /// So many partitions are named in a warning.
@@ -52,12 +52,12 @@ pub(super) struct Recovered {
 }
 
 impl Reading {
-    /// Whether another attempt may succeed after so many failures in a row. What a broker has no name
-    /// for may pass, and no checksum covers an answer: damage is asked again.
-    pub(super) fn may_recover(&self, error: &Error, failures: u32) -> bool {
+    /// Whether another attempt may succeed after so many answers in a row that broke the protocol. What a
+    /// broker has no name for may pass, and no checksum covers an answer: damage is asked again.
+    pub(super) fn may_recover(&self, error: &Error, damaged: u32) -> bool {
         match error.kind() {
             ErrorKind::Broker(code) if code.error_code() == ErrorCode::UNKNOWN_SERVER_ERROR => true,
-            ErrorKind::Protocol => failures <= DAMAGE_BELIEVED,
+            ErrorKind::Protocol => damaged < DAMAGE_BELIEVED,
             _ => self.cluster.may_recover(error),
         }
     }
@@ -240,9 +240,24 @@ impl Failed {
         self.ranges.iter().map(Progress::failures).max().unwrap_or(0)
     }
 
+    /// Notes that the ranges failed, for a reason that may pass or not.
+    pub(super) fn of(mut ranges: Vec<Progress>, error: Error, requests: u32) -> Self {
+        let now = time::now();
+        let damaged = error.kind() == ErrorKind::Protocol;
+        ranges.iter_mut().for_each(|range| if damaged { range.damage(now) } else { range.fail(now) });
+        Self { ranges, error, requests }
+    }
+
     fn fail(&mut self, error: Error) {
+        let now = time::now();
         self.error = error;
-        self.ranges.iter_mut().for_each(Progress::fail);
+        self.ranges.iter_mut().for_each(|range| range.fail(now));
+    }
+
+    /// Whether another attempt may succeed.
+    pub(super) fn may_recover(&self, reading: &Reading) -> bool {
+        let damaged = self.ranges.iter().map(Progress::damaged).max().unwrap_or(0);
+        reading.may_recover(&self.error, damaged)
     }
 
     pub(super) fn recovered(self) -> Recovered {
@@ -272,32 +287,40 @@ pub(super) async fn find_topics(
             Some(Ok(())) | None => break,
         }
     }
-    failed.ranges.iter_mut().for_each(Progress::postpone);
+    failed.ranges.iter_mut().for_each(Progress::excuse);
     Ok(failed.ranges)
 }
 
 /// Waits and looks where the ranges are led now. The first look comes at once: a leader that has
 /// moved is mostly known by then.
 pub(super) async fn recover(reading: Reading, mut failed: Failed) -> Result<Recovered, Error> {
+    if !failed.may_recover(&reading) {
+        return Err(failed.error);
+    }
+    // Answers about leaders that broke the protocol: they are no answers about the ranges.
+    let mut damaged = 0;
     loop {
-        if !reading.may_recover(&failed.error, failed.failures()) {
-            return Err(failed.error);
-        }
         if !failed.pause(&reading).await? {
             return Ok(failed.recovered());
         }
         let seen = failed.ranges.iter().map(|range| range.generation).max().unwrap_or(0);
         tracing::debug!(error = %failed.error, ranges = failed.ranges.len(), "looking for leaders again");
         match failed.watch(&reading, reading.cluster.refresh(seen)).await? {
-            Some(Err(error)) => failed.fail(error),
+            Some(Err(error)) => {
+                damaged += u32::from(error.kind() == ErrorKind::Protocol);
+                if !reading.may_recover(&error, damaged) {
+                    return Err(error);
+                }
+                failed.fail(error);
+            }
             Some(Ok(())) | None => return Ok(failed.recovered()),
         }
     }
 }
 
 /// Ranges that another failure befell while they were looked after.
-pub(super) fn again(mut failed: Failed, error: Error) -> Recovered {
-    failed.fail(error);
+pub(super) fn again(failed: Failed, error: Error) -> Recovered {
+    let failed = Failed::of(failed.ranges, error, failed.requests);
     Recovered { failed: Some(failed), ..Recovered::default() }
 }
 

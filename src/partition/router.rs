@@ -7,15 +7,17 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::budget::Budget;
-use super::fetcher::{Delivery, Fetcher, Report};
+use super::fetcher::Fetcher;
 use super::inquiry;
 use super::progress::{Identity, Progress};
 use super::range::{Loss, OffsetRange};
 use super::recovery::{self, Failed, Reading, Recovered};
+use super::report::{Delivery, Report};
 use crate::cluster::pool::Purpose;
 use crate::cluster::topology::Topology;
 use crate::error::{Error, ErrorKind};
 use crate::ids::BrokerId;
+use crate::time;
 use crate::wire::error_code::ErrorCode;
 
 pub(super) struct Router {
@@ -99,8 +101,11 @@ impl Router {
         Ok(())
     }
 
-    fn handle(&mut self, report: Report) {
+    fn handle(&mut self, mut report: Report) {
         let reading = self.reading.clone();
+        // What waited for its turn does so no longer: nothing of it comes until it is recovered.
+        let asked = reading.asking.time();
+        report.troubled().for_each(|range| range.ask(asked));
         match report {
             Report::Finished(count) => self.open = self.open.saturating_sub(count),
             Report::Moved(purpose, ranges) => self.route(purpose, ranges),
@@ -155,20 +160,19 @@ impl Router {
         let troubled = routes.leaderless.into_iter().chain([(unknown, routes.doubtful)]);
         let asked = self.reading.asking.time();
         for (code, mut ranges) in troubled.filter(|(_, ranges)| !ranges.is_empty()) {
-            for range in &mut ranges {
-                range.ask(asked);
-                range.fail();
-            }
-            self.recover(Failed { ranges, error: Error::broker(code), requests: 1 });
+            ranges.iter_mut().for_each(|range| range.ask(asked));
+            self.recover(Failed::of(ranges, Error::broker(code), 1));
         }
         for mut range in routes.made_anew {
             range.ask(asked);
-            range.fail();
+            range.fail(time::now());
             self.recoveries.spawn(inquiry::restart(self.reading.clone(), range));
         }
     }
 
-    fn give(&mut self, broker: BrokerId, purpose: Purpose, ranges: Vec<Progress>) {
+    fn give(&mut self, broker: BrokerId, purpose: Purpose, mut ranges: Vec<Progress>) {
+        let asked = self.reading.asking.time();
+        ranges.iter_mut().for_each(|range| range.postpone(asked));
         let fetcher = self.fetchers.entry((broker, purpose)).or_insert_with(|| {
             let (sender, receiver) = mpsc::unbounded_channel();
             let fetcher = Fetcher {

@@ -5,10 +5,13 @@ use std::time::Duration;
 /// After so long somebody is told.
 const FIRST_WARNING: Duration = Duration::from_secs(5);
 
-/// A time in which nothing came, on the clock of [`Asking`](super::asking::Asking). Its start is kept
-/// from the first call of [`begin`](Self::begin) to [`end`](Self::end).
+/// A time in which nothing came, on the clock of [`Asking`](super::asking::Asking). It is counted from
+/// the first call of [`begin`](Self::begin) to [`end`](Self::end), but for its pauses.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Trouble {
+    /// How long it lasted before the last pause.
+    before: Duration,
+    /// Since when it goes on.
     since: Option<Duration>,
     warned: u32,
 }
@@ -17,6 +20,16 @@ impl Trouble {
     /// Something is waited for from now on, if it was not before.
     pub(super) fn begin(&mut self, asked: Duration) {
         self.since.get_or_insert(asked);
+    }
+
+    /// Nobody asks for it until the next call of [`begin`](Self::begin): that time does not count.
+    pub(super) fn pause(&mut self, asked: Duration) {
+        (self.before, self.since) = (self.lasts(asked), None);
+    }
+
+    /// What went by until then, since the last pause, does not count.
+    pub(super) fn excuse_until(&mut self, then: Duration) {
+        self.since = self.since.map(|since| since.max(then));
     }
 
     /// It came. Says whether somebody was told that it did not.
@@ -31,7 +44,7 @@ impl Trouble {
 
     /// How long it has not come.
     pub(super) fn lasts(&self, asked: Duration) -> Duration {
-        self.since.map_or(Duration::ZERO, |since| asked.saturating_sub(since))
+        self.before + self.since.map_or(Duration::ZERO, |since| asked.saturating_sub(since))
     }
 
     /// Whether somebody is to be told now: after five seconds, then after twice as long each time.
@@ -56,5 +69,22 @@ mod tests {
         assert_eq!(warned, [5, 10, 20, 40, 80, 160]);
         assert!(trouble.end() && !trouble.end());
         assert!(!trouble.warns(Duration::from_secs(900)));
+    }
+
+    #[test]
+    fn pauses_do_not_count() {
+        let seconds = Duration::from_secs;
+        let mut trouble = Trouble::default();
+        trouble.begin(seconds(10));
+        trouble.pause(seconds(14));
+        trouble.pause(seconds(50));
+        assert_eq!((trouble.lasts(seconds(99)), trouble.warns(seconds(99))), (seconds(4), false));
+        trouble.begin(seconds(100));
+        assert_eq!(trouble.lasts(seconds(103)), seconds(7));
+        trouble.excuse_until(seconds(102));
+        trouble.excuse_until(seconds(60));
+        assert_eq!(trouble.lasts(seconds(103)), seconds(5));
+        assert!(trouble.warns(seconds(103)) && trouble.end());
+        assert_eq!(trouble.lasts(seconds(200)), Duration::ZERO);
     }
 }

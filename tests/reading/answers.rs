@@ -1,12 +1,12 @@
-//! Answers that bring nothing though no error stands in them: what was asked for is left out, or its log called
-//! another one without saying where.
+//! Answers that bring nothing though no error stands in them: what was asked for is left out, or named by a number
+//! that is not its own, or its log called another one without saying where.
 
 use std::time::Duration;
 
 use ottla::{BrokerError, Error, ErrorKind, ReadOptions, Reader};
 use ottla_testkit::{Action, ApiKey, Fault};
 
-use super::{LIMIT, Seen, TOPIC, asked_in, client, is_quiet, now, range, write};
+use super::{LIMIT, Seen, TOPIC, asked_in, client, is_quiet, now, range, read, write, write_named};
 use crate::support::within;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -135,4 +135,23 @@ async fn a_topic_that_an_answer_leaves_out_or_tells_without_partitions_is_asked_
         let error = within(LIMIT, "an error", client.describe_topics(&[TOPIC.into()])).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Broker(BrokerError::UNKNOWN_TOPIC_OR_PARTITION), "{error}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fetch_answer_that_names_a_partition_twice_gives_nobody_the_records_of_another() {
+    let brokers = ottla_testkit::Cluster::builder().start_in_memory().unwrap();
+    brokers.create_topic(TOPIC, 4, 1).unwrap();
+    (0..4).for_each(|partition| write_named(&brokers, partition, 10, &format!("{partition}-")));
+    let client = client(&brokers).await;
+    // The first request is for partitions 0 and 1: of its answer the index of the first becomes 1. Before it come
+    // length, correlation id, tags, throttle time, error, session, the number of topics, an id and a number.
+    let at = 4 + 4 + 1 + 4 + 2 + 4 + 1 + 16 + 1;
+    let other = Action::Overwrite { at, bytes: vec![0, 0, 0, 1] };
+    let fault = brokers.faults().add_numbered(Fault::new(other).on_api(ApiKey::Fetch).times(1));
+    let ranges = (0..4).map(|partition| range(partition, 0, 10)).collect();
+    let mut seen = read(&client, ranges, ReadOptions::new()).await.unwrap();
+    assert_eq!(brokers.faults().hits(fault), 1);
+    seen.values.sort_unstable();
+    let written = (0..4).flat_map(|partition| (0..10).map(move |offset| format!("{partition}-{offset}")));
+    assert_eq!(seen.values, written.collect::<Vec<_>>());
 }

@@ -2,6 +2,7 @@ use bytes::Bytes;
 
 use super::*;
 use crate::ids::BrokerId;
+use crate::time;
 
 /// A batch of one record-less span of offsets: heads and CRCs are all that is looked at here.
 fn batch(base: i64, offsets: i32) -> Vec<u8> {
@@ -257,8 +258,9 @@ fn an_answer_that_moves_nothing_forward_ends_no_row_of_failures() {
     let failed = || {
         let mut progress = progress(0, 10);
         progress.ask(Duration::ZERO);
-        progress.fail();
-        progress.fail();
+        let now = time::now();
+        progress.fail(now);
+        progress.fail(now);
         progress
     };
     let after = |answer: FetchedPartition, manner| {
@@ -279,13 +281,42 @@ fn an_answer_that_moves_nothing_forward_ends_no_row_of_failures() {
 #[test]
 fn a_range_that_waits_for_its_turn_is_not_in_trouble() {
     let mut progress = progress(0, 10);
-    progress.ask(Duration::ZERO);
-    progress.postpone();
-    assert!(progress.silence(Duration::from_secs(99)) < Duration::from_secs(1));
-    progress.fail();
-    progress.ask(Duration::from_secs(99));
-    progress.postpone();
-    assert!(progress.silence(Duration::from_secs(100)) >= Duration::from_secs(1));
+    let seconds = Duration::from_secs;
+    progress.ask(seconds(0));
+    progress.postpone(seconds(1));
+    assert_eq!(progress.silence(seconds(99)), seconds(1));
+    progress.fail(time::now());
+    progress.ask(seconds(99));
+    progress.postpone(seconds(100));
+    assert_eq!(progress.silence(seconds(300)), seconds(2), "after a failure either");
+    progress.ask(seconds(300));
+    progress.excuse_until(seconds(309));
+    progress.postpone(seconds(310));
+    assert_eq!(progress.silence(seconds(400)), seconds(3), "its broker was busy with others");
+    assert_eq!(progress.failures(), 1, "that it waits ends no row of failures");
+}
+
+#[test]
+fn a_failure_a_minute_after_the_last_one_begins_another_row() {
+    let (mut progress, start, second) = (progress(0, 10), time::now(), Duration::from_secs(1));
+    let rows = [0, 1, 60, 121, 122].map(|at| {
+        progress.stray(start + at * second);
+        (progress.failures(), progress.strays())
+    });
+    assert_eq!(rows, [(1, 1), (2, 2), (3, 3), (1, 1), (2, 2)]);
+}
+
+#[test]
+fn answers_that_break_the_protocol_are_counted_beside_other_failures_and_until_one_is_read() {
+    let (mut progress, now) = (progress(0, 10), time::now());
+    (0..9).for_each(|_| progress.fail(now));
+    progress.damage(now);
+    progress.fail(now);
+    progress.damage(now);
+    assert_eq!((progress.failures(), progress.damaged()), (12, 2));
+    let refused = FetchedPartition { error: ErrorCode::NOT_LEADER_OR_FOLLOWER, ..fetched(&[], -1, -1) };
+    take(&mut progress, refused).unwrap_err();
+    assert_eq!((progress.failures(), progress.damaged()), (12, 0));
 }
 
 #[test]
