@@ -236,6 +236,11 @@ impl Session {
         }
     }
 
+    /// Whether the frame that may come next holds secrets.
+    pub(crate) fn expects_secrets(&self) -> bool {
+        self.inflight.oldest().is_some_and(|sent| sent.api.tells_secrets())
+    }
+
     /// Takes the bytes of a frame, after its length.
     pub(crate) fn handle_frame(&mut self, now: Instant, frame: Bytes) -> Result<(), Error> {
         let got = codec::correlation_id(&frame)?;

@@ -250,10 +250,18 @@ impl<S: AsyncRead + AsyncWrite + Source + Unpin> Task<S> {
             Err(error) => return Err(self.broken(error)),
         }
         let now = time::now();
-        while let Some(frame) = self.reader.poll_frame(self.session.max_frame())? {
+        while let Some(frame) = self.poll_frame()? {
             self.session.handle_frame(now, frame)?;
         }
         Ok(())
+    }
+
+    fn poll_frame(&mut self) -> Result<Option<Bytes>, Error> {
+        let max = self.session.max_frame();
+        Ok(match self.session.expects_secrets() {
+            true => self.reader.poll_secret_frame(max)?,
+            false => self.reader.poll_frame(max)?,
+        })
     }
 
     /// What broke the stream. Once requests flow both sides have accepted each other: whatever TLS

@@ -182,6 +182,26 @@ async fn left_alone(brokers: Brokers) {
     drop((client, keeper));
 }
 
+/// A super user lists so many tokens that the answer is a long frame.
+async fn listed(brokers: &Brokers) {
+    const TOKENS: usize = 600;
+    let admin = Cluster::connect(brokers.alice()).await.unwrap();
+    let mut listed = Search::default();
+    for number in 0..TOKENS {
+        let token = admin.create_delegation_token(NewToken::new()).await.unwrap();
+        if number % 100 == 99 {
+            listed.add(&format!("listed token {number}"), &token);
+        }
+    }
+    let tokens = admin.describe_delegation_tokens(None).await.unwrap();
+    assert!(tokens.len() >= TOKENS && !listed.found().is_empty(), "{}", tokens.len());
+    drop(tokens);
+    tokio::time::sleep(SECOND).await;
+    assert_eq!(listed.found(), Vec::<String>::new(), "after they were listed");
+    drop(admin);
+    assert_eq!(listed.found(), Vec::<String>::new(), "after the client is gone");
+}
+
 /// A keeper that is shut down long before the sessions of its token end: their connections live on.
 async fn shut_down(brokers: &Brokers) {
     let keeper = TokenKeeper::new(brokers.alice(), brokers.target()).start().await.unwrap();
@@ -228,6 +248,9 @@ pub(crate) fn play() {
     let scene = async { tokio::time::timeout(LIMIT, shut_down(&brokers)).await.expect("the scene ends") };
     runtime().block_on(scene);
     pass("a_token_that_was_deleted_is_gone_while_its_connections_live");
+    let scene = async { tokio::time::timeout(LIMIT, listed(&brokers)).await.expect("the scene ends") };
+    runtime().block_on(scene);
+    pass("tokens_that_were_listed_are_gone");
     drop(brokers);
     let brokers = Brokers::start(Duration::from_secs(8));
     let scene = async { tokio::time::timeout(LIMIT, kept(&brokers)).await.expect("the scene ends") };
