@@ -45,6 +45,32 @@ impl FileRules {
         })
     }
 
+    /// As [`FileRules::replace`], unless `stays` says of the text that is there that it shall stay. What
+    /// cannot be read, or is not to be trusted, does not. Tells whether it was replaced.
+    ///
+    /// # Errors
+    /// Those of [`FileRules::replace`].
+    pub(crate) fn replace_unless(
+        &self,
+        path: &Path,
+        text: &Secret,
+        noise: [u8; 8],
+        mut stays: impl FnMut(&Secret) -> bool + Send + 'static,
+    ) -> Result<bool, FileError> {
+        let (rules, at, text) = (self.clone(), path.to_owned(), text.clone());
+        limit::within(self.limit, path, move |caller| {
+            let place = place(&at)?;
+            again(|| {
+                let old = hold(&place)?;
+                let there = old.as_ref().and_then(|old| rules.text_of(old).ok());
+                if there.is_some_and(|there| stays(&there)) {
+                    return Ok(Some(false));
+                }
+                Ok(rules.tried(&place, old.as_ref(), &text, noise, caller)?.map(|()| true))
+            })
+        })
+    }
+
     /// Removes the file at `path`. Blocks, for at most ten seconds.
     ///
     /// # Errors

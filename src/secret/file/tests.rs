@@ -272,7 +272,15 @@ fn a_file_that_another_has_replaced_meanwhile_is_not_overwritten() {
         let put = FileRules::new().put(&path, old, &Secret::from("third"), rand(), &Caller::default());
         assert_eq!(put, Err(FileError::Changed));
     }
+    let mut seen = Vec::new();
+    let decided = FileRules::new().replace_unless(&path, &Secret::from("third"), rand(), move |there| {
+        seen.push(there.clone());
+        seen == [Secret::from("second")]
+    });
+    assert_eq!(decided, Ok(false));
     assert_eq!((fs::read_to_string(&path).unwrap().as_str(), folder.names().len()), ("second", 1));
+    let decided = FileRules::new().replace_unless(&path, &Secret::from("third"), rand(), |_| false);
+    assert_eq!((decided, fs::read_to_string(&path).unwrap().as_str()), (Ok(true), "third"));
 }
 
 fn rand() -> [u8; 8] {
