@@ -228,6 +228,9 @@ impl<S: AsyncRead + AsyncWrite + Source + Unpin> Task<S> {
             Some(Command::Submit { request, deadline, reply }) => {
                 let id = self.session.submit(request, deadline);
                 self.replies.insert(id, reply);
+                if self.session.is_crowded() {
+                    self.forget_gone();
+                }
             }
             Some(Command::Break(error)) => return Err(error),
             Some(Command::NewToken { after }) => return self.handle_new_token(after),
@@ -237,6 +240,13 @@ impl<S: AsyncRead + AsyncWrite + Source + Unpin> Task<S> {
             }
         }
         Ok(())
+    }
+
+    /// Forgets the requests that were not sent and that nobody waits for any more.
+    fn forget_gone(&mut self) {
+        self.replies.retain(|_, reply| !reply.is_closed());
+        let replies = &self.replies;
+        self.session.forget_held(|id| !replies.contains_key(&id));
     }
 
     fn handle_read(&mut self, read: io::Result<usize>) -> Result<(), Error> {
@@ -388,3 +398,6 @@ impl<S: AsyncRead + AsyncWrite + Source + Unpin> Task<S> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
