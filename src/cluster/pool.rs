@@ -310,3 +310,6 @@ async fn follow(slots: Weak<Slots>, mut source: TokenSource, cluster: String) {
         old_end = new.end();
     }
 }
+
+#[cfg(test)]
+mod tests;
