@@ -46,7 +46,7 @@ pub use token::followed::FollowedTokenFile;
 pub use token::keeper::{AtShutdown, RunningKeeper, TokenKeeper};
 pub use token::proof::Proof;
 pub use token::state::{KeeperState, KeeperStep};
-pub use token::target::{Target, secret_jaas_config, write_secret_file};
+pub use token::target::{Target, secret_jaas_config, write_secret_file, write_secret_file_unless};
 pub use wire::codec::fetch::IsolationLevel;
 pub use wire::codec::list_offsets::OffsetAt;
 

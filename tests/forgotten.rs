@@ -17,8 +17,10 @@ fn main() {
     if std::env::args().any(|argument| argument == scenes::BROKERS) {
         return scenes::serve();
     }
-    scenes::play();
-    println!("test result: ok. 4 passed; 0 failed; 0 ignored");
+    let failed = u32::from(std::panic::catch_unwind(scenes::play).is_err());
+    let word = if failed == 0 { "ok" } else { "FAILED" };
+    println!("test result: {word}. {} passed; {failed} failed; 0 ignored", scenes::passed());
+    std::process::exit(failed.cast_signed());
 }
 
 #[cfg(not(target_os = "linux"))]

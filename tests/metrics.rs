@@ -11,7 +11,8 @@ use metrics::{
     Counter, CounterFn, Gauge, GaugeFn, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder,
     SharedString, Unit,
 };
-use ottla::{AtShutdown, TokenKeeper};
+use ottla::time::Timestamp;
+use ottla::{AtShutdown, Cluster, NewToken, Token, TokenKeeper, TokenSource};
 use ottla_testkit::{Action, ApiKey, Fault};
 use support::embedded::{builder, config, executor, kept, pass, read_all, target, user};
 use support::{source, within};
@@ -160,6 +161,35 @@ async fn two_keepers_of_a_process_tell_of_two_tokens_and_every_name_is_described
         for name in names(&code) {
             assert_eq!(values.of(&format!("described {name}")), 1.0, "{name}");
         }
+    })
+    .await;
+}
+
+/// A keeper of the same process would tell the same.
+#[tokio::test(start_paused = true)]
+async fn an_executor_tells_when_its_token_ends_and_when_the_next_one_does() {
+    let values = Values::default();
+    let _recording = metrics::set_default_local_recorder(&values);
+    within(Duration::from_secs(3600), "the test", async {
+        let brokers = builder().start_in_memory().unwrap();
+        let alice = Cluster::connect(config(&brokers, user("alice"))).await.unwrap();
+        let seconds = |at: Timestamp| Duration::from_millis(at.as_millis().try_into().unwrap()).as_secs_f64();
+        let told = |name: &str| values.of(&format!("ottla_token_{name}_at_seconds{{User:alice}}"));
+        let is_told = |token: &Token| {
+            let life = token.life().unwrap();
+            let is = |name, at| (told(name) - seconds(at)).abs() < 1.0;
+            is("issued", life.issued) && is("expires", life.expires)
+        };
+        let first = alice.create_delegation_token(NewToken::new()).await.unwrap();
+        assert!(told("expires").is_nan(), "who makes a token does not use it");
+        let (writer, source) = TokenSource::watched(first.clone());
+        let _executor = executor(&brokers, source).await.unwrap();
+        assert!(is_told(&first), "{values:?}");
+        pass(60 * SECOND).await;
+        let next = alice.create_delegation_token(NewToken::new()).await.unwrap();
+        assert!(writer.replace(next.clone()));
+        pass(SECOND).await;
+        assert!(is_told(&next) && !is_told(&first), "{values:?}");
     })
     .await;
 }

@@ -300,7 +300,8 @@ impl Shared {
 
 /// Has every live connection log in with each new token, spread over time.
 async fn follow(slots: Weak<Slots>, mut source: TokenSource, cluster: String) {
-    let mut old = source.current();
+    // Of a token that has a successor its end alone is kept, or its secret would live on here.
+    let mut old_end = source.current().end();
     loop {
         let new = source.changed().await;
         let Some(slots) = slots.upgrade() else { return };
@@ -310,10 +311,13 @@ async fn follow(slots: Weak<Slots>, mut source: TokenSource, cluster: String) {
             continue;
         }
         let slots: Vec<_> = slots.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
-        let left = old.end().map(|end| end.saturating_duration_since(time::now()));
+        let left = old_end.map(|end| end.saturating_duration_since(time::now()));
         for connection in slots.iter().filter_map(|slot| slot.open()) {
             connection.follow_token(source.turn(time::now(), &new, left));
         }
-        old = new;
+        old_end = new.end();
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,6 +14,7 @@ mod service;
 
 use std::collections::HashMap;
 use std::fmt;
+use std::hash::Hash;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
@@ -92,7 +93,7 @@ struct Login {
     clock: KdcClock,
     /// Locked while the login is prepared.
     opened: tokio::sync::Mutex<Option<Opened>>,
-    /// The newest ticket for each service that somebody used, to tell cached ones from fresh ones.
+    /// The newest ticket that lives for each service that somebody used, to tell cached ones from fresh ones.
     seen: Mutex<HashMap<ServiceRequest, Weak<Grant>>>,
 }
 
@@ -285,9 +286,9 @@ impl Login {
             }
             ticket => ticket?,
         };
-        let newest = Arc::downgrade(ticket.grant());
-        let before = self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(service, newest);
-        let cached = before.is_some_and(|before| std::ptr::eq(before.as_ptr(), Arc::as_ptr(ticket.grant())));
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let cached = was_seen(&mut seen, service, ticket.grant());
+        drop(seen);
         Ok((ticket, cached))
     }
 
@@ -315,6 +316,14 @@ impl Login {
         *slot = Some(opened.clone());
         Ok(opened)
     }
+}
+
+/// Notes the newest ticket for a service, and tells whether it was that before. Tickets that are gone are
+/// forgotten: brokers come and go under new names for as long as a login lives.
+fn was_seen<S: Eq + Hash, T>(seen: &mut HashMap<S, Weak<T>>, service: S, newest: &Arc<T>) -> bool {
+    seen.retain(|_, ticket| ticket.strong_count() > 0);
+    let before = seen.insert(service, Arc::downgrade(newest));
+    before.is_some_and(|before| std::ptr::eq(before.as_ptr(), Arc::as_ptr(newest)))
 }
 
 /// Reads what is to be read. Blocks.

@@ -2,7 +2,7 @@
 //! derivation to a key. What may take long runs as an errand beside the socket.
 
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use super::authenticate::Attempt;
@@ -12,6 +12,7 @@ use super::keys::Keys;
 use super::lifetime::RenewalPoint;
 use super::token::Token;
 use crate::entropy;
+use crate::ids::Principal;
 use crate::sasl::{Derivation, Exchange, SaltedPassword, ScramCredentials};
 #[cfg(feature = "kerberos")]
 use crate::time;
@@ -40,7 +41,20 @@ pub(crate) struct Logins {
     /// The mechanism of the first login, to which the connection is bound.
     pub(crate) mechanism: Option<Box<str>>,
     /// The token of the last login, if it was by one.
-    pub(crate) used: Option<Arc<Token>>,
+    pub(crate) used: Option<Used>,
+}
+
+/// The token of a login. A connection lives longer than its token may: it knows which one it was, and
+/// has no part in its secret.
+pub(crate) struct Used {
+    token: Weak<Token>,
+    owner: Option<Principal>,
+}
+
+impl Used {
+    fn of(token: &Arc<Token>) -> Self {
+        Self { token: Arc::downgrade(token), owner: token.owner().cloned() }
+    }
 }
 
 /// What a newer token means for a connection.
@@ -64,8 +78,11 @@ impl Logins {
     pub(crate) fn change(&self) -> Change {
         let newest = self.credentials.token();
         match (&self.used, &newest) {
-            (Some(used), Some(newest)) if used == newest => Change::None,
-            (Some(used), Some(newest)) => match (used.owner(), newest.owner()) {
+            // One that is gone has a successor.
+            (Some(used), Some(newest)) if used.token.upgrade().is_some_and(|used| used == *newest) => {
+                Change::None
+            }
+            (Some(used), Some(newest)) => match (&used.owner, newest.owner()) {
                 (Some(before), Some(owner)) if before != owner => Change::Owner,
                 _ => Change::Login,
             },
@@ -88,12 +105,12 @@ impl Logins {
         if newest.as_ref().is_some_and(|token| token.is_dead(now)) {
             return Box::pin(std::future::ready(Err(Error::TokenExpired)));
         }
-        self.used = newest;
+        self.used = newest.as_ref().map(Used::of);
         #[cfg(feature = "kerberos")]
         if let Credentials::Kerberos(kerberos) = &self.credentials {
             return self.with_ticket(kerberos.clone(), end);
         }
-        let attempt = self.exchange().and_then(|exchange| self.terms().attempt(exchange, now));
+        let attempt = self.exchange(newest).and_then(|exchange| self.terms().attempt(exchange, now));
         Box::pin(std::future::ready(attempt.map(Finding::Attempt)))
     }
 
@@ -141,7 +158,9 @@ impl Logins {
         if let (Credentials::Token { source, .. }, Some(used)) = (&self.credentials, &self.used)
             && matches!(error, Error::LoginRefused { .. } | Error::TokenExpired | Error::ClosedInLogin)
         {
-            source.report_refused(used);
+            if let Some(used) = used.token.upgrade() {
+                source.report_refused(&used);
+            }
             return Error::Closed;
         }
         match error {
@@ -153,8 +172,10 @@ impl Logins {
 
     /// Tells whoever makes the tokens that the broker took the one of the last login.
     pub(crate) fn report_taken(&self) {
-        if let (Credentials::Token { source, .. }, Some(used)) = (&self.credentials, &self.used) {
-            source.report_taken(used);
+        if let (Credentials::Token { source, .. }, Some(used)) = (&self.credentials, &self.used)
+            && let Some(used) = used.token.upgrade()
+        {
+            source.report_taken(&used);
         }
     }
 
@@ -162,7 +183,7 @@ impl Logins {
         Terms { token: matches!(self.credentials, Credentials::Token { .. }), limit: self.limit }
     }
 
-    fn exchange(&self) -> Result<Exchange, Error> {
+    fn exchange(&self, newest: Option<Arc<Token>>) -> Result<Exchange, Error> {
         let scram = match &self.credentials {
             Credentials::None => return Err(Error::NoCredential),
             Credentials::Plain { user, password } => {
@@ -182,7 +203,7 @@ impl Logins {
                 token_auth: false,
             },
             Credentials::Token { mechanism, source } => {
-                let token = self.used.clone().unwrap_or_else(|| source.current());
+                let token = newest.unwrap_or_else(|| source.current());
                 ScramCredentials {
                     mechanism: *mechanism,
                     user: token.id().to_owned(),

@@ -33,6 +33,8 @@ use crate::wire::version::{self, FIRST_PROBE, Probed, VersionTable};
 const LOGIN_FRAME: usize = 64 * 1024;
 /// The longest frame of any response but Fetch.
 const CONTROL_FRAME: usize = 16 * 1024 * 1024;
+/// When so many requests wait for their turn, it is looked which of them nobody waits for any more.
+const CROWD: usize = 64;
 
 /// What a session is told at its start.
 #[derive(Clone, Debug)]
@@ -69,6 +71,8 @@ pub(crate) struct Session {
     inflight: Inflight,
     /// Requests that wait for their turn.
     held: VecDeque<Held>,
+    /// With so many of them [`Session::is_crowded`].
+    crowd: usize,
     /// The session's own next request.
     own: Option<(Encoded, Instant)>,
     events: VecDeque<Event>,
@@ -115,6 +119,7 @@ impl Session {
             stage: Stage::ExpectCredential,
             inflight: Inflight::default(),
             held: VecDeque::new(),
+            crowd: CROWD,
             own: None,
             events: VecDeque::new(),
             versions: VersionTable::default(),
@@ -202,6 +207,19 @@ impl Session {
         }
     }
 
+    /// Whether so many requests wait for their turn that [`Session::forget_held`] is due. It comes seldom
+    /// enough that a request costs the same however many wait.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.held.len() >= self.crowd
+    }
+
+    /// Forgets those that wait for their turn and whose callers are gone: a broker that wants silence for
+    /// long would have them pile up until their deadlines.
+    pub(crate) fn forget_held(&mut self, is_gone: impl Fn(RequestId) -> bool) {
+        self.held.retain(|held| !is_gone(held.id));
+        self.crowd = CROWD.max(2 * self.held.len());
+    }
+
     /// The request that goes out next, of those that callers wait for.
     pub(crate) fn next_held(&self) -> Option<RequestId> {
         self.held.front().map(|held| held.id)
@@ -239,6 +257,11 @@ impl Session {
             Some(_) => CONTROL_FRAME.min(self.settings.max_frame),
             None => LOGIN_FRAME,
         }
+    }
+
+    /// Whether the frame that may come next holds secrets.
+    pub(crate) fn expects_secrets(&self) -> bool {
+        self.inflight.oldest().is_some_and(|sent| sent.api.tells_secrets())
     }
 
     /// Takes the bytes of a frame, after its length.

@@ -231,6 +231,9 @@ impl<S: AsyncRead + AsyncWrite + Source + Unpin> Task<S> {
             Some(Command::Submit { request, deadline, reply }) => {
                 let id = self.session.submit(request, deadline);
                 self.replies.insert(id, reply);
+                if self.session.is_crowded() {
+                    self.forget_gone();
+                }
             }
             Some(Command::Break(error)) => return Err(error),
             Some(Command::NewToken { after }) => return self.handle_new_token(after),
@@ -240,6 +243,13 @@ impl<S: AsyncRead + AsyncWrite + Source + Unpin> Task<S> {
             }
         }
         Ok(())
+    }
+
+    /// Forgets the requests that were not sent and that nobody waits for any more.
+    fn forget_gone(&mut self) {
+        self.replies.retain(|_, reply| !reply.is_closed());
+        let replies = &self.replies;
+        self.session.forget_held(|id| !replies.contains_key(&id));
     }
 
     fn handle_read(&mut self, read: io::Result<usize>) -> Result<(), Error> {
@@ -253,13 +263,21 @@ impl<S: AsyncRead + AsyncWrite + Source + Unpin> Task<S> {
             Err(error) => return Err(self.broken(error)),
         }
         let now = time::now();
-        while let Some(frame) = self.reader.poll_frame(self.session.max_frame())? {
+        while let Some(frame) = self.poll_frame()? {
             self.session.handle_frame(now, frame)?;
         }
         if let Some(until) = self.session.muted_until() {
             self.mute.extend(until);
         }
         Ok(())
+    }
+
+    fn poll_frame(&mut self) -> Result<Option<Bytes>, Error> {
+        let max = self.session.max_frame();
+        Ok(match self.session.expects_secrets() {
+            true => self.reader.poll_secret_frame(max)?,
+            false => self.reader.poll_frame(max)?,
+        })
     }
 
     /// What broke the stream. Once requests flow both sides have accepted each other: whatever TLS

@@ -45,8 +45,13 @@ pub(crate) fn is_damage(error: &Error) -> bool {
 }
 
 fn of_login(error: &Error) -> Class {
-    use crate::conn::error::Error::LoginRefused;
+    use crate::conn::error::Error::{LoginRefused, Mechanism, Sasl};
     match error.conn_source() {
+        Some(Mechanism(given_up) | Sasl(crate::sasl::Error::Mechanism(given_up)))
+            if given_up.is_passing() =>
+        {
+            Class::Again
+        }
         Some(LoginRefused { code, .. }) if ErrorCode(*code) == ErrorCode::SASL_AUTHENTICATION_FAILED => {
             Class::NewCredential
         }
@@ -90,6 +95,21 @@ mod tests {
         let refused = conn::error::Error::LoginRefused { code: 58, step: LoginStep::First, text };
         assert_eq!(class(&Error::dial(refused)), Class::NewCredential);
         assert_eq!(class(&Error::dial(conn::error::Error::TokenExpired)), Class::NewCredential);
+    }
+
+    #[test]
+    fn a_mechanism_that_gives_up_for_now_is_worth_another_try() {
+        use crate::sasl::MechanismError;
+        let passing = || MechanismError::passing("the issuer is away").caused_by(std::fmt::Error);
+        let by_factory = Error::dial(conn::error::Error::Mechanism(passing()));
+        let by_step = Error::dial(crate::sasl::Error::Mechanism(passing()).into());
+        for error in [by_factory, by_step] {
+            assert_eq!((class(&error), error.kind()), (Class::Again, ErrorKind::Auth));
+            let told = crate::error::explained(&error);
+            assert!(told.ends_with(&format!("the issuer is away: {}", std::fmt::Error)), "{told}");
+        }
+        let last = Error::dial(conn::error::Error::Mechanism(MechanismError::new("no such user")));
+        assert_eq!(class(&last), Class::Stop);
     }
 
     #[test]

@@ -85,7 +85,12 @@ impl Error {
     fn conn_source(&self) -> Option<&conn::error::Error> {
         match &self.0.source {
             Some(Source::Conn(error)) => Some(error),
-            Some(Source::Other(_)) | None => None,
+            // The same, told with more words.
+            Some(Source::Other(error)) => {
+                let beneath = error.downcast_ref::<Self>().filter(|beneath| beneath.kind() == self.kind());
+                beneath.and_then(Self::conn_source)
+            }
+            None => None,
         }
     }
 
@@ -115,10 +120,7 @@ impl Error {
         let Some(last) = last else { return Self::because(ErrorKind::Timeout, what) };
         let kind = if last.needs_new_credentials() { last.kind() } else { ErrorKind::Timeout };
         let late = Self::new(kind, Some(format!("{what}; before: {last}").into()), None);
-        late.with(|inner| {
-            inner.source.clone_from(&last.0.source);
-            inner.written = last.0.written;
-        })
+        late.caused_by(last.clone()).with(|inner| inner.written = last.0.written)
     }
 
     /// An answer is not about what was asked for, each of it once: it was damaged on its way, and nothing of it counts.
@@ -301,6 +303,21 @@ mod tests {
         assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::Timeout, "not in time"));
         assert_eq!(explained(&error), format!("not in time: {}", explained(&cause)));
         assert!(error.is_retriable() && !cause.is_retriable());
+    }
+
+    #[test]
+    fn what_was_not_done_in_time_keeps_the_kind_of_what_failed_before() {
+        let beneath = |error: &Error| std::error::Error::source(error)?.downcast_ref::<Error>().cloned();
+        let last = Error::broker(ErrorCode::LEADER_NOT_AVAILABLE).at_broker("b1:9092");
+        let late = Error::late("not done in time", Some(&last));
+        let kinds = (late.kind(), beneath(&late).map(|last| last.kind()));
+        assert_eq!(kinds, (ErrorKind::Timeout, Some(last.kind())));
+        assert_eq!(beneath(&late).unwrap().broker_address(), Some("b1:9092"));
+        assert_eq!(explained(&late).matches("LEADER_NOT_AVAILABLE").count(), 1);
+        let text = conn::error::PeerText::default();
+        let refused = conn::error::Error::LoginRefused { code: 58, step: LoginStep::First, text };
+        let late = Error::late("not done in time", Some(&Error::dial(refused)));
+        assert!(late.needs_new_credentials() && late.is_unknown_user(), "{late:?}");
     }
 
     #[test]

@@ -151,9 +151,14 @@ where
     }
 }
 
-/// Tells why a [`Mechanism`] gave up, in a text that may be logged: it must hold no secret.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MechanismError(Arc<str>);
+/// Tells why a [`Mechanism`] gave up, in a text that may be logged: it must hold no secret. Two are the
+/// same if their texts are, and what can be done about them; their causes are not compared.
+#[derive(Clone, Debug)]
+pub struct MechanismError {
+    reason: Arc<str>,
+    passing: bool,
+    cause: Option<Arc<dyn std::error::Error + Send + Sync>>,
+}
 
 impl MechanismError {
     /// The longest reason that is kept.
@@ -163,17 +168,48 @@ impl MechanismError {
     /// spaces, so that what a broker said cannot forge lines in a log.
     pub fn new(reason: impl AsRef<str>) -> Self {
         let printable = |c: char| if c.is_control() { ' ' } else { c };
-        Self(reason.as_ref().chars().take(Self::MAX_CHARS).map(printable).collect::<String>().into())
+        let reason = reason.as_ref().chars().take(Self::MAX_CHARS).map(printable).collect::<String>();
+        Self { reason: reason.into(), passing: false, cause: None }
+    }
+
+    /// Takes the reason of a failure that passes, as that of an issuer of credentials that is away: the
+    /// login is worth another try, [`Error::is_retriable`](crate::Error::is_retriable) says so, and what
+    /// retries by itself does.
+    pub fn passing(reason: impl AsRef<str>) -> Self {
+        Self { passing: true, ..Self::new(reason) }
+    }
+
+    /// Says what it came of, which stands behind it as its `source()`. It must show no secret either.
+    #[must_use]
+    pub fn caused_by(self, cause: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self { cause: Some(Arc::new(cause)), ..self }
+    }
+
+    pub(crate) fn is_passing(&self) -> bool {
+        self.passing
     }
 }
+
+impl PartialEq for MechanismError {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.reason, self.passing) == (&other.reason, other.passing)
+    }
+}
+
+impl Eq for MechanismError {}
 
 impl fmt::Display for MechanismError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.reason)
     }
 }
 
-impl std::error::Error for MechanismError {}
+impl std::error::Error for MechanismError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        let cause = self.cause.as_deref()?;
+        Some(cause)
+    }
+}
 
 #[cfg(test)]
 mod tests {

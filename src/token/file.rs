@@ -61,9 +61,23 @@ impl std::error::Error for InvalidTokenFile {
     }
 }
 
+impl InvalidTokenFile {
+    /// Whether the file may be found whole a moment later: somebody writes it right now, or its file system
+    /// does not answer.
+    pub(crate) fn is_passing(&self) -> bool {
+        matches!(self.0, Error::File(FileError::Changed | FileError::TimedOut { .. }))
+    }
+}
+
 impl From<InvalidTokenFile> for crate::error::Error {
     fn from(why: InvalidTokenFile) -> Self {
-        Self::config(why)
+        use crate::error::ErrorKind;
+        match why.is_passing() {
+            true => {
+                Self::because(ErrorKind::Timeout, "the token file could not be read in time").caused_by(why)
+            }
+            false => Self::config(why),
+        }
     }
 }
 

@@ -13,6 +13,10 @@ use crate::conn::credentials::{TokenSource, TokenWriter};
 use crate::error::Error;
 use crate::secret::file::{self as secret_file, FileError, FileRules, Stamp};
 
+/// A file that is written to while it is read for the first time is read so often again.
+const FIRST_LOOKS: u32 = 20;
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+
 /// Follows a token file: gives the token that stands in it, and each one that takes its place.
 ///
 /// The file is looked at once a second, through symbolic links, as Kubernetes and others mount
@@ -35,7 +39,8 @@ impl FollowedTokenFile {
     /// Reads the file and begins to follow it, with a look each second.
     ///
     /// # Errors
-    /// `Config` if there is no such file, it is no token file, or others may write it.
+    /// `Config` if there is no such file, it is no token file, or others may write it; `Timeout`, which is
+    /// worth another try, if its file system does not answer or it is written to all the time.
     ///
     /// # Cancel safety
     /// A dropped call leaves nothing behind.
@@ -68,7 +73,7 @@ impl FollowedTokenFile {
         rules: FileRules,
     ) -> Result<Self, Error> {
         let (path, rules) = (path.into(), rules.with_max_bytes(file::MAX_BYTES));
-        let first = look(&path, &rules, None).await?.ok_or_else(Error::shutdown)?;
+        let first = first_look(&path, &rules).await?.ok_or_else(Error::shutdown)?;
         let warned = first.warn_if_public(&path, None);
         let file = first.file.map_err(InvalidTokenFile::from)?;
         let bootstrap = file.bootstrap().clone();
@@ -197,6 +202,19 @@ impl Follower {
         self.bootstrap = file.bootstrap().clone();
         Ok(())
     }
+}
+
+/// Reads the file, again if somebody wrote to it at that moment.
+async fn first_look(path: &Path, rules: &FileRules) -> Result<Option<Sighting>, InvalidTokenFile> {
+    for _ in 0..FIRST_LOOKS {
+        match look(path, rules, None).await {
+            Err(why) if why == file::Error::File(FileError::Changed).into() => {
+                tokio::time::sleep(FIRST_PAUSE).await;
+            }
+            looked => return looked,
+        }
+    }
+    look(path, rules, None).await
 }
 
 /// Reads the file if it is another one than before.

@@ -119,3 +119,18 @@ pub fn secret_jaas_config(token: &Token) -> Secret {
 pub fn write_secret_file(path: impl AsRef<Path>, text: &Secret) -> io::Result<()> {
     Ok(disk::replace(path.as_ref(), text)?)
 }
+
+/// As [`write_secret_file`], unless `stays` says of the text that is there that it shall stay; tells
+/// whether the file was replaced. Nobody else replaces it between that and the write. What cannot be read,
+/// is not to be trusted or is larger than a token file may be does not stay. `stays` may be asked more
+/// than once, of another text each time.
+///
+/// # Errors
+/// Those of [`write_secret_file`].
+pub fn write_secret_file_unless(
+    path: impl AsRef<Path>,
+    text: &Secret,
+    stays: impl FnMut(&Secret) -> bool + Send + 'static,
+) -> io::Result<bool> {
+    Ok(disk::replace_unless(path.as_ref(), text, stays)?)
+}

@@ -43,6 +43,11 @@ impl ApiKey {
         Self::OffsetForLeaderEpoch,
     ];
 
+    /// Whether its answers hold secrets: HMACs of tokens, or what a mechanism says.
+    pub(crate) const fn tells_secrets(self) -> bool {
+        matches!(self, Self::SaslAuthenticate | Self::CreateDelegationToken | Self::DescribeDelegationToken)
+    }
+
     /// Kafka's name.
     pub(crate) const fn name(self) -> &'static str {
         match self {

@@ -15,8 +15,8 @@ const MIN_FRAME: usize = 4;
 /// Bytes read before a frame's length is known, so that a small frame costs one read.
 const READ_AHEAD: usize = 4 << 10;
 
-/// Frames up to this length have a buffer of their own and are wiped on drop, since a reply to a
-/// token or SASL request is never longer in practice; longer ones live in pooled buffers.
+/// Frames up to this length have a buffer of their own and are wiped on drop. So have longer ones that
+/// hold secrets, as a list of many tokens; all others live in pooled buffers, which nobody wipes.
 const MAX_OWNED: usize = 64 << 10;
 
 /// Room made for a longer frame before its bytes arrive; from there the room doubles with what
@@ -80,9 +80,19 @@ impl FrameReader {
     /// # Errors
     /// [`Error::FrameLength`], and again on every later call.
     pub(crate) fn poll_frame(&mut self, max: usize) -> Result<Option<Bytes>, Error> {
+        self.poll(max, false)
+    }
+
+    /// As [`poll_frame`](Self::poll_frame), where the frame that starts next holds secrets: it is wiped,
+    /// however long it is.
+    pub(crate) fn poll_secret_frame(&mut self, max: usize) -> Result<Option<Bytes>, Error> {
+        self.poll(max, true)
+    }
+
+    fn poll(&mut self, max: usize, secret: bool) -> Result<Option<Bytes>, Error> {
         let mut body = match self.body.take() {
             Some(body) => body,
-            None => match self.poll_body(max)? {
+            None => match self.poll_body(max, secret)? {
                 Some(body) => body,
                 None => return Ok(None),
             },
@@ -96,7 +106,7 @@ impl FrameReader {
     }
 
     /// Starts a frame with what has been read ahead of it.
-    fn poll_body(&mut self, max: usize) -> Result<Option<Body>, Error> {
+    fn poll_body(&mut self, max: usize, secret: bool) -> Result<Option<Body>, Error> {
         let unread = self.ahead.get(self.used..).unwrap_or_default();
         let Some((prefix, rest)) = unread.split_first_chunk::<PREFIX>() else {
             self.ahead.drain(..self.used);
@@ -105,7 +115,7 @@ impl FrameReader {
         };
         let len = checked_length(i32::from_be_bytes(*prefix), max)?;
         let here = rest.get(..len).unwrap_or(rest);
-        let mut body = Body::new(len, &self.pool);
+        let mut body = Body::new(len, secret, &self.pool);
         body.as_mut_vec().extend_from_slice(here);
         let end = self.used + PREFIX + here.len();
         if let Some(used) = self.ahead.get_mut(self.used..end) {
@@ -130,9 +140,9 @@ impl Drop for FrameReader {
 }
 
 impl Body {
-    fn new(len: usize, pool: &BufferPool) -> Self {
-        let buf = if len <= MAX_OWNED {
-            BodyBuf::Owned(Zeroizing::new(Vec::with_capacity(len)))
+    fn new(len: usize, secret: bool, pool: &BufferPool) -> Self {
+        let buf = if secret || len <= MAX_OWNED {
+            BodyBuf::Owned(Zeroizing::new(Vec::with_capacity(len.min(FIRST_STEP))))
         } else {
             BodyBuf::Pooled(pool.take(len.min(FIRST_STEP)))
         };
@@ -155,10 +165,20 @@ impl Body {
     }
 
     fn make_room(&mut self) {
-        if let BodyBuf::Pooled(buf) = &mut self.buf {
-            let (arrived, capacity) = (buf.as_ref().len(), buf.as_mut_vec().capacity());
-            if arrived == capacity {
-                buf.grow(self.len.min(2 * capacity));
+        let len = self.len;
+        let bytes = self.as_mut_vec();
+        let (arrived, capacity) = (bytes.len(), bytes.capacity());
+        if arrived < capacity {
+            return;
+        }
+        let room = len.min(2 * capacity);
+        match &mut self.buf {
+            BodyBuf::Pooled(buf) => buf.grow(room),
+            BodyBuf::Owned(small) => {
+                // One that grew by itself would leave a copy behind.
+                let mut large = Zeroizing::new(Vec::with_capacity(room));
+                large.extend_from_slice(small);
+                *small = large;
             }
         }
     }

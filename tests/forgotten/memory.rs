@@ -2,14 +2,34 @@
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
+use std::sync::{Mutex, MutexGuard};
 
 use ottla::Token;
+use ottla::secret::Secret;
 
 /// What is kept of a secret differs from it in each byte.
 const MASK: u8 = 0xa5;
 /// So many bytes of a form tell it from anything else.
 const WINDOW: usize = 16;
 const CHUNK: usize = 1 << 20;
+const BESIDE: usize = 4096;
+
+/// What the search reads goes here. It is no allocation: one would come to lie behind what is looked
+/// for, at another place each time.
+static SCRATCH: Mutex<Scratch> =
+    Mutex::new(Scratch { below: [0; BESIDE], chunk: [0; CHUNK], above: [0; BESIDE] });
+
+/// The buffer of the search, and what lies at both its ends.
+#[repr(C)]
+struct Scratch {
+    below: [u8; BESIDE],
+    chunk: [u8; CHUNK],
+    above: [u8; BESIDE],
+}
+
+fn scratch() -> MutexGuard<'static, Scratch> {
+    SCRATCH.lock().unwrap()
+}
 
 /// Pieces of secrets to look for.
 #[derive(Default)]
@@ -55,17 +75,19 @@ impl Search {
         }
         let mut counts = vec![0; self.needles.len()];
         let memory = File::open("/proc/self/mem").unwrap();
-        let mut chunk = vec![0_u8; CHUNK];
+        let mut scratch = scratch();
+        let chunk = &mut scratch.chunk;
         let own = chunk.as_ptr() as usize..chunk.as_ptr() as usize + CHUNK;
         for (start, end) in regions() {
             let mut at = start;
             while at < end {
-                let length = (end - at).min(CHUNK);
-                if at < own.end && own.start < at + length {
-                    // The buffer of this search has what it read last: it is looked at by halves around it.
-                    at = if at < own.start { own.start } else { own.end };
+                if own.contains(&at) {
+                    // It has what was read last.
+                    at = own.end;
                     continue;
                 }
+                let until = if at < own.start { end.min(own.start) } else { end };
+                let length = (until - at).min(CHUNK);
                 if memory.read_exact_at(&mut chunk[..length], at as u64).is_ok() {
                     count(&chunk[..length], &begins, &self.needles, &mut counts);
                 }
@@ -76,6 +98,28 @@ impl Search {
         let found = self.needles.iter().zip(counts).filter(|(_, count)| *count > 0);
         found.map(|((name, _), count)| format!("{name} ({count} times)")).collect()
     }
+}
+
+/// The search finds what lies right at its own buffer, on both sides of it.
+pub(crate) fn finds_what_lies_beside_its_buffer() {
+    let mut hmac: Vec<u8> = (0_u8..64).map(|number| number.wrapping_mul(89) ^ 0x3c).collect();
+    let mut planted = Search::default();
+    planted.add("planted", &Token::new("planted", Secret::new(hmac.clone())).unwrap());
+    for is_below in [true, false] {
+        let plant = |bytes: &[u8]| match (scratch(), is_below) {
+            (mut scratch, true) => scratch.below[BESIDE - 64..].copy_from_slice(bytes),
+            (mut scratch, false) => scratch.above[..64].copy_from_slice(bytes),
+        };
+        plant(&hmac);
+        let found = planted.found();
+        plant(&[0; 64]);
+        for place in ["first", "middle", "last"] {
+            let raw = format!("planted: {place} bytes, raw (");
+            assert!(found.iter().any(|it| it.starts_with(&raw)), "below: {is_below}: {found:?}");
+        }
+    }
+    hmac.fill(0);
+    assert_eq!(planted.found(), Vec::<String>::new());
 }
 
 fn count(bytes: &[u8], begins: &[bool], needles: &[(String, [u8; WINDOW])], counts: &mut [usize]) {

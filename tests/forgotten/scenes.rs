@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use ottla::{
@@ -11,10 +12,11 @@ use ottla::{
 };
 use ottla_testkit::Protocol;
 
-use super::memory::Search;
+use super::memory::{self, Search};
 
 /// Has this program be the brokers.
 pub(crate) const BROKERS: &str = "--brokers";
+static PASSED: AtomicU32 = AtomicU32::new(0);
 const SECOND: Duration = Duration::from_secs(1);
 /// Each scene takes some seconds on an idle machine.
 const LIMIT: Duration = Duration::from_secs(300);
@@ -180,7 +182,59 @@ async fn left_alone(brokers: Brokers) {
     drop((client, keeper));
 }
 
+/// A super user lists so many tokens that the answer is a long frame.
+async fn listed(brokers: &Brokers) {
+    const TOKENS: usize = 600;
+    let admin = Cluster::connect(brokers.alice()).await.unwrap();
+    let mut listed = Search::default();
+    for number in 0..TOKENS {
+        let token = admin.create_delegation_token(NewToken::new()).await.unwrap();
+        if number % 100 == 99 {
+            listed.add(&format!("listed token {number}"), &token);
+        }
+    }
+    let tokens = admin.describe_delegation_tokens(None).await.unwrap();
+    assert!(tokens.len() >= TOKENS && !listed.found().is_empty(), "{}", tokens.len());
+    drop(tokens);
+    tokio::time::sleep(SECOND).await;
+    assert_eq!(listed.found(), Vec::<String>::new(), "after they were listed");
+    drop(admin);
+    assert_eq!(listed.found(), Vec::<String>::new(), "after the client is gone");
+}
+
+/// A keeper that is shut down long before the sessions of its token end: their connections live on.
+async fn shut_down(brokers: &Brokers) {
+    let keeper = TokenKeeper::new(brokers.alice(), brokers.target()).start().await.unwrap();
+    let (source, mut only) = (keeper.source(), Search::default());
+    only.add("deleted token", &source.current());
+    let client = Cluster::connect(brokers.target().config(keeper.source())).await.unwrap();
+    touch(&client).await;
+    assert!(!only.found().is_empty(), "the token in use is found, so the search works");
+    keeper.shutdown(AtShutdown::Expire).await.unwrap();
+    // What waits for something ends within seconds, on a busy machine a little later.
+    for _ in 0..20 {
+        tokio::time::sleep(SECOND).await;
+        if only.found().is_empty() {
+            break;
+        }
+    }
+    assert_eq!(only.found(), Vec::<String>::new(), "while connections live that logged in with it");
+    drop((client, source));
+}
+
+/// How many scenes ended well.
+pub(crate) fn passed() -> u32 {
+    PASSED.load(Ordering::Relaxed)
+}
+
+fn pass(scene: &str) {
+    PASSED.fetch_add(1, Ordering::Relaxed);
+    println!("test {scene} ... ok");
+}
+
 pub(crate) fn play() {
+    memory::finds_what_lies_beside_its_buffer();
+    pass("the_search_finds_what_lies_beside_its_buffer");
     let runtime =
         || tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let path = std::env::temp_dir().join(format!("ottla-forgotten-{}", std::process::id()));
@@ -190,17 +244,23 @@ pub(crate) fn play() {
     let (old, present) = runtime().block_on(scene);
     std::fs::remove_file(&path).unwrap();
     assert_eq!([old.found(), present.found()].concat(), Vec::<String>::new(), "after the clients are gone");
-    println!("test tokens_that_were_replaced_are_gone ... ok");
+    pass("tokens_that_were_replaced_are_gone");
+    let scene = async { tokio::time::timeout(LIMIT, shut_down(&brokers)).await.expect("the scene ends") };
+    runtime().block_on(scene);
+    pass("a_token_that_was_deleted_is_gone_while_its_connections_live");
+    let scene = async { tokio::time::timeout(LIMIT, listed(&brokers)).await.expect("the scene ends") };
+    runtime().block_on(scene);
+    pass("tokens_that_were_listed_are_gone");
     drop(brokers);
     let brokers = Brokers::start(Duration::from_secs(8));
     let scene = async { tokio::time::timeout(LIMIT, kept(&brokers)).await.expect("the scene ends") };
     let all = runtime().block_on(scene);
-    println!("test tokens_that_expired_are_gone ... ok");
+    pass("tokens_that_expired_are_gone");
     assert_eq!(all.found(), Vec::<String>::new(), "after the shutdown");
-    println!("test tokens_of_a_keeper_that_was_shut_down_are_gone ... ok");
+    pass("tokens_of_a_keeper_that_was_shut_down_are_gone");
     drop(brokers);
     let brokers = Brokers::start(Duration::from_secs(15));
     runtime()
         .block_on(async { tokio::time::timeout(LIMIT, left_alone(brokers)).await.expect("the scene ends") });
-    println!("test a_token_that_expired_without_a_successor_is_gone ... ok");
+    pass("a_token_that_expired_without_a_successor_is_gone");
 }

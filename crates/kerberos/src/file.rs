@@ -15,6 +15,7 @@ pub struct FileError {
     pub path: PathBuf,
     /// What the operating system said.
     pub kind: io::ErrorKind,
+    os: Option<i32>,
     distrust: Option<Distrust>,
 }
 
@@ -29,7 +30,16 @@ enum Distrust {
 
 impl FileError {
     pub(crate) fn new(path: &Path, kind: io::ErrorKind) -> Self {
-        Self { path: path.to_owned(), kind, distrust: None }
+        Self { path: path.to_owned(), kind, os: None, distrust: None }
+    }
+
+    pub(crate) fn of(path: &Path, error: &io::Error) -> Self {
+        Self { os: error.raw_os_error(), ..Self::new(path, error.kind()) }
+    }
+
+    /// The operating system's number of the error, if it was the system that said so.
+    pub fn raw_os_error(&self) -> Option<i32> {
+        self.os
     }
 }
 
@@ -37,7 +47,10 @@ impl fmt::Display for FileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: ", self.path.display())?;
         match self.distrust {
-            None => self.kind.fmt(f),
+            None => match self.os {
+                Some(os) => io::Error::from_raw_os_error(os).fmt(f),
+                None => self.kind.fmt(f),
+            },
             Some(Distrust::Writable { mode }) => {
                 write!(f, "others than its owner may write it, mode {mode:o}: chmod go-w it")
             }
@@ -68,7 +81,7 @@ fn read_judged(
     cap: usize,
     judge: impl FnOnce(&Metadata) -> Result<(), FileError>,
 ) -> Result<Zeroizing<Vec<u8>>, FileError> {
-    let fault = |error: io::Error| FileError::new(path, error.kind());
+    let fault = |error: io::Error| FileError::of(path, &error);
     let file = open(path).map_err(fault)?;
     let metadata = file.metadata().map_err(fault)?;
     if metadata.is_dir() {
@@ -126,7 +139,7 @@ fn trust(_: &Path, _: &Metadata) -> Result<(), FileError> {
 /// Replaces a file in one step by one that only its owner may read, who stays the same. If this fails,
 /// the old file stays as it was, unless only making the new name durable failed.
 pub(crate) fn replace_secret(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
-    let fault = |error: io::Error| FileError::new(path, error.kind());
+    let fault = |error: io::Error| FileError::of(path, &error);
     let name = path.file_name().ok_or_else(|| FileError::new(path, io::ErrorKind::InvalidFilename))?;
     let (temporary, mut file) = create_beside(path, name).map_err(fault)?;
     let written = file
@@ -200,6 +213,18 @@ mod tests {
         assert_eq!(kind("/"), io::ErrorKind::IsADirectory);
         assert_eq!(kind("/dev/zero"), io::ErrorKind::InvalidInput);
         assert_eq!(kind("/nonexistent/file"), io::ErrorKind::NotFound);
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn says_what_the_operating_system_says() {
+        let missing = read(Path::new("/nonexistent/file"), 10).unwrap_err();
+        let number = missing.raw_os_error().unwrap();
+        assert_eq!(
+            missing.to_string(),
+            format!("/nonexistent/file: {}", io::Error::from_raw_os_error(number))
+        );
+        assert_eq!(read(Path::new("/"), 10).unwrap_err().raw_os_error(), None);
     }
 
     #[test]

@@ -191,6 +191,17 @@ async fn a_connection_that_is_logged_in_waits_for_a_kdc_that_is_down_until_its_s
 }
 
 #[test]
+fn a_ticket_that_is_gone_is_forgotten_with_its_broker() {
+    let mut seen = HashMap::new();
+    for broker in 0..1_000 {
+        let ticket = Arc::new(broker);
+        assert!(!was_seen(&mut seen, broker, &ticket), "it is fresh");
+        assert!(was_seen(&mut seen, broker, &ticket), "it is cached");
+        assert!(seen.len() <= 2, "{}", seen.len());
+    }
+}
+
+#[test]
 fn debug_shows_who_and_no_secret() {
     let shown = format!("{:?}", Kerberos::password("job@R", Secret::from("sesame")));
     assert!(shown.contains("job@R") && !shown.contains("sesame"), "{shown}");

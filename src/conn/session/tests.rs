@@ -11,6 +11,9 @@ use crate::wire::codec::metadata::MetadataRequest;
 
 const SECOND: Duration = Duration::from_secs(1);
 
+/// Those that have HMACs of tokens, or the words of a mechanism, in their answers.
+const SECRETIVE: [&str; 3] = ["SaslAuthenticate", "CreateDelegationToken", "DescribeDelegationToken"];
+
 struct Fixture {
     session: Session,
     now: Instant,
@@ -330,6 +333,20 @@ fn frames_are_bounded_by_what_is_awaited() {
     fixture.submit();
     fixture.sent();
     assert_eq!(fixture.session.max_frame(), 1 << 20);
+}
+
+#[test]
+fn an_answer_that_may_hold_secrets_is_known_before_it_comes() {
+    let mut fixture = Fixture::new();
+    let attempt = fixture.attempt(false);
+    fixture.session.authenticate(fixture.now, attempt).unwrap();
+    assert_eq!(fixture.sent(), Some((ApiKey::SaslHandshake, 1)));
+    assert!(!fixture.session.expects_secrets());
+    fixture.answer(2, &handshake(0)).unwrap();
+    assert_eq!(fixture.sent(), Some((ApiKey::SaslAuthenticate, 1)));
+    assert!(fixture.session.expects_secrets());
+    let told = ApiKey::ALL.iter().filter(|api| api.tells_secrets());
+    assert_eq!(told.map(|api| api.name()).collect::<Vec<_>>(), SECRETIVE);
 }
 
 #[test]

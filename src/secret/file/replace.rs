@@ -10,9 +10,13 @@ use std::time::Duration;
 use super::limit::{self, Caller};
 use super::{FileError, FileRules, Ownership, Secret, Stamp, open};
 
-/// Others who replace the file are waited for so often, and so long each time.
-const TRIES: u32 = 500;
+/// Others who replace the file are waited for so often, and each time by one pause longer, up to
+/// `LONGEST` pauses: three seconds. A machine that is busy adds to each of them.
+const TRIES: u32 = 25;
 const PAUSE: Duration = Duration::from_millis(10);
+const LONGEST: u32 = 20;
+/// So often another file may have taken the name meanwhile. Those who wait for each other never see that.
+const LOST: u32 = 8;
 
 /// The file that is there, held against others who would replace it by these rules.
 pub(super) struct Old {
@@ -34,8 +38,36 @@ impl FileRules {
         let (rules, at, text) = (self.clone(), path.to_owned(), text.clone());
         limit::within(self.limit, path, move |caller| {
             let place = place(&at)?;
-            let old = hold(&place)?;
-            rules.put(&place, old.as_ref(), &text, noise, caller)
+            again(|| {
+                let old = hold(&place)?;
+                rules.tried(&place, old.as_ref(), &text, noise, caller)
+            })
+        })
+    }
+
+    /// As [`FileRules::replace`], unless `stays` says of the text that is there that it shall stay. What
+    /// cannot be read, or is not to be trusted, does not. Tells whether it was replaced.
+    ///
+    /// # Errors
+    /// Those of [`FileRules::replace`].
+    pub(crate) fn replace_unless(
+        &self,
+        path: &Path,
+        text: &Secret,
+        noise: [u8; 8],
+        mut stays: impl FnMut(&Secret) -> bool + Send + 'static,
+    ) -> Result<bool, FileError> {
+        let (rules, at, text) = (self.clone(), path.to_owned(), text.clone());
+        limit::within(self.limit, path, move |caller| {
+            let place = place(&at)?;
+            again(|| {
+                let old = hold(&place)?;
+                let there = old.as_ref().and_then(|old| rules.text_of(old).ok());
+                if there.is_some_and(|there| stays(&there)) {
+                    return Ok(Some(false));
+                }
+                Ok(rules.tried(&place, old.as_ref(), &text, noise, caller)?.map(|()| true))
+            })
         })
     }
 
@@ -57,7 +89,7 @@ impl FileRules {
         &self,
         path: &Path,
         noise: [u8; 8],
-        make: impl FnOnce(&Secret) -> Result<Option<Secret>, E> + Send + 'static,
+        make: impl FnMut(&Secret) -> Result<Option<Secret>, E> + Send + 'static,
     ) -> Result<bool, E> {
         let (rules, at) = (self.clone(), path.to_owned());
         limit::within(self.limit, path, move |caller| Ok(rules.updated(&at, noise, make, caller)))?
@@ -67,17 +99,38 @@ impl FileRules {
         &self,
         path: &Path,
         noise: [u8; 8],
-        make: impl FnOnce(&Secret) -> Result<Option<Secret>, E>,
+        mut make: impl FnMut(&Secret) -> Result<Option<Secret>, E>,
         caller: &Caller,
     ) -> Result<bool, E> {
         let place = place(path)?;
-        let missing = FileError::unreadable(io::ErrorKind::NotFound.into());
-        let old = hold(&place)?.ok_or(missing)?;
+        again(|| {
+            let missing = FileError::unreadable(io::ErrorKind::NotFound.into());
+            let old = hold(&place)?.ok_or(missing)?;
+            let Some(text) = make(&self.text_of(&old)?)? else { return Ok(Some(false)) };
+            Ok(self.tried(&place, Some(&old), &text, noise, caller)?.map(|()| true))
+        })
+    }
+
+    /// What the file has that is held.
+    fn text_of(&self, old: &Old) -> Result<Secret, FileError> {
         let file = old.file.try_clone().map_err(FileError::unreadable)?;
         let read = self.taken(file, None)?.ok_or(FileError::Changed)?;
-        let Some(text) = make(read.secret_text())? else { return Ok(false) };
-        self.put(&place, Some(&old), &text, noise, caller)?;
-        Ok(true)
+        Ok(read.secret_text().clone())
+    }
+
+    /// Gives nothing if another file than `old` has taken the name meanwhile.
+    fn tried(
+        &self,
+        place: &Path,
+        old: Option<&Old>,
+        text: &Secret,
+        noise: [u8; 8],
+        caller: &Caller,
+    ) -> Result<Option<()>, FileError> {
+        match self.put(place, old, text, noise, caller) {
+            Err(FileError::Changed) => Ok(None),
+            put => put.map(Some),
+        }
     }
 
     pub(super) fn put(
@@ -101,13 +154,44 @@ impl FileRules {
         let written = write_new(&beside, text, ownership).and_then(|()| match caller.is_gone() {
             // A file system that comes back brings no older text over what was written since.
             true => Err(FileError::TimedOut { limit: self.limit }),
-            false => fs::rename(&beside, place).map_err(FileError::unwritable),
+            false => take_name(&beside, place, old),
         });
         if written.is_err() {
             // Nothing more can be done about a file that cannot be removed either.
             let _ = fs::remove_file(&beside);
         }
         written.and_then(|()| make_name_durable(place).map_err(FileError::unwritable))
+    }
+}
+
+/// Tries as long as somebody else is faster.
+fn again<T, E: From<FileError>>(mut attempt: impl FnMut() -> Result<Option<T>, E>) -> Result<T, E> {
+    for _ in 0..LOST {
+        if let Some(done) = attempt()? {
+            return Ok(done);
+        }
+    }
+    Err(FileError::Changed.into())
+}
+
+/// Gives the new file its name, unless another than `old` has it by now: not everybody waits for who
+/// holds it, and a file that was not there nobody can hold.
+fn take_name(beside: &Path, place: &Path, old: Option<&Old>) -> Result<(), FileError> {
+    let Some(old) = old else {
+        return match fs::hard_link(beside, place) {
+            Ok(()) => fs::remove_file(beside).map_err(FileError::unwritable),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(FileError::Changed),
+            // A file system without links.
+            Err(_) => fs::rename(beside, place).map_err(FileError::unwritable),
+        };
+    };
+    let before = old.file.metadata().map_err(FileError::unreadable)?;
+    match fs::metadata(place) {
+        Ok(now) if Stamp::of(&now).place == Stamp::of(&before).place => {
+            fs::rename(beside, place).map_err(FileError::unwritable)
+        }
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(FileError::unwritable(error)),
+        _ => Err(FileError::Changed),
     }
 }
 
@@ -120,8 +204,10 @@ fn place(path: &Path) -> Result<PathBuf, FileError> {
 }
 
 /// Holds the file at `place`, if there is one. Whoever held it may have put another in its place.
+///
+/// Who may read the file can hold it too, and for ever: after a while it is replaced all the same.
 fn hold(place: &Path) -> Result<Option<Old>, FileError> {
-    for _ in 0..TRIES {
+    for tried in 1..=TRIES {
         let file = match open(place) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -131,18 +217,26 @@ fn hold(place: &Path) -> Result<Option<Old>, FileError> {
         if !metadata.is_file() {
             return Err(FileError::NotAFile);
         }
-        match file.try_lock() {
-            Err(TryLockError::WouldBlock) => thread::sleep(PAUSE),
+        let old = Old { file, ownership: Ownership::of(&metadata) };
+        match old.file.try_lock() {
+            Err(TryLockError::WouldBlock) if tried < TRIES => {
+                thread::sleep(PAUSE.saturating_mul(tried.min(LONGEST)));
+            }
+            Err(TryLockError::WouldBlock) => {
+                let path = place.display();
+                tracing::warn!(%path, "somebody holds this file all the time; it is replaced all the same");
+                return Ok(Some(old));
+            }
             // A file system without locks: nothing holds the others off, and the last one wins.
             Err(TryLockError::Error(_)) | Ok(()) => {
                 let now = fs::metadata(place).map_err(FileError::unreadable)?;
                 if Stamp::of(&now).place == Stamp::of(&metadata).place {
-                    return Ok(Some(Old { file, ownership: Ownership::of(&metadata) }));
+                    return Ok(Some(old));
                 }
             }
         }
     }
-    Err(FileError::TimedOut { limit: PAUSE.saturating_mul(TRIES) })
+    Err(FileError::Changed)
 }
 
 fn write_new(path: &Path, text: &Secret, like: Option<Ownership>) -> Result<(), FileError> {

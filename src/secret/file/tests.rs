@@ -240,6 +240,49 @@ fn who_writes_waits_no_longer_than_the_limit_and_nothing_is_replaced_after_that(
     assert_eq!(folder.names().len(), 0);
 }
 
+/// `flock` needs no right to write.
+#[test]
+fn who_only_reads_a_file_cannot_keep_it_from_being_replaced() {
+    let folder = Folder::new("reader");
+    let paths = ["replaced", "updated"].map(|name| folder.file(name, "old", 0o640));
+    let held = paths.each_ref().map(|path| File::open(path).unwrap());
+    held.iter().for_each(|held| held.lock_shared().unwrap());
+    let update = paths[1].clone();
+    let updating = std::thread::spawn(move || {
+        FileRules::new().update::<FileError>(&update, rand(), |old| {
+            assert_eq!(old, &Secret::from("old"));
+            Ok(Some(Secret::from("new")))
+        })
+    });
+    assert_eq!(FileRules::new().replace(&paths[0], &Secret::from("new"), rand()), Ok(()));
+    assert_eq!(updating.join().unwrap(), Ok(true));
+    for path in &paths {
+        assert_eq!((fs::read_to_string(path).unwrap().as_str(), mode(path)), ("new", 0o640));
+    }
+}
+
+#[test]
+fn a_file_that_another_has_replaced_meanwhile_is_not_overwritten() {
+    let folder = Folder::new("meanwhile");
+    let path = folder.file("token", "first", 0o600);
+    let old = replace::Old { file: File::open(&path).unwrap(), ownership: None };
+    // By somebody who waits for nobody.
+    fs::rename(folder.file("next", "second", 0o600), &path).unwrap();
+    for old in [Some(&old), None] {
+        let put = FileRules::new().put(&path, old, &Secret::from("third"), rand(), &Caller::default());
+        assert_eq!(put, Err(FileError::Changed));
+    }
+    let mut seen = Vec::new();
+    let decided = FileRules::new().replace_unless(&path, &Secret::from("third"), rand(), move |there| {
+        seen.push(there.clone());
+        seen == [Secret::from("second")]
+    });
+    assert_eq!(decided, Ok(false));
+    assert_eq!((fs::read_to_string(&path).unwrap().as_str(), folder.names().len()), ("second", 1));
+    let decided = FileRules::new().replace_unless(&path, &Secret::from("third"), rand(), |_| false);
+    assert_eq!((decided, fs::read_to_string(&path).unwrap().as_str()), (Ok(true), "third"));
+}
+
 fn rand() -> [u8; 8] {
     use std::hash::{BuildHasher, RandomState};
     RandomState::new().hash_one(0).to_ne_bytes()

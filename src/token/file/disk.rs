@@ -15,6 +15,15 @@ pub(crate) fn replace(path: &Path, text: &Secret) -> Result<(), FileError> {
     FileRules::new().replace(path, text, noise()?)
 }
 
+/// As [`replace`], unless `stays` says of the text that is there that it shall stay. Blocks.
+pub(crate) fn replace_unless(
+    path: &Path,
+    text: &Secret,
+    stays: impl FnMut(&Secret) -> bool + Send + 'static,
+) -> Result<bool, FileError> {
+    FileRules::new().with_max_bytes(MAX_BYTES).replace_unless(path, text, noise()?, stays)
+}
+
 /// Has the token file at `path` tell that `token` was renewed and `expires` later, and tells whether it
 /// does. It is left as it is if it has another token by now, or if somebody else who renewed the same
 /// one has noted a later end. Owner, group and mode stay. Blocks, for at most ten seconds.

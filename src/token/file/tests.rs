@@ -22,6 +22,16 @@ fn fault(text: &str) -> Error {
 }
 
 #[test]
+fn a_file_that_is_written_right_now_or_does_not_answer_is_worth_another_try_and_no_other() {
+    let error = |file| crate::error::Error::from(InvalidTokenFile::from(Error::File(file)));
+    for passing in [FileError::Changed, FileError::TimedOut { limit: std::time::Duration::ZERO }] {
+        assert!(error(passing).is_retriable(), "{passing}");
+        assert!(crate::error::explained(&error(passing)).contains(&passing.to_string()));
+    }
+    assert!(!error(FileError::NotAFile).is_retriable());
+}
+
+#[test]
 fn is_a_client_properties_with_comments() {
     let token = token().with_owner(Principal::user("alice")).with_requester(Principal::user("bob"));
     let expected = r#"# Logs in to Kafka with a delegation token. Whoever reads this file can act as the token's owner.

@@ -129,6 +129,27 @@ fn a_large_frame_that_grew_is_whole_and_its_buffer_is_used_again() {
 }
 
 #[test]
+fn a_frame_with_secrets_is_in_no_pooled_buffer_however_long_it_is() {
+    let pool = BufferPool::default();
+    let mut reader = FrameReader::new(pool.clone());
+    let bytes = framed(&body(5 << 20));
+    offer(&mut reader, &bytes[..4]);
+    assert_eq!(reader.poll_secret_frame(MAX), Ok(None));
+    let Some(Body { buf: BodyBuf::Owned(room), .. }) = &reader.body else { panic!("it is pooled") };
+    assert_eq!((room.capacity(), pool.bytes_out()), (FIRST_STEP, 0), "a claimed length costs little");
+    let mut taken = 4;
+    let frame = loop {
+        taken += offer(&mut reader, &bytes[taken..bytes.len().min(taken + 100_000)]);
+        if let Some(frame) = reader.poll_secret_frame(MAX).unwrap() {
+            break frame;
+        }
+    };
+    assert!(frame == body(5 << 20) && taken == bytes.len());
+    drop(frame);
+    assert_eq!(pool.bytes_out(), 0);
+}
+
+#[test]
 fn used_bytes_of_the_read_ahead_buffer_are_wiped() {
     let mut reader = reader();
     offer(&mut reader, &framed(b"a token's hmac"));

@@ -6,8 +6,8 @@ use std::time::Duration;
 use ottla::secret::Secret;
 use ottla::secret::file::FileRules;
 use ottla::{
-    Cluster, Config, NewToken, Security, Target, Tls, Token, TokenFile, explained, secret_jaas_config,
-    write_secret_file,
+    Cluster, Config, NewToken, Security, Target, Tls, Token, TokenEpoch, TokenFile, explained,
+    secret_jaas_config, write_secret_file_unless,
 };
 
 use super::{ready, show};
@@ -18,6 +18,8 @@ use crate::{login, output};
 
 /// How long brokers get to say whether they take a token that is there already.
 const PROOF: Duration = Duration::from_secs(5);
+/// So many tokens that are newer and do not work may come to the file one after the other.
+const LOOKS: u32 = 5;
 
 pub(super) async fn run(access: &Access, options: &CreateOptions) -> Result<(), Failure> {
     if options.format != CreateFormat::Json && !options.show_secret {
@@ -98,25 +100,39 @@ fn new_token(options: &CreateOptions) -> NewToken {
 /// went back then, and whoever follows the file takes no older one.
 async fn stored(options: &CreateOptions, target: &Target, token: &Token) -> Result<(), Failure> {
     let Some(out) = &options.out else { return Ok(()) };
-    if let Some(there) = newer(out, token)
-        && !target.prove_within(&there, PROOF).await.accepted.is_empty()
-    {
-        let text = format!(
-            "--out {}: has token {}, which is newer by the brokers' clocks and works; take another name",
-            out.display(),
-            there.id()
-        );
-        return Err(Failure::failed(text));
-    }
     let text = text(target, token)?;
-    write_secret_file(out, &text)
+    for _ in 0..LOOKS {
+        let read = FileRules::new().read(out).ok();
+        let there = read.and_then(|read| newer(read.secret_text(), token));
+        if let Some(there) = &there
+            && !target.prove_within(there, PROOF).await.accepted.is_empty()
+        {
+            let text = format!(
+                "--out {}: has token {}, which is newer by the brokers' clocks and works; take another name",
+                out.display(),
+                there.id()
+            );
+            return Err(Failure::failed(text));
+        }
+        if written(out, &text, token, there.as_ref())? {
+            return Ok(());
+        }
+    }
+    Err(Failure::failed(format!("--out {}: somebody else writes to it all the time", out.display())))
+}
+
+/// Writes the file, unless a newer token is there by now than `token`, and another than `dead`.
+fn written(out: &Path, text: &Secret, token: &Token, dead: Option<&Token>) -> Result<bool, Failure> {
+    let which = |token: &Token| (token.id().to_owned(), token.epoch());
+    let (token, dead): (_, Option<(String, Option<TokenEpoch>)>) = (token.clone(), dead.map(which));
+    let stays = move |there: &Secret| newer(there, &token).is_some_and(|there| dead != Some(which(&there)));
+    write_secret_file_unless(out, text, stays)
         .map_err(|error| Failure::failed(format!("--out {}: cannot be written: {error}", out.display())))
 }
 
-/// The token in a file that is there already, if it is newer. What cannot be read is replaced.
-fn newer(out: &Path, token: &Token) -> Option<Token> {
-    let read = FileRules::new().read(out).ok()?;
-    let there = TokenFile::parse(read.secret_text().secret_bytes()).ok()?.token().clone();
+/// The token in the text of a file that is there already, if it is newer. What is no token file is replaced.
+fn newer(text: &Secret, token: &Token) -> Option<Token> {
+    let there = TokenFile::parse(text.secret_bytes()).ok()?.token().clone();
     (there.owner() == token.owner() && there.epoch() > token.epoch()).then_some(there)
 }
 
@@ -138,4 +154,39 @@ fn print(options: &CreateOptions, target: &Target, token: &Token) -> Result<(), 
     };
     output::print(secret.secret_bytes())?;
     if options.format == CreateFormat::Jaas { output::print(b"\n") } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use ottla::time::Timestamp;
+    use ottla::{Credentials, TokenLife};
+
+    use super::*;
+
+    /// Made in that hour.
+    fn token(id: &str, hour: i64) -> Token {
+        let at = |hours: i64| Timestamp::from_millis(1_700_000_000_000 + (hour + hours) * 3_600_000);
+        let life = TokenLife { issued: at(0), expires: at(24), max: at(168), renewals: 0 };
+        Token::new(id, Secret::from("sesame")).unwrap().with_life(life)
+    }
+
+    #[test]
+    fn a_newer_token_that_came_to_the_file_after_it_was_looked_at_stays() {
+        let out = std::env::temp_dir().join(format!("ottla-create-{}", std::process::id()));
+        let config = Config::new("b1:9092".parse().unwrap(), Security::Plaintext, Credentials::None);
+        let target = Target::of(&config);
+        let file = |token: &Token| target.token_file(token).unwrap();
+        let there = || TokenFile::parse(&std::fs::read(&out).unwrap()).unwrap().token().id().to_owned();
+        let (own, newer, newest) = (token("own", 1), token("newer", 2), token("newest", 3));
+        let written = |dead: Option<&Token>| written(&out, &file(&own), &own, dead).unwrap_or(false);
+        let mut seen = Vec::new();
+        seen.push((written(None), there()));
+        ottla::write_secret_file(&out, &file(&newest)).unwrap();
+        seen.push((written(None), there()));
+        seen.push((written(Some(&newer)), there()));
+        seen.push((written(Some(&newest)), there()));
+        std::fs::remove_file(&out).unwrap();
+        let expected = [(true, "own"), (false, "newest"), (false, "newest"), (true, "own")];
+        assert_eq!(seen, expected.map(|(written, id)| (written, id.to_owned())));
+    }
 }

@@ -79,7 +79,7 @@ impl Source for Disk {
     }
 
     fn directory(&mut self, path: &Path) -> Result<Vec<PathBuf>, Stop> {
-        let fault = |error: io::Error| Stop::File(FileError::new(path, error.kind()));
+        let fault = |error: io::Error| Stop::File(FileError::of(path, &error));
         let mut names = Vec::new();
         for entry in std::fs::read_dir(path).map_err(fault)? {
             self.charge(COST_OF_A_FILE)?;
