@@ -280,11 +280,18 @@ pub(super) async fn find_topics(
     let asked = reading.asking.time();
     failed.ranges.iter_mut().for_each(|range| range.ask(asked));
     loop {
-        match failed.watch(reading, reading.cluster.want(topics)).await? {
+        let mut found = std::pin::pin!(reading.cluster.want(topics));
+        // That one of them is known is no news of the others.
+        let found = loop {
+            if let Some(found) = failed.watch(reading, found.as_mut()).await? {
+                break found;
+            }
+        };
+        match found {
             // Answers that break the protocol were counted in there.
-            Some(Err(error)) if !reading.may_recover(&error, u32::MAX) => return Err(error),
-            Some(Err(error)) => failed.error = error,
-            Some(Ok(())) | None => break,
+            Err(error) if !reading.may_recover(&error, u32::MAX) => return Err(error),
+            Err(error) => failed.error = error,
+            Ok(()) => break,
         }
     }
     failed.ranges.iter_mut().for_each(Progress::excuse);

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use ottla::{Connect, Connecting, ErrorKind, ReadOptions};
-use ottla_testkit::{Action, ApiKey, BrokerId, Fault};
+use ottla::ids::TopicPartition;
+use ottla::{Connect, Connecting, ErrorKind, OffsetRange, ReadOptions};
+use ottla_testkit::{Action, ApiKey, BrokerId, Fault, TopicOperation};
 
 use super::support::embedded::{Pipes, pipes};
 use super::{Seen, TOPIC, asked_in, brokers, client, config, is_quiet, now, range, read, write};
@@ -198,4 +199,28 @@ async fn answers_about_leaders_that_break_the_protocol_three_times_end_a_reading
     assert!(began.elapsed() < 5 * SECOND, "{:?}", began.elapsed());
     let asked = brokers.asked().into_iter().filter(|one| one.api == ApiKey::Metadata).count();
     assert_eq!(asked, 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_denial_that_may_have_passed_is_asked_about_also_beside_a_topic_that_is_known() {
+    let brokers = brokers(1);
+    brokers.create_topic("other", 2, 1).unwrap();
+    write(&brokers, 0, 1);
+    brokers.write("other", 1, &[ottla_testkit::Record::value("v")]).unwrap();
+    let deny = |denied| {
+        for operation in [TopicOperation::Read, TopicOperation::Write] {
+            brokers.set_denied("other", operation, denied);
+        }
+    };
+    let both = || vec![range(0, 0, 1), OffsetRange::new(TopicPartition::new("other", 1), 0, 1)];
+    let client = client(&brokers).await;
+    deny(true);
+    let error = read(&client, both(), ReadOptions::new()).await.unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Broker(code) if code.code() == 29), "{error}");
+    deny(false);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let slow = Action::Delay(Duration::from_secs(3));
+    brokers.faults().add(Fault::new(slow).on_api(ApiKey::Metadata).times(1));
+    let seen = read(&client, both(), ReadOptions::new()).await.unwrap();
+    assert_eq!((seen.offsets[&0].len(), seen.offsets[&1].len()), (1, 1));
 }

@@ -168,12 +168,16 @@ impl Task {
         })
     }
 
-    /// How soon records are written where nothing is wrong. What is refused for its records is followed by a pause
-    /// that grows.
+    /// How soon records are written where nothing is wrong. What is refused for its records, or for want of
+    /// an ACL, is followed by a pause that grows.
     pub(super) fn heals(&self) -> Duration {
         let plan = &self.world.plan;
         let is_refused = plan.compacted && plan.writings.iter().any(|writing| writing.keyless_one_in > 0);
-        if is_refused { Duration::MAX } else { plan.heals() }
+        let is_denied = plan.events.iter().any(|event| event.kind == Kind::Denied);
+        match is_refused || is_denied {
+            true => Duration::MAX,
+            false => plan.heals(),
+        }
     }
 
     pub(super) fn value(&self, record: usize) -> String {
