@@ -37,6 +37,8 @@ pub(crate) struct Follow {
     begun: (usize, i64),
     /// For how long the application had asked when something came last, and when that was.
     pub(crate) heard: (Duration, Duration),
+    /// Nothing but a hole was left of it, once.
+    holed: bool,
 }
 
 impl Follow {
@@ -55,6 +57,7 @@ impl Follow {
             has_read: false,
             begun,
             heard: (Duration::ZERO, Duration::ZERO),
+            holed: false,
         }
     }
 
@@ -247,9 +250,11 @@ impl Follow {
         !self.has_read && told < self.next && ends.any(|ends| ends.contains(&told))
     }
 
-    /// Whether nothing is left of a range with an end but a hole, of which the reader says nothing.
-    pub(crate) fn ends_in_a_hole(&self, oracle: &mut Oracle) -> bool {
-        self.until < i64::MAX && self.can_end(oracle) && !self.has_more(oracle)
+    /// Whether nothing is left of a range with an end but a hole, of which the reader says nothing. Where it was so
+    /// once the reader may be done, whatever becomes of the log.
+    pub(crate) fn ends_in_a_hole(&mut self, oracle: &mut Oracle) -> bool {
+        self.holed = self.holed || self.until < i64::MAX && self.can_end(oracle) && !self.has_more(oracle);
+        self.holed
     }
 
     /// Whether anything that is to be read was taken away, so that the reading may fail for it.

@@ -187,7 +187,7 @@ impl Task {
         let mut oracle = self.world.oracle();
         let is_open = |follow: &Follow| follow.until == i64::MAX;
         self.follows.iter().any(is_open)
-            && self.follows.iter().all(|follow| match is_open(follow) {
+            && self.follows.iter_mut().all(|follow| match is_open(follow) {
                 true => !follow.has_more(&mut oracle),
                 false => follow.is_finished() || follow.ends_in_a_hole(&mut oracle),
             })
@@ -241,8 +241,11 @@ impl Task {
     /// Whether a call has something to give; else it may wait for as long as nobody writes.
     fn must_return(&mut self) -> bool {
         let mut oracle = self.world.oracle();
-        self.follows.iter().any(|follow| follow.has_more(&mut oracle))
-            || self.follows.iter().all(|follow| follow.can_end(&mut oracle))
+        let mut has_more = false;
+        for follow in &mut self.follows {
+            has_more |= !follow.ends_in_a_hole(&mut oracle) && follow.has_more(&mut oracle);
+        }
+        has_more || self.follows.iter().all(|follow| follow.can_end(&mut oracle))
     }
 
     fn losses(&mut self, reader: &Reader) -> Result<(), String> {
