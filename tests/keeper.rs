@@ -10,6 +10,8 @@
 
 #[path = "keeper/ending.rs"]
 mod ending;
+#[path = "keeper/late.rs"]
+mod late;
 #[path = "keeper/own.rs"]
 mod own;
 #[path = "keeper/saved.rs"]

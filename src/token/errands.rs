@@ -1,6 +1,7 @@
 //! What a keeper does when something is due: the requests, the proofs, the saved state.
 
 mod adoption;
+mod deletion;
 mod own;
 
 use std::collections::VecDeque;
@@ -11,7 +12,7 @@ use tracing::Instrument;
 
 use super::doubt::{Cause, Doubt};
 use super::gate::{self, Finding, Terms};
-use super::keeper::{AtShutdown, TokenKeeper};
+use super::keeper::TokenKeeper;
 use super::lifecycle::{Action, Lifecycle};
 use super::mark::Mark;
 use super::readiness::{self, Verdict};
@@ -39,6 +40,8 @@ const SLACK: Duration = Duration::from_secs(1);
 /// A token that no broker takes at this age is refused, where a deadline leaves no more time: brokers
 /// learn of tokens within seconds.
 const ENOUGH: Duration = Duration::from_secs(10);
+/// A token that no broker lists at this age is given up, and another made.
+const LATEST: Duration = Duration::from_secs(120);
 /// A token that some broker still does not take at this age is used where it is taken.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -173,44 +176,6 @@ impl Errands {
         }
     }
 
-    /// Ends the tokens, if that is wished.
-    pub(super) async fn end(&mut self, tokens: AtShutdown) -> Result<(), Error> {
-        self.ended = true;
-        if tokens == AtShutdown::Leave {
-            return Ok(());
-        }
-        self.search_out().await?;
-        self.delete_all().await?;
-        // A state is kept as long as a token of it may live: the next keeper deletes it.
-        self.remove_saved().await;
-        Ok(())
-    }
-
-    /// Deletes the tokens that were made in vain.
-    async fn give_up(&mut self) {
-        let unheard = self.doubt.is_some_and(|doubt| doubt.is_unheard());
-        if unheard && let Ok(found) = self.own_tokens().await {
-            // Those of an earlier run may have users.
-            found.into_iter().filter(|own| own.saved.is_none()).for_each(|own| self.retire(own));
-        }
-        let _ = self.delete_all().await;
-        // A state that was not understood, or does not show yet whether its tokens live, is left.
-        if self.saved.is_some() {
-            self.save().await;
-        }
-    }
-
-    async fn delete_all(&mut self) -> Result<(), Error> {
-        let mut outcome = Ok(());
-        for token in self.life.alive(time::now()) {
-            match self.delete(&token).await {
-                Ok(()) => self.life.on_expired(time::now(), token.id()),
-                Err(error) => outcome = Err(error),
-            }
-        }
-        outcome
-    }
-
     async fn create(&mut self) {
         match self.take_unheard().await {
             Ok(false) => {}
@@ -221,7 +186,8 @@ impl Errands {
             Ok(admin) => admin,
             Err(error) => return self.failed(error),
         };
-        let before = self.doubt.replace(Doubt::new(time::now(), Cause::Unheard));
+        let asked = time::now();
+        let before = self.doubt.replace(Doubt::new(asked, Cause::Unheard));
         // Whoever starts after a crash in what follows knows by which mark to look.
         self.save().await;
         let made = self.bounded(admin.create_delegation_token(self.marked())).await;
@@ -229,7 +195,7 @@ impl Errands {
             self.doubt = before;
         }
         let now = time::now();
-        let made = made.and_then(|token| match self.life.on_created(now, Arc::new(token)) {
+        let made = made.and_then(|token| match self.life.on_created(now, asked, Arc::new(token)) {
             true => Ok(()),
             false => Err(Error::because(ErrorKind::Protocol, "the broker made a token that has expired")),
         });
@@ -244,13 +210,14 @@ impl Errands {
 
     async fn renew(&mut self, token: &Token) {
         let before = time::now() + self.life.left(time::now()).unwrap_or_default();
-        let renewed = match self.admin().await {
-            Ok(admin) => self.bounded(admin.renew_delegation_token(token, None)).await,
-            Err(error) => Err(error),
+        let admin = match self.admin().await {
+            Ok(admin) => admin,
+            Err(error) => return self.failed(error),
         };
-        match renewed {
+        let asked = time::now();
+        match self.bounded(admin.renew_delegation_token(token, None)).await {
             Ok(expires) => {
-                self.life.on_renewed(time::now(), expires);
+                self.life.on_renewed(time::now(), asked, expires);
                 self.renewed += 1;
                 ::metrics::counter!(metrics::TOKEN_RENEWALS).increment(1);
                 self.settle(before).await;
@@ -302,9 +269,30 @@ impl Errands {
                 }
                 tracing::info!(token = token.id(), readiness = ?self.readiness, "a token is in use");
             }
-            Verdict::Rejected if age >= enough => self.reject(found.rejected(age)),
+            Verdict::Rejected if age >= enough => self.refused_by_all(token, &found, age).await,
             Verdict::Impossible => self.reject(found.impossible()),
             Verdict::Rejected | Verdict::Lagging { .. } | Verdict::Unreachable => {
+                self.failed(found.not_taken());
+            }
+        }
+    }
+
+    /// No broker of the target takes a token, although most would know it at this age.
+    async fn refused_by_all(&mut self, token: &Token, found: &Finding, age: Duration) {
+        match self.is_listed(token).await {
+            // They refuse what is there.
+            Ok(true) => {
+                self.life.on_listed();
+                self.reject(found.rejected(age));
+            }
+            // None has learned of it: another token would be learned of as late.
+            Ok(false) if age < LATEST => self.failed(found.not_taken()),
+            Ok(false) => {
+                self.reject(found.not_taken());
+                self.hopeless = false;
+            }
+            Err(error) => {
+                self.note(error);
                 self.failed(found.not_taken());
             }
         }
@@ -315,28 +303,6 @@ impl Errands {
         self.life.on_rejected(time::now(), random());
         self.hopeless = true;
         self.note(error);
-    }
-
-    async fn expire(&mut self, token: &Token) {
-        match self.delete(token).await {
-            Ok(()) => self.life.on_expired(time::now(), token.id()),
-            Err(error) => {
-                self.note(error);
-                self.life.on_expiry_failed(time::now(), random());
-            }
-        }
-    }
-
-    async fn delete(&mut self, token: &Token) -> Result<(), Error> {
-        let admin = self.admin().await?;
-        match self.bounded(admin.expire_delegation_token(token, None)).await {
-            Err(error) if !is_gone(&error) => Err(error),
-            _ => {
-                self.deleted.truncate(own::DELETED - 1);
-                self.deleted.push_front(token.id().to_owned());
-                Ok(())
-            }
-        }
     }
 
     async fn admin(&mut self) -> Result<Cluster, Error> {

@@ -187,6 +187,8 @@ impl RunningKeeper {
     /// # Errors
     /// What kept a token from being deleted, or from being looked for after a lost answer, which takes up
     /// to twenty seconds; it then dies by itself, or the next keeper of the same saved state deletes it.
+    /// One that brokers have not learned of yet is deleted again and again until the admin's deadline, and
+    /// then is a `DELEGATION_TOKEN_NOT_FOUND`: it may still appear.
     ///
     /// # Cancel safety
     /// A dropped call stops the keeper and may leave its tokens.

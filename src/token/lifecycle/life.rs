@@ -23,21 +23,26 @@ pub(crate) struct Life {
     at_least: bool,
     /// What a renewal gives.
     pub(crate) period: Duration,
+    /// What it gave at first. Only the next token shows that brokers give more: a renewal that seems to
+    /// may do so because a clock was set, or because its answer took long.
+    most: Duration,
     /// The last renewal gave next to nothing.
     exhausted: bool,
 }
 
 impl Life {
-    /// A token that was made just now; nothing if its own times say that it is dead.
-    pub(crate) fn begun(now: Instant, token: Arc<Token>) -> Option<Self> {
+    /// A token that was asked for at `asked` and is there now; nothing if its own times say that it is
+    /// dead.
+    pub(crate) fn begun(now: Instant, asked: Instant, token: Arc<Token>) -> Option<Self> {
         let known = token.life()?;
         let period = known.expires.saturating_since(known.issued);
         if period.is_zero() {
             return None;
         }
-        let end = now.checked_add(period)?;
-        let (made, since) = (now, now);
-        Some(Self { token, known, made, since, end, at_least: false, period, exhausted: false })
+        let end = asked.checked_add(period)?;
+        let (made, since) = (now, asked);
+        let most = period;
+        Some(Self { token, known, made, since, end, at_least: false, period, most, exhausted: false })
     }
 
     /// A token of an earlier run.
@@ -49,8 +54,8 @@ impl Life {
     ) -> Option<Self> {
         let known = token.life()?;
         let end = now.checked_add(remaining)?;
-        let (made, since) = (now, now);
-        Some(Self { token, known, made, since, end, at_least: true, period, exhausted: false })
+        let (made, since, most) = (now, now, period);
+        Some(Self { token, known, made, since, end, at_least: true, period, most, exhausted: false })
     }
 
     pub(crate) fn left(&self, now: Instant) -> Duration {
@@ -88,29 +93,29 @@ impl Life {
         forgets
     }
 
-    /// A renewal moved the end to `expires`.
-    pub(crate) fn renew(&mut self, now: Instant, expires: Timestamp) {
+    /// A renewal that was asked for at `asked` moved the end to `expires`.
+    pub(crate) fn renew(&mut self, asked: Instant, expires: Timestamp) {
         let old = self.known.expires;
         let gain = expires.saturating_since(old);
         let by_gain = (self.end + gain)
             .checked_sub(old.saturating_since(expires))
-            .map_or(Duration::ZERO, |end| end.saturating_duration_since(now));
+            .map_or(Duration::ZERO, |end| end.saturating_duration_since(asked));
         let capped = expires >= self.known.max;
         // Both say the same unless a clock was set. A guess from below does not count.
         let remaining = match (capped, self.at_least) {
             (true, _) => by_gain,
-            (false, true) => self.period.max(by_gain),
+            (false, true) => self.period,
             (false, false) => by_gain.min(self.period),
         };
         if !capped {
             self.at_least = false;
-            self.period = remaining.max(by_gain);
+            self.period = remaining.max(by_gain).min(self.most);
         }
         self.exhausted = gain < self.period / LEAST_GAIN;
         self.known.expires = expires;
         self.known.renewals = self.known.renewals.saturating_add(1);
-        self.since = now;
-        self.end = now + remaining;
+        self.since = asked;
+        self.end = asked + remaining;
         self.token = Arc::new(Token::clone(&self.token).with_life(self.known));
     }
 
