@@ -1,7 +1,7 @@
 //! What a keeper does when something is due: the requests, the proofs, the saved state.
 
 mod adoption;
-mod ending;
+mod deletion;
 mod own;
 mod telling;
 
@@ -39,6 +39,8 @@ const SLACK: Duration = Duration::from_secs(1);
 /// A token that no broker takes at this age is refused, where a deadline leaves no more time: brokers
 /// learn of tokens within seconds.
 const ENOUGH: Duration = Duration::from_secs(10);
+/// A token that no broker lists at this age is given up, and another made.
+const LATEST: Duration = Duration::from_secs(120);
 /// A token that some broker still does not take at this age is used where it is taken.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -183,7 +185,8 @@ impl Errands {
             Ok(admin) => admin,
             Err(error) => return self.failed(error),
         };
-        let before = self.doubt.replace(Doubt::new(time::now(), Cause::Unheard));
+        let asked = time::now();
+        let before = self.doubt.replace(Doubt::new(asked, Cause::Unheard));
         // Whoever starts after a crash in what follows knows by which mark to look.
         self.save().await;
         let made = self.bounded(admin.create_delegation_token(self.marked())).await;
@@ -191,7 +194,7 @@ impl Errands {
             self.doubt = before;
         }
         let now = time::now();
-        let made = made.and_then(|token| match self.life.on_created(now, Arc::new(token)) {
+        let made = made.and_then(|token| match self.life.on_created(now, asked, Arc::new(token)) {
             true => Ok(()),
             false => Err(Error::because(ErrorKind::Protocol, "the broker made a token that has expired")),
         });
@@ -207,13 +210,14 @@ impl Errands {
     async fn renew(&mut self, token: &Token) {
         let before = time::now() + self.life.left(time::now()).unwrap_or_default();
         let ends = self.life.current().and_then(|token| token.end());
-        let renewed = match self.admin().await {
-            Ok(admin) => self.bounded(admin.renew_delegation_token(token, None)).await,
-            Err(error) => Err(error),
+        let admin = match self.admin().await {
+            Ok(admin) => admin,
+            Err(error) => return self.failed(error),
         };
-        match renewed {
+        let asked = time::now();
+        match self.bounded(admin.renew_delegation_token(token, None)).await {
             Ok(expires) => {
-                self.life.on_renewed(time::now(), expires);
+                self.life.on_renewed(time::now(), asked, expires);
                 self.renewed += 1;
                 ::metrics::counter!(metrics::TOKEN_RENEWALS).increment(1);
                 self.settle(before, ends).await;
@@ -272,9 +276,30 @@ impl Errands {
                 }
                 tracing::info!(token = token.id(), readiness = ?self.readiness, "a token is in use");
             }
-            Verdict::Rejected if age >= enough => self.reject(found.rejected(age)),
+            Verdict::Rejected if age >= enough => self.refused_by_all(token, &found, age).await,
             Verdict::Impossible => self.reject(found.impossible()),
             Verdict::Rejected | Verdict::Lagging { .. } | Verdict::Unreachable => {
+                self.failed(found.not_taken());
+            }
+        }
+    }
+
+    /// No broker of the target takes a token, although most would know it at this age.
+    async fn refused_by_all(&mut self, token: &Token, found: &Finding, age: Duration) {
+        match self.is_listed(token).await {
+            // They refuse what is there.
+            Ok(true) => {
+                self.life.on_listed();
+                self.reject(found.rejected(age));
+            }
+            // None has learned of it: another token would be learned of as late.
+            Ok(false) if age < LATEST => self.failed(found.not_taken()),
+            Ok(false) => {
+                self.reject(found.not_taken());
+                self.hopeless = false;
+            }
+            Err(error) => {
+                self.note(error);
                 self.failed(found.not_taken());
             }
         }
