@@ -318,6 +318,3 @@ async fn follow(slots: Weak<Slots>, mut source: TokenSource, cluster: String) {
         old_end = new.end();
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -85,12 +85,6 @@ impl Keys {
         kept.only = Some(password);
     }
 
-    /// How many hashes were begun.
-    #[cfg(test)]
-    pub(crate) fn hashed(&self) -> usize {
-        self.hashed.load(std::sync::atomic::Ordering::Relaxed)
-    }
-
     fn promise(&self, derivation: Derivation) -> watch::Receiver<Option<SaltedPassword>> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let Kept { slots, only } = &mut *kept;
