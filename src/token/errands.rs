@@ -262,21 +262,27 @@ impl Errands {
         let terms = Terms { limit, absence: limit, urgent, outlasting: None };
         let found = gate::pass(&self.keeper.target, token, &self.brokers, terms).await;
         self.learn(&found);
+        let age = time::now().saturating_duration_since(made);
+        match found.verdict {
+            Verdict::Rejected if age >= enough => self.refused_by_all(token, &found, made).await,
+            _ => self.conclude(token, &found, made),
+        }
+    }
+
+    fn conclude(&mut self, token: &Token, found: &Finding, made: Instant) {
         let now = time::now();
-        let age = now.saturating_duration_since(made);
         match found.verdict.clone() {
             Verdict::Ready { absent } => {
                 let replaced = self.life.current().is_some();
                 self.life.on_proved(now);
                 self.absent = absent;
-                self.readiness = age;
+                self.readiness = now.saturating_duration_since(made);
                 ::metrics::histogram!(metrics::TOKEN_READINESS).record(self.readiness.as_secs_f64());
                 if replaced {
                     ::metrics::counter!(metrics::TOKEN_REPLACEMENTS).increment(1);
                 }
                 tracing::info!(token = token.id(), readiness = ?self.readiness, "a token is in use");
             }
-            Verdict::Rejected if age >= enough => self.refused_by_all(token, &found, age).await,
             Verdict::Impossible => self.reject(found.impossible()),
             Verdict::Rejected | Verdict::Lagging { .. } | Verdict::Unreachable => {
                 self.failed(found.not_taken());
@@ -285,12 +291,17 @@ impl Errands {
     }
 
     /// No broker of the target takes a token, although most would know it at this age.
-    async fn refused_by_all(&mut self, token: &Token, found: &Finding, age: Duration) {
+    async fn refused_by_all(&mut self, token: &Token, found: &Finding, made: Instant) {
+        let age = time::now().saturating_duration_since(made);
         match self.is_listed(token).await {
-            // They refuse what is there.
             Ok(true) => {
                 self.life.on_listed();
-                self.reject(found.rejected(age));
+                let again = self.look_once_more(token).await;
+                match again.verdict {
+                    // They refuse what is there.
+                    Verdict::Rejected => self.reject(found.rejected(age)),
+                    _ => self.conclude(token, &again, made),
+                }
             }
             // None has learned of it: another token would be learned of as late.
             Ok(false) if age < LATEST => self.failed(found.not_taken()),
@@ -303,6 +314,16 @@ impl Errands {
                 self.failed(found.not_taken());
             }
         }
+    }
+
+    /// Brokers may have learned of the token after they were asked for the last time.
+    async fn look_once_more(&mut self, token: &Token) -> Finding {
+        let now = time::now();
+        let limit = self.deadline.map_or(LEAST, |end| LEAST.min(end.saturating_duration_since(now) * 9 / 10));
+        let terms = Terms { limit, absence: limit, urgent: false, outlasting: None };
+        let found = gate::pass(&self.keeper.target, token, &self.brokers, terms).await;
+        self.learn(&found);
+        found
     }
 
     /// The token that was made is of no use.

@@ -1,5 +1,7 @@
 //! Brokers that learn of tokens late, and answers that take long.
 
+use std::time::Duration;
+
 use ottla::{AtShutdown, BrokerError, ErrorKind, TokenKeeper, explained};
 use ottla_testkit::{Action, ApiKey, Cluster, Fault};
 
@@ -26,12 +28,24 @@ async fn a_token_that_no_broker_has_learned_of_is_waited_for_and_no_other_made()
     .await;
 }
 
+/// Brokers are asked twice a second, so that some of these come to know of it after they were asked for the
+/// last time, and list it when they are asked whether they do.
+#[tokio::test(start_paused = true)]
+async fn a_token_that_comes_at_the_very_end_of_its_proof_is_not_given_up() {
+    for late in [19_550, 19_650, 19_750, 19_850, 19_950] {
+        within(LIMIT, "the test", async {
+            let late = builder().token_propagation(Duration::from_millis(late));
+            let brokers = late.start_in_memory().unwrap();
+            let admin = config(&brokers, user("alice")).with_deadline(120 * SECOND);
+            let kept = TokenKeeper::new(admin, target(&brokers)).start().await.unwrap();
+            assert_eq!(kept.state().created, 1, "{:?}", kept.state());
+        })
+        .await;
+    }
+}
+
 /// A keeper whose token is due to be replaced by one of which nobody learns for so long.
-async fn replacing(
-    brokers: &Cluster,
-    keeper: TokenKeeper,
-    late: std::time::Duration,
-) -> ottla::RunningKeeper {
+async fn replacing(brokers: &Cluster, keeper: TokenKeeper, late: Duration) -> ottla::RunningKeeper {
     let kept = keeper.start().await.unwrap();
     brokers.set_token_propagation(None, late);
     pass(kept.state().next_in + SECOND).await;
@@ -44,6 +58,20 @@ async fn a_shutdown_deletes_a_token_of_which_brokers_learn_meanwhile() {
     within(24 * LIMIT, "the test", async {
         let brokers = builder().token_expiry(LIMIT).token_max_lifetime(LIMIT).start_in_memory().unwrap();
         let kept = replacing(&brokers, keeper(&brokers), 40 * SECOND).await;
+        kept.shutdown(AtShutdown::Expire).await.unwrap();
+        pass(50 * SECOND).await;
+        assert!(brokers.tokens().is_empty(), "{:?}", brokers.tokens());
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_waits_for_a_token_that_comes_late_though_another_could_not_be_deleted() {
+    within(24 * LIMIT, "the test", async {
+        let brokers = builder().token_expiry(LIMIT).token_max_lifetime(LIMIT).start_in_memory().unwrap();
+        let kept = replacing(&brokers, keeper(&brokers), 40 * SECOND).await;
+        // The one in use is deleted first.
+        brokers.faults().add(Fault::new(Action::Refuse(63)).on_api(ApiKey::ExpireDelegationToken).times(1));
         kept.shutdown(AtShutdown::Expire).await.unwrap();
         pass(50 * SECOND).await;
         assert!(brokers.tokens().is_empty(), "{:?}", brokers.tokens());
