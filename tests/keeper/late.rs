@@ -65,6 +65,22 @@ async fn a_shutdown_deletes_a_token_of_which_brokers_learn_meanwhile() {
     .await;
 }
 
+/// Each try has half of it.
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_has_its_whole_deadline_for_a_young_token_that_brokers_do_not_know() {
+    within(24 * LIMIT, "the test", async {
+        let short = builder().token_expiry(60 * SECOND).token_max_lifetime(60 * SECOND);
+        let brokers = short.start_in_memory().unwrap();
+        let admin = config(&brokers, user("alice")).with_deadline(20 * SECOND);
+        let kept = replacing(&brokers, TokenKeeper::new(admin, target(&brokers)), 18 * SECOND).await;
+        kept.shutdown(AtShutdown::Expire).await.unwrap();
+        // As late they learn that it is deleted.
+        pass(25 * SECOND).await;
+        assert!(brokers.tokens().is_empty(), "{:?}", brokers.tokens());
+    })
+    .await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_shutdown_waits_for_a_token_that_comes_late_though_another_could_not_be_deleted() {
     within(24 * LIMIT, "the test", async {

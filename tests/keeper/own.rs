@@ -197,7 +197,7 @@ async fn a_shutdown_that_does_not_find_a_token_of_an_earlier_run_says_so_and_kee
         let error = second.shutdown(AtShutdown::Expire).await.unwrap_err();
         assert!(error.is_retriable(), "{error:?}");
         let left: Vec<String> = brokers.tokens().into_iter().map(|token| token.id).collect();
-        assert_eq!(left, [id.clone()]);
+        assert_eq!(left, std::slice::from_ref(&id));
         assert!(std::fs::read_to_string(&path).unwrap().contains(&id));
         brokers.stop_broker(BrokerId(1)).unwrap();
         let third = keeper(admin()).start().await.unwrap();

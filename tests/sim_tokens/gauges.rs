@@ -6,9 +6,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use metrics::{Counter, Gauge, GaugeFn, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
 
-/// Gauges by name and owner. Clones share them.
+/// By name and owner.
+type Cells = BTreeMap<(String, String), Arc<Cell>>;
+
+/// Gauges of a process. Clones share them.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Gauges(Arc<Mutex<BTreeMap<(String, String), Arc<Cell>>>>);
+pub(crate) struct Gauges(Arc<Mutex<Cells>>);
 
 #[derive(Debug, Default)]
 struct Cell(AtomicU64);

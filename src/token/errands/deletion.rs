@@ -38,8 +38,9 @@ impl Errands {
         let mut deleted = self.delete_all().await;
         let searched = self.search_out(&mut deleted).await;
         let mut pause = PAUSE;
+        // One try may have been too short for brokers to learn of it.
         while let Err(error) = &deleted
-            && is_unknown(error)
+            && !self.unheard_of().is_empty()
             && time::now() + pause < deadline
         {
             self.note(error.clone());
@@ -78,12 +79,17 @@ impl Errands {
         }
     }
 
+    /// Tokens that may be there, of which no broker has shown that it knows them.
+    fn unheard_of(&self) -> Vec<String> {
+        let alive = self.life.alive(time::now()).into_iter().filter(|token| !token.is_known());
+        alive.map(|token| token.id().to_owned()).collect()
+    }
+
     fn explain(&self, error: Error) -> Error {
-        if !is_unknown(&error) {
+        let unheard = self.unheard_of();
+        if !is_unknown(&error) || unheard.is_empty() {
             return error;
         }
-        let alive = self.life.alive(time::now()).into_iter().filter(|token| !token.is_known());
-        let unheard: Vec<String> = alive.map(|token| token.id().to_owned()).collect();
         error.with_detail(format!(
             "brokers have not learned yet of the tokens {}, which they made and which will live until they \
              expire",
@@ -109,8 +115,7 @@ impl Errands {
         }
     }
 
-    /// Deletes all that may be alive. That one may still appear is said before anything else: it is the one
-    /// failure that trying again helps.
+    /// Deletes all that may be alive. That one may still appear is said before anything else.
     async fn delete_all(&mut self) -> Result<(), Error> {
         let mut outcome = Ok(());
         for token in self.life.alive(time::now()) {
