@@ -1,14 +1,15 @@
 //! Brokers that give nothing for a while: by a quota, by mistake, by silence; and what is said of it.
 
 use std::fmt::{Debug, Write};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use ottla::{ErrorKind, OnDataLoss, ReadOptions};
 use ottla_testkit::{Action, ApiKey, BrokerId, Fault, Quota};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Level, Metadata, Subscriber};
+use tracing::subscriber::{DefaultGuard, NoSubscriber};
+use tracing::{Dispatch, Event, Level, Metadata, Subscriber};
 
 use super::{Seen, TOPIC, asked_in, brokers, client, now, range, read, write};
 
@@ -32,7 +33,7 @@ async fn a_quota_slows_a_reading_and_does_not_end_it() {
 #[tokio::test(start_paused = true)]
 async fn a_broker_that_throttles_for_longer_than_the_deadline_is_waited_for_and_named() {
     let log = Log::default();
-    let _logging = tracing::subscriber::set_default(log.clone());
+    let _logging = log.listen();
     let brokers = brokers(1);
     (0..100).for_each(|_| write(&brokers, 0, 100));
     let client = client(&brokers).await;
@@ -226,6 +227,17 @@ impl Log {
     }
 }
 
+impl Log {
+    /// Hears what this thread says.
+    fn listen(&self) -> DefaultGuard {
+        // While there is one subscriber only, tracing asks the thread that comes first to a place that logs
+        // whether anybody listens, and believes it for all threads.
+        static ANOTHER: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::new()));
+        LazyLock::force(&ANOTHER);
+        tracing::subscriber::set_default(self.clone())
+    }
+}
+
 impl Subscriber for Log {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         metadata.is_event() && *metadata.level() <= Level::INFO
@@ -261,7 +273,7 @@ impl Visit for Line {
 #[tokio::test(start_paused = true)]
 async fn a_silent_broker_is_warned_of_ever_more_seldom_and_its_return_is_told() {
     let log = Log::default();
-    let _logging = tracing::subscriber::set_default(log.clone());
+    let _logging = log.listen();
     let brokers = brokers(1);
     write(&brokers, 0, 10);
     let client = client(&brokers).await;
@@ -281,7 +293,7 @@ async fn a_silent_broker_is_warned_of_ever_more_seldom_and_its_return_is_told() 
 #[tokio::test(start_paused = true)]
 async fn a_range_that_ends_beyond_the_last_stable_offset_is_warned_of() {
     let log = Log::default();
-    let _logging = tracing::subscriber::set_default(log.clone());
+    let _logging = log.listen();
     let brokers = brokers(1);
     write(&brokers, 0, 10);
     brokers.write_in_transaction(TOPIC, 0, None, &[ottla_testkit::Record::value("x")]).unwrap();

@@ -6,10 +6,13 @@ use ottla_testkit::{ApiKey, Quota, Reach};
 
 use super::dice::Dice;
 use super::kind::Kind;
-use super::schedule::{CONNECT, Place, REQUEST, Shape};
+use super::schedule::{Place, Plan, REQUEST, Shape};
 
 /// An answer that is to go wrong does so within this time, or not at all.
 pub(crate) const WINDOW: Duration = Duration::from_secs(10);
+
+/// How long a client may need to follow a leader that has moved away from a silent broker.
+const FOLLOWING: Duration = Duration::from_secs(5);
 
 /// Something that happens to the world.
 #[derive(Clone, Debug, PartialEq)]
@@ -87,6 +90,20 @@ pub(crate) enum What {
         broker: i32,
         lasts: Duration,
     },
+    /// The same, and others lead what it led after so long.
+    Lost {
+        broker: i32,
+        noticed: Duration,
+        lasts: Duration,
+    },
+    /// All brokers are silent.
+    Blackout {
+        lasts: Duration,
+    },
+    /// No broker tells anything of the cluster for so long, or until a client goes back to its bootstrap list.
+    SentAway {
+        lasts: Duration,
+    },
     /// The first address of a broker's name, for so long.
     AddressAway {
         broker: i32,
@@ -109,13 +126,23 @@ pub(crate) enum What {
         per_second: f64,
         lasts: Duration,
     },
-    /// Answers go wrong; with the leader moved meanwhile, or not.
+    /// Answers go wrong, and more with them.
     Answers {
         api: ApiKey,
         times: u64,
         wrong: Wrong,
-        moved: Option<(Place, i32)>,
+        with: With,
     },
+}
+
+/// What happens beside a wrong answer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum With {
+    Nothing,
+    /// All partitions get another leader, soon after an answer went wrong.
+    Moved(i32),
+    /// The broker restarts as soon as its answer went wrong.
+    Restarted,
 }
 
 /// What is wrong with an answer.
@@ -190,8 +217,8 @@ impl Event {
 
     /// For how long the world is worse for it, from its time on: with what a client needs to see that
     /// it is over.
-    pub(crate) fn hurts(&self) -> Duration {
-        let noticing = REQUEST + CONNECT + Duration::from_secs(3);
+    pub(crate) fn hurts(&self, plan: &Plan) -> Duration {
+        let noticing = plan.noticing();
         match &self.what {
             What::Append { .. }
             | What::Transaction { .. }
@@ -203,10 +230,14 @@ impl Event {
             What::AddressAway { reach, .. } if *reach != Reach::Mute => Duration::ZERO,
             What::LeaderMoved { .. } | What::ConnectionsClosed { .. } | What::Cut { .. } => noticing,
             What::BitFlipped { .. } => WINDOW + noticing,
+            What::SentAway { .. } => noticing,
+            // Who waits for it looks who leads what it led, however long a dial to it may take.
+            What::Lost { noticed, .. } => *noticed + FOLLOWING,
             // What was read before is paid for afterwards.
             What::Quota { lasts, .. } => *lasts + Duration::from_secs(40) + noticing,
             What::BrokerRestarted { away: lasts, .. }
             | What::Silence { lasts, .. }
+            | What::Blackout { lasts }
             | What::AddressAway { lasts, .. }
             | What::LeaderTaken { lasts, .. }
             | What::StaleMetadata { lasts, .. }
@@ -215,8 +246,8 @@ impl Event {
                 // One after the other in the worst case, each with a new connection; refusals come at once.
                 let each = match wrong {
                     Wrong::Refused(..) | Wrong::RefusedWhole(_) | Wrong::RefusedAfter(_) => Duration::ZERO,
-                    Wrong::Throttled(throttle) => *throttle + CONNECT,
-                    _ => REQUEST + CONNECT,
+                    Wrong::Throttled(throttle) => *throttle + plan.connect,
+                    _ => REQUEST + plan.connect,
                 };
                 WINDOW + each * u32::try_from(*times).unwrap() + noticing
             }
@@ -232,6 +263,12 @@ fn of_brokers(kind: Kind, place: Place, broker: i32, dice: &mut Dice) -> What {
         }
         Kind::ConnectionsClosed => What::ConnectionsClosed { broker },
         Kind::Silence => What::Silence { broker, lasts: millis(dice, &[300, 4_000, 15_000, 30_000]) },
+        Kind::BrokerLost => {
+            let noticed = millis(dice, &[2_000, 7_000, 12_000]);
+            What::Lost { broker, noticed, lasts: noticed + millis(dice, &[20_000, 60_000]) }
+        }
+        Kind::Blackout => What::Blackout { lasts: millis(dice, &[2_000, 20_000, 75_000, 75_000]) },
+        Kind::SentAway => What::SentAway { lasts: millis(dice, &[30_000, 75_000]) },
         Kind::AddressAway => {
             let reach = dice.pick(&[Reach::Silent, Reach::Refused, Reach::Mute]);
             // For longer than anybody waits, where the other address helps.
@@ -266,6 +303,7 @@ fn answers(kind: Kind, place: Place, broker: i32, dice: &mut Dice) -> What {
         _ => Wrong::Refused(place, dice.pick(&[3, 5, 6])),
     };
     let apis: &[ApiKey] = match kind {
+        Kind::Throttle => &[ApiKey::Fetch, ApiKey::Fetch, ApiKey::Produce, ApiKey::Metadata],
         Kind::RefusedAfterAppend | Kind::HeldProduce => &[ApiKey::Produce],
         Kind::WrongOutOfRange => &[ApiKey::Fetch],
         Kind::RebootstrapRequired => &[ApiKey::Metadata],
@@ -282,8 +320,18 @@ fn answers(kind: Kind, place: Place, broker: i32, dice: &mut Dice) -> What {
         ],
     };
     // A follower that lags may say so again and again.
-    let most = if kind == Kind::WrongOutOfRange { dice.pick(&[1, 5, 500]) } else { 2 };
+    let most = match kind {
+        Kind::WrongOutOfRange => dice.pick(&[1, 5, 500]),
+        Kind::RefusedAfterAppend => 5,
+        _ => 2,
+    };
     let (api, times) = (dice.pick(apis), dice.within(1, most));
-    let moves = kind == Kind::HeldProduce || api == ApiKey::Produce && dice.one_in(3);
-    What::Answers { api, times, wrong, moved: moves.then_some((place, broker)) }
+    let with = match (api, dice.below(3)) {
+        (ApiKey::Produce, 0) => With::Restarted,
+        (ApiKey::Produce, 1) => With::Moved(broker),
+        _ if kind == Kind::HeldProduce => With::Moved(broker),
+        _ if kind == Kind::RefusedAfterAppend => With::Restarted,
+        _ => With::Nothing,
+    };
+    What::Answers { api, times, wrong, with }
 }

@@ -4,6 +4,7 @@
 //! What lies between chunks had no records in such a version, or a loss names it.
 
 use std::ops::Range;
+use std::time::Duration;
 
 use super::oracle::{Change, Log, Oracle};
 use super::schedule::Place;
@@ -34,6 +35,8 @@ pub(crate) struct Follow {
     has_read: bool,
     /// The version of when the reading began, and its end at that time.
     begun: (usize, i64),
+    /// For how long the application had asked when something came last, and when that was.
+    pub(crate) heard: (Duration, Duration),
 }
 
 impl Follow {
@@ -51,6 +54,7 @@ impl Follow {
             anew: false,
             has_read: false,
             begun,
+            heard: (Duration::ZERO, Duration::ZERO),
         }
     }
 

@@ -2,16 +2,21 @@
 
 use std::time::Duration;
 
-use ottla_testkit::{Action, ApiKey, Asked, BrokerId, Fault, Reach, TopicOperation};
+use ottla_testkit::{Action, ApiKey, Asked, BrokerId, Fault, TopicOperation};
 use tokio::time::sleep_until;
 
-use super::event::{Event, WINDOW, What, Wrong};
+use super::event::{Event, WINDOW, What, With, Wrong};
 use super::kind::Kind;
 use super::laws::now;
-use super::net::Met;
 use super::oracle::Change;
 use super::schedule::Place;
-use super::world::{World, protocol};
+use super::world::World;
+
+/// How soon more happens when an answer went wrong.
+const SOON: Duration = Duration::from_millis(400);
+
+/// For how long a broker is away that restarts at once.
+const AT_ONCE: Duration = Duration::from_millis(100);
 
 impl World {
     /// Lets everything happen, then heals.
@@ -35,33 +40,14 @@ impl World {
     fn happen(&self, event: &Event) {
         let struck = match &event.what {
             What::BitFlipped { broker } => return self.flip(*broker),
-            What::Answers { api, times, wrong, moved } => {
-                if let Some((place, to)) = *moved {
-                    // While the answer is late, or soon.
-                    self.later(Duration::from_millis(1_500), move |world| {
-                        if world.is_up(to) {
-                            let _ = world.brokers.move_leader(place.topic, place.partition, BrokerId(to));
-                        }
-                    });
-                }
-                return self.answers(event.kind, *api, *times, *wrong);
+            What::Answers { api, times, wrong, with } => {
+                return self.answers(event.kind, (*api, *times, *wrong), *with);
             }
             what => self.happen_to_log(what) || self.happen_to_brokers(what),
         };
         if struck {
             self.strikes(event.kind);
         }
-    }
-
-    /// Counts it if, by the end of it, somebody dialled the broker or waited for it.
-    fn strikes_if_met(&self, kind: Kind, broker: i32, lasts: Duration, before: Met) {
-        self.later(lasts, move |world| {
-            let met = world.net.met(broker);
-            let waited = kind == Kind::Silence && met.waits > before.waits;
-            if waited || kind != Kind::Silence && met.dials > before.dials {
-                world.strikes(kind);
-            }
-        });
     }
 
     /// Counts it if, by the end of it, somebody was told one of these codes of a partition.
@@ -133,24 +119,7 @@ impl World {
                 self.brokers.close_connections(BrokerId(*broker)).unwrap();
                 struck
             }
-            What::Silence { broker, lasts } => {
-                self.net.silence(*broker);
-                let broker = *broker;
-                self.strikes_if_met(Kind::Silence, broker, *lasts, self.net.met(broker));
-                self.later(*lasts, move |world| world.net.let_through(broker));
-                false
-            }
-            What::AddressAway { broker, reach, lasts } => {
-                let place = self.brokers.address(BrokerId(*broker), protocol(self.plan.entrance));
-                let Ok((host, port)) = place else { return false };
-                let addresses = self.brokers.connector().addresses(&host, port);
-                let Some(first) = addresses.first().map(std::net::SocketAddr::ip) else { return false };
-                self.brokers.set_reach(first, *reach);
-                self.strikes_if_met(Kind::AddressAway, *broker, *lasts, self.net.met(*broker));
-                self.later(*lasts, move |world| world.brokers.set_reach(first, Reach::Open));
-                false
-            }
-            what => self.happen_to_metadata(what),
+            what => self.happen_to_network(what) || self.happen_to_metadata(what),
         }
     }
 
@@ -204,7 +173,7 @@ impl World {
         true
     }
 
-    fn restart(&self, broker: i32, away: Duration) -> bool {
+    pub(super) fn restart(&self, broker: i32, away: Duration) -> bool {
         let last = self.state().down.len() + 1 >= usize::try_from(self.plan.brokers).unwrap();
         let leaderless = last || self.plan.replicas == 1;
         if !self.is_up(broker) {
@@ -269,6 +238,14 @@ impl World {
         offsets.map_or(0, |offsets| offsets.start + (offsets.end - offsets.start) * part / 1000)
     }
 
+    fn move_all(&self, to: i32) {
+        for place in self.places() {
+            if self.is_up(to) {
+                let _ = self.brokers.move_leader(place.topic, place.partition, BrokerId(to));
+            }
+        }
+    }
+
     fn transaction(&self, place: Place, records: u64, committed: bool, lasts: Duration) -> bool {
         let records = self.records(records, 10);
         if !committed {
@@ -289,7 +266,7 @@ impl World {
         true
     }
 
-    fn answers(&self, kind: Kind, api: ApiKey, times: u64, wrong: Wrong) {
+    fn answers(&self, kind: Kind, (api, times, wrong): (ApiKey, u64, Wrong), with: With) {
         let action = match wrong {
             Wrong::Late(delay) => Action::Delay(delay),
             Wrong::Stalled => Action::Stall,
@@ -307,6 +284,18 @@ impl World {
         };
         let fault = Fault::new(action).on_api(api).times(times);
         let number = self.brokers.faults().add_numbered(fault);
+        match with {
+            With::Nothing => {}
+            // While the answer is late, or soon.
+            With::Moved(to) => self.as_it_hits(number, SOON, move |world| world.move_all(to)),
+            With::Restarted => self.as_it_hits(number, Duration::ZERO, move |world| {
+                let asked = world.brokers.asked();
+                let hit = asked.iter().rev().find(|asked| asked.api == api).map(|asked| asked.broker.0);
+                if hit.is_some_and(|broker| world.restart(broker, AT_ONCE)) {
+                    world.strikes(Kind::RestartedAmidWrites);
+                }
+            }),
+        }
         if let Wrong::Refused(place, code) = wrong {
             self.strikes_if_told(kind, (place, vec![code]), WINDOW);
         }

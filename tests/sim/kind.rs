@@ -36,6 +36,10 @@ kinds! {
     Quota,
     ConnectionsClosed,
     Silence,
+    /// A broker is silent, and soon others lead what it led.
+    BrokerLost,
+    /// All brokers are silent.
+    Blackout,
     /// One of the addresses of a broker's name takes no connection, or is silent.
     AddressAway,
     BitFlipped,
@@ -55,6 +59,8 @@ kinds! {
     /// OFFSET_OUT_OF_RANGE of an offset that is there.
     WrongOutOfRange,
     RebootstrapRequired,
+    /// All brokers send clients away, until one goes back to its bootstrap list.
+    SentAway,
     /// The application pauses for more than ten seconds.
     LongPause,
     CallGivenUp,
@@ -83,13 +89,20 @@ kinds! {
     LongTransaction,
     /// A client hears that it may not read or write.
     DenialHeard,
+    /// A broker restarts when it has just been asked to write.
+    RestartedAmidWrites,
+    /// A client logs in again on a connection.
+    SessionRenewed,
+    /// A call of a client with little time ends with an error.
+    CallEndsInVain,
 }
 
 impl Kind {
     /// Whether it is an event that a world of this shape can have.
     pub(crate) fn fits(self, shape: &Shape) -> bool {
         match self {
-            Self::LeaderMoved => shape.brokers > 1,
+            Self::LeaderMoved | Self::BrokerLost => shape.brokers > 1,
+            Self::SentAway => shape.sends_away(),
             Self::TopicRemade => shape.tells_ids(),
             Self::BitFlipped => shape.entrance == Entrance::Tls,
             // It comes with a restart.
@@ -109,7 +122,10 @@ impl Kind {
             | Self::Compressed
             | Self::OlderVersions
             | Self::LongTransaction
-            | Self::DenialHeard => false,
+            | Self::DenialHeard
+            | Self::RestartedAmidWrites
+            | Self::SessionRenewed
+            | Self::CallEndsInVain => false,
             _ => true,
         }
     }

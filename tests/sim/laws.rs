@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::event::Event;
-use super::schedule::{CONNECT, Plan, REQUEST};
+use super::schedule::Plan;
 
 /// The laws of ARCHITECTURE.md.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +31,9 @@ pub(crate) struct Violation {
     pub(crate) text: String,
 }
 
+/// What goes wrong may find a call under way.
+const UNDER_WAY: Duration = Duration::from_secs(1);
+
 /// The record of one run. Clones share it.
 #[derive(Clone, Debug)]
 pub(crate) struct Notes {
@@ -47,12 +50,20 @@ struct Inner {
     troubles: Vec<(Duration, Duration)>,
     /// The part of it in which brokers want to be left alone.
     mutes: Vec<(Duration, Duration)>,
+    /// The rest of it.
+    outages: Vec<(Duration, Duration)>,
+    /// How long a client may need to see that it is over.
+    noticing: Duration,
 }
 
 /// When events of some kind hurt.
 fn spans(plan: &Plan, counts: impl Fn(&Event) -> bool) -> Vec<(Duration, Duration)> {
     let hurts = plan.events.iter().filter(|event| counts(event));
-    let mut hurts: Vec<_> = hurts.map(|event| (event.at, event.at + event.hurts())).collect();
+    joined(hurts.map(|event| (event.at, event.at + event.hurts(plan))).collect())
+}
+
+/// What touches becomes one.
+fn joined(mut hurts: Vec<(Duration, Duration)>) -> Vec<(Duration, Duration)> {
     hurts.retain(|(from, until)| from < until);
     hurts.sort_unstable();
     let mut spans: Vec<(Duration, Duration)> = Vec::new();
@@ -65,6 +76,19 @@ fn spans(plan: &Plan, counts: impl Fn(&Event) -> bool) -> Vec<(Duration, Duratio
     spans
 }
 
+/// Whether one of these lasted for `limit` before, and what began at `since` fails by now because of it.
+fn lasted(
+    spans: &[(Duration, Duration)],
+    (since, passed): (Duration, Duration),
+    limit: Duration,
+    noticing: Duration,
+) -> bool {
+    let limit = limit.saturating_sub(UNDER_WAY);
+    spans.iter().any(|(from, until)| {
+        *until - *from >= limit && passed >= *from + limit && passed <= *until + noticing && since <= *until
+    })
+}
+
 #[expect(clippy::disallowed_methods, reason = "the one reader of a world's clock")]
 pub(crate) fn now() -> Instant {
     Instant::now()
@@ -74,7 +98,16 @@ impl Notes {
     pub(crate) fn new(plan: &Plan) -> Self {
         let troubles = spans(plan, |_| true);
         let mutes = spans(plan, Event::mutes);
-        let inner = Inner { began: now(), trace: String::new(), violation: None, troubles, mutes };
+        let outages = spans(plan, |event| !event.mutes());
+        let inner = Inner {
+            began: now(),
+            trace: String::new(),
+            violation: None,
+            troubles,
+            mutes,
+            outages,
+            noticing: plan.noticing(),
+        };
         Self { inner: Arc::new(Mutex::new(inner)), broke: Arc::default() }
     }
 
@@ -120,13 +153,63 @@ impl Notes {
     /// was never a time to recover.
     pub(crate) fn is_excused(&self, since: Duration, limit: Duration) -> bool {
         let passed = self.passed();
-        let noticed = REQUEST + CONNECT + Duration::from_secs(3);
-        self.lock().troubles.iter().any(|(from, until)| {
-            *until - *from >= limit
-                && passed >= *from + limit
-                && passed <= *until + noticed
-                && since <= *until
-        })
+        let inner = self.lock();
+        lasted(&inner.troubles, (since, passed), limit, inner.noticing)
+    }
+
+    /// Whether a call may ever have failed for it, be it told late.
+    pub(crate) fn was_excused(&self, limit: Duration) -> bool {
+        let passed = self.passed();
+        lasted(&self.lock().troubles, (Duration::ZERO, passed), limit, passed)
+    }
+
+    /// As [`is_excused`](Self::is_excused), for who waits as long as brokers want to be left alone.
+    pub(crate) fn is_excused_for_outages(&self, since: Duration, limit: Duration) -> bool {
+        let passed = self.passed();
+        let inner = self.lock();
+        lasted(&inner.outages, (since, passed), limit, inner.noticing)
+    }
+
+    /// Whether anything was wrong since then.
+    pub(crate) fn is_troubled(&self, since: Duration) -> bool {
+        let passed = self.passed();
+        self.lock().troubles.iter().any(|(from, until)| *from <= passed && since <= *until)
+    }
+
+    /// Something is wrong until then that the plan did not know of.
+    pub(crate) fn adds_trouble(&self, until: Duration) {
+        let passed = self.passed();
+        let mut inner = self.lock();
+        let Inner { troubles, outages, .. } = &mut *inner;
+        for spans in [troubles, outages] {
+            spans.push((passed, until));
+            *spans = joined(std::mem::take(spans));
+        }
+    }
+
+    /// For how long nothing was wrong since then, without a pause.
+    pub(crate) fn quiet(&self, since: Duration) -> Duration {
+        let passed = self.passed();
+        let inner = self.lock();
+        let (mut at, mut longest) = (since, Duration::ZERO);
+        for (from, until) in &inner.troubles {
+            longest = longest.max(from.min(&passed).saturating_sub(at));
+            at = at.max(*until);
+        }
+        longest.max(passed.saturating_sub(at))
+    }
+
+    /// How long it takes from now until nothing was wrong for so long, without a pause.
+    pub(crate) fn until_quiet(&self, quiet: Duration) -> Duration {
+        let passed = self.passed();
+        let mut at = passed;
+        for (from, until) in &self.lock().troubles {
+            if *from >= at + quiet {
+                break;
+            }
+            at = at.max(*until);
+        }
+        at + quiet - passed
     }
 
     /// How long a call that begins now may take that has `limit` beside the time in which brokers want to be

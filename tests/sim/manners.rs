@@ -10,7 +10,7 @@ use tokio::time::{sleep, timeout};
 use super::dice::Dice;
 use super::kind::Kind;
 use super::laws::{Law, Notes, now};
-use super::schedule::Manners;
+use super::tasks::Manners;
 use super::world::World;
 
 /// An application's patience, drawn from its own seed.
@@ -73,16 +73,22 @@ impl Patience {
     }
 }
 
-/// Awaits a call that has to end within a limit (law 2).
+/// Awaits a call that has to end within a limit, and soon where nothing is wrong (law 2).
 pub(crate) async fn limited<T>(
     notes: &Notes,
     what: &str,
     limit: Duration,
+    heals: Duration,
     call: impl Future<Output = T>,
 ) -> T {
     let began = now();
     let outcome = call.await;
     let took = now() - began;
+    let quiet = notes.quiet(notes.passed().saturating_sub(took));
+    if quiet > heals {
+        let text = format!("{what} goes on for {} ms in which nothing is wrong", quiet.as_millis());
+        notes.broken(Law::Ending, text);
+    }
     if took > limit {
         notes.broken(Law::Ending, format!("{what} took {} ms of {}", took.as_millis(), limit.as_millis()));
     }

@@ -8,6 +8,7 @@
     reason = "a test stops at the first thing that is wrong, and has few values at a time"
 )]
 
+mod calling;
 mod dice;
 mod event;
 mod follow;
@@ -17,12 +18,16 @@ mod laws;
 mod manners;
 mod net;
 mod oracle;
+mod outage;
 mod reading;
+mod receipts;
 mod run;
 mod schedule;
+mod sessions;
 mod shrink;
 mod storms;
 mod tally;
+mod tasks;
 mod world;
 mod writing;
 

@@ -3,17 +3,18 @@
 //! It also ends storms: a client that sends more at one moment than any sane one is not served any
 //! more, so that a loop without a pause ends as a violation in place of a test that hangs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use ottla::internals::{ATTEMPT_DELAY, race};
 use ottla::{Connect, Connecting, Stream};
 use ottla_testkit::Connector;
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
-use tokio::time::Instant;
+use tokio::time::{Instant, Sleep, sleep};
 
 use super::laws::now;
 
@@ -24,6 +25,8 @@ const MOST_WRITES: u64 = 1_500;
 #[derive(Clone, Debug)]
 pub(crate) struct Net {
     connector: Connector,
+    /// How long answers are under way.
+    latency: Duration,
     state: Arc<Mutex<State>>,
 }
 
@@ -41,6 +44,8 @@ struct State {
     /// Bits still to be flipped in what a host sends.
     flips: BTreeMap<String, u32>,
     flipped: u64,
+    /// Dials to names of the bootstrap list.
+    returns: u64,
 }
 
 /// What became of a host's connections.
@@ -72,8 +77,8 @@ impl State {
 }
 
 impl Net {
-    pub(crate) fn new(connector: Connector) -> Self {
-        Self { connector, state: Arc::default() }
+    pub(crate) fn new(connector: Connector, latency: Duration) -> Self {
+        Self { connector, latency, state: Arc::default() }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -106,6 +111,11 @@ impl Net {
         self.lock().flips.insert(host(broker), 1);
     }
 
+    /// How often clients dialled a name of their bootstrap list.
+    pub(crate) fn returns(&self) -> u64 {
+        self.lock().returns
+    }
+
     /// Bits flipped so far.
     pub(crate) fn flipped(&self) -> u64 {
         self.lock().flipped
@@ -133,20 +143,35 @@ impl Net {
     }
 }
 
+/// What brokers' names begin with, and their names in bootstrap lists.
+const NAMES: (&str, &str) = ("broker-", "seed-");
+
+/// A bootstrap list that has other names for the brokers than they have themselves.
+pub(crate) fn seeds(bootstrap: &str) -> String {
+    bootstrap.replace(NAMES.0, NAMES.1)
+}
+
 fn host(broker: i32) -> String {
     format!("broker-{broker}")
 }
 
 impl Connect for Net {
-    fn connect<'a>(&'a self, host: &'a str, port: u16) -> Connecting<'a> {
+    fn connect<'a>(&'a self, told: &'a str, port: u16) -> Connecting<'a> {
         Box::pin(async move {
-            self.lock().met(host).dials += 1;
+            let broker = told.replace(NAMES.1, NAMES.0);
+            let host = broker.as_str();
+            {
+                let mut state = self.lock();
+                state.returns += u64::from(broker != told);
+                state.met(host).dials += 1;
+            }
             std::future::poll_fn(|cx| self.gate(host, cx)).await;
             let addresses = self.connector.addresses(host, port);
             let raced = race(addresses, ATTEMPT_DELAY, |address| self.connector.connect_to(address)).await;
             let pipe = raced.map_err(|failed| failed.unwrap_or_else(|| io::ErrorKind::NotFound.into()))?;
             self.lock().met(host).lines += 1;
-            Ok(Box::new(Line { pipe, host: host.to_owned(), net: self.clone() }) as Box<dyn Stream>)
+            Ok(Box::new(Line { pipe, host: host.to_owned(), net: self.clone(), under_way: None })
+                as Box<dyn Stream>)
         })
     }
 }
@@ -156,6 +181,56 @@ struct Line {
     pipe: DuplexStream,
     host: String,
     net: Net,
+    under_way: Option<UnderWay>,
+}
+
+/// What a broker has sent and has not arrived.
+struct UnderWay {
+    arrives: Pin<Box<Sleep>>,
+    bytes: VecDeque<u8>,
+}
+
+impl Line {
+    /// Reads what the broker sent, when it has arrived.
+    fn poll_pipe(&mut self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let latency = self.net.latency;
+        if latency.is_zero() {
+            return Pin::new(&mut self.pipe).poll_read(cx, buffer);
+        }
+        if self.under_way.is_none() {
+            let mut bytes = VecDeque::new();
+            std::task::ready!(self.poll_all(cx, &mut bytes))?;
+            if bytes.is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+            self.under_way = Some(UnderWay { arrives: Box::pin(sleep(latency)), bytes });
+        }
+        let Some(under_way) = &mut self.under_way else { return Poll::Pending };
+        std::task::ready!(under_way.arrives.as_mut().poll(cx));
+        while buffer.remaining() > 0
+            && let Some(byte) = under_way.bytes.pop_front()
+        {
+            buffer.put_slice(&[byte]);
+        }
+        if under_way.bytes.is_empty() {
+            self.under_way = None;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Takes all that there is; nothing at the end.
+    fn poll_all(&mut self, cx: &mut Context<'_>, all: &mut VecDeque<u8>) -> Poll<io::Result<()>> {
+        let mut bytes = [0; 4_096];
+        loop {
+            let mut sent = ReadBuf::new(&mut bytes);
+            match Pin::new(&mut self.pipe).poll_read(cx, &mut sent) {
+                Poll::Ready(Ok(())) if !sent.filled().is_empty() => all.extend(sent.filled()),
+                Poll::Pending if all.is_empty() => return Poll::Pending,
+                Poll::Ready(Err(error)) if all.is_empty() => return Poll::Ready(Err(error)),
+                _ => return Poll::Ready(Ok(())),
+            }
+        }
+    }
 }
 
 impl Drop for Line {
@@ -172,7 +247,7 @@ impl AsyncRead for Line {
     ) -> Poll<io::Result<()>> {
         std::task::ready!(self.net.gate(&self.host, cx));
         let before = buffer.filled().len();
-        let read = std::task::ready!(Pin::new(&mut self.pipe).poll_read(cx, buffer));
+        let read = std::task::ready!(self.poll_pipe(cx, buffer));
         let mut state = self.net.lock();
         // Past the headers of records of TLS, which nothing protects: their damage has other tests.
         if let Some(byte) = buffer.filled_mut().get_mut(before + 40)

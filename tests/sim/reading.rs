@@ -15,7 +15,8 @@ use super::kind::Kind;
 use super::laws::{Law, now};
 use super::manners::{Patience, limited};
 use super::oracle::text;
-use super::schedule::{CONNECT, DEADLINE, Place, REQUEST, Reading};
+use super::schedule::{DEADLINE, Place};
+use super::tasks::Reading;
 use super::world::World;
 
 /// How a reading ended.
@@ -47,14 +48,23 @@ pub(crate) fn is_denied(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::Broker(code) if code.code() == 29)
 }
 
+/// How often it is looked whether there is something to read by now.
+const LOOK: Duration = Duration::from_secs(10);
+
+/// For so long after a call the application counts as asking.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// What was fetched may have been given that much later, by the clock of asking.
+const QUEUED: Duration = Duration::from_secs(10);
+
 struct Task {
     world: World,
     reading: Reading,
     name: String,
     follows: Vec<Follow>,
     losses: usize,
-    /// For how long the application asked since anything came.
-    in_vain: Duration,
+    /// For how long the application has asked.
+    asked: Duration,
     /// When its present reader was made.
     reads_since: Duration,
     decoder: Decoder,
@@ -66,7 +76,7 @@ pub(crate) async fn read(world: World, reading: Reading, number: usize) -> Readi
         follows: Vec::new(),
         name: format!("reader {number}"),
         losses: 0,
-        in_vain: Duration::ZERO,
+        asked: Duration::ZERO,
         reads_since: Duration::ZERO,
         decoder: Decoder::new(),
         reading,
@@ -83,8 +93,8 @@ impl Task {
         self.follows = self.reading.ranges.iter().map(follow).collect();
         let client = loop {
             let began = self.world.notes.passed();
-            let limit = DEADLINE + REQUEST + CONNECT;
-            match limited(&self.world.notes, "connect", limit, self.world.client()).await {
+            let (limit, heals) = (self.world.plan.ends(DEADLINE), self.world.plan.heals());
+            match limited(&self.world.notes, "connect", limit, heals, self.world.client()).await {
                 Ok(client) => break client,
                 Err(error) if self.world.notes.is_excused(began, DEADLINE) => {
                     self.note(&format!("connect: {error}"));
@@ -128,7 +138,9 @@ impl Task {
                 reader = self.begin_again(&client);
             }
             if !self.world.is_healed() {
+                let began = now();
                 patience.pause().await;
+                self.asked += (now() - began).min(GRACE);
             }
         }
     }
@@ -137,10 +149,12 @@ impl Task {
     fn begin_again(&mut self, client: &Cluster) -> Reader {
         self.note("another reader goes on");
         self.reads_since = self.world.notes.passed();
-        (self.losses, self.in_vain) = (0, Duration::ZERO);
+        self.losses = 0;
         let mut oracle = self.world.oracle();
         self.follows.iter_mut().for_each(|follow| *follow = follow.again(&mut oracle));
         drop(oracle);
+        let heard = (self.asked, self.reads_since);
+        self.follows.iter_mut().for_each(|follow| follow.heard = heard);
         client.read(self.ranges(), self.options())
     }
 
@@ -181,15 +195,17 @@ impl Task {
 
     /// One call of `next`, and what follows from it.
     async fn step(&mut self, reader: &mut Reader, patience: &mut Patience) -> Option<ReadingEnd> {
-        let began = now();
         let may_wait = !self.must_return();
-        let limit = self.limit();
+        let notes = self.world.notes.clone();
+        let (since, heals) = (notes.passed(), self.world.plan.heals());
+        let most = notes.limit(self.world.plan.ends(DEADLINE));
+        let limit = if may_wait { LOOK } else { most.min(notes.until_quiet(heals)) };
         let next = async {
             // An open range may wait for ever: then somebody has to look up.
             tokio::time::timeout(limit, reader.next()).await
         };
         let outcome = patience.call(next).await;
-        self.in_vain += now() - began;
+        self.asked += notes.passed() - since;
         let outcome = match outcome {
             None => return None,
             Some(Err(_)) => {
@@ -197,7 +213,14 @@ impl Task {
                     return Some(self.broken(Law::Reading, text));
                 }
                 if may_wait || !self.must_return() {
-                    self.in_vain = Duration::ZERO;
+                    if !notes.is_troubled(since) {
+                        let heard = (self.asked, notes.passed());
+                        self.follows.iter_mut().for_each(|follow| follow.heard = heard);
+                    }
+                    return None;
+                }
+                // Trouble may have come that the plan did not know of.
+                if limit < most && notes.quiet(since) < heals {
                     return None;
                 }
                 let text = format!("next() takes longer than {} ms with records to read", limit.as_millis());
@@ -209,17 +232,10 @@ impl Task {
             return Some(self.broken(Law::Reading, text));
         }
         match outcome {
-            Ok(Some(chunk)) => {
-                self.in_vain = Duration::ZERO;
-                self.chunk(&chunk).err().map(|text| self.broken(Law::Reading, text))
-            }
+            Ok(Some(chunk)) => self.chunk(&chunk).err().map(|text| self.broken(Law::Reading, text)),
             Ok(None) => Some(self.end()),
             Err(error) => Some(self.failed(&error)),
         }
-    }
-
-    fn limit(&self) -> Duration {
-        self.world.notes.limit(DEADLINE + REQUEST + CONNECT)
     }
 
     /// Whether a call has something to give; else it may wait for as long as nobody writes.
@@ -263,7 +279,10 @@ impl Task {
         let told = chunk.topic_partition();
         self.note(&format!("{told} {:?}: {} records", chunk.offsets(), records.len()));
         let world = self.world.clone();
-        self.follow(told, &chunk.offsets())?.chunk(&mut world.oracle(), chunk.offsets(), &records)
+        let heard = (self.asked, self.world.notes.passed());
+        let follow = self.follow(told, &chunk.offsets())?;
+        follow.heard = heard;
+        follow.chunk(&mut world.oracle(), chunk.offsets(), &records)
     }
 
     fn end(&mut self) -> ReadingEnd {
@@ -284,9 +303,7 @@ impl Task {
             if self.follows.iter().any(|follow| follow.has_lost(&mut oracle)) {
                 return ReadingEnd::Lost;
             }
-        } else if error.is_retriable()
-            && self.world.notes.is_excused(self.world.notes.passed().saturating_sub(self.in_vain), DEADLINE)
-        {
+        } else if error.is_retriable() && self.asked_in_vain() {
             return ReadingEnd::Excused;
         }
         if is_denied(error) && self.world.was_denied(self.reads_since) {
@@ -296,6 +313,15 @@ impl Task {
             return ReadingEnd::Beyond;
         }
         self.broken(Law::Reading, format!("the reading fails: {error:?}"))
+    }
+
+    /// Whether something brought nothing for the whole deadline while the application asked, for a reason.
+    fn asked_in_vain(&self) -> bool {
+        let is_long = |follow: &&Follow| {
+            !follow.is_finished() && self.asked.saturating_sub(follow.heard.0) + QUEUED >= DEADLINE
+        };
+        let since = self.follows.iter().filter(is_long).map(|follow| follow.heard.1).min();
+        since.is_some_and(|since| self.world.notes.is_excused_for_outages(since, DEADLINE))
     }
 
     /// Whether it is true that a range begins beyond the log's end, which the error names.

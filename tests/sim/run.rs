@@ -11,10 +11,12 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
+use super::calling::call;
 use super::kind::Kind;
 use super::laws::{Law, Violation};
 use super::reading::{ReadingEnd, read};
 use super::schedule::{DELIVERY, Plan, TROUBLE};
+use super::sessions;
 use super::shrink::shrink;
 use super::storms;
 use super::tally::Tally;
@@ -41,6 +43,7 @@ pub(crate) struct Outcome {
 enum Done {
     Read(ReadingEnd),
     Wrote(Tolds),
+    Called,
 }
 
 /// Lives one plan to its end.
@@ -88,6 +91,13 @@ async fn live(plan: Plan) -> Outcome {
         let world = world.clone();
         tasks.spawn(async move { Done::Wrote(write(world, writing, number).await) });
     }
+    for calling in world.plan.callings.iter().cloned() {
+        let world = world.clone();
+        tasks.spawn(async move {
+            call(world, calling).await;
+            Done::Called
+        });
+    }
     let mut beside = JoinSet::new();
     beside.spawn(storms::watch(world.clone()));
     let alive = world.clone();
@@ -98,6 +108,7 @@ async fn live(plan: Plan) -> Outcome {
             match done {
                 Ok(Done::Read(ending)) => endings.push(ending),
                 Ok(Done::Wrote(told)) => writers.push(told),
+                Ok(Done::Called) => {}
                 Err(error) => world.notes.broken(Law::Parts, format!("a task of the application: {error}")),
             }
         }
@@ -115,6 +126,7 @@ async fn live(plan: Plan) -> Outcome {
         sleep(DELIVERY).await;
     }
     storms::judge(&world);
+    sessions::judge(&world);
     if std::env::var_os("OTTLA_SIM_ASKED").is_some() {
         world.brokers.asked().iter().for_each(|asked| world.notes.trace(&format!("{asked:?}")));
     }
@@ -188,7 +200,12 @@ fn seeds_of(text: &str) -> Range<u64> {
 }
 
 fn report(test: &str, seed: u64, violation: &Violation) -> String {
-    let (plan, shortest) = shrink(Plan::of(seed), violation);
+    let whole = Plan::of(seed);
+    // Who only asks whether something is found does not wait for the shortest schedule.
+    let (plan, shortest) = match std::env::var_os("OTTLA_SIM_WHOLE") {
+        Some(_) => (whole, violation.clone()),
+        None => shrink(whole, violation),
+    };
     format!(
         "seed {seed}: law {:?}: {}\n    the shortest schedule that breaks it ({}):\n{plan}    \
          OTTLA_SIM={seed} cargo test --features unstable-internals --test {test} -- --nocapture",

@@ -4,13 +4,14 @@
 use std::fmt;
 use std::time::Duration;
 
-use ottla::Codec;
 use ottla::ids::TopicPartition;
 use ottla_testkit::{ApiKey, KafkaVersion};
 
+use super::calling::Calling;
 use super::dice::Dice;
 use super::event::Event;
 use super::kind::Kind;
+use super::tasks::{Reading, Writing};
 
 /// The topics of worlds: the first, or both.
 const TOPICS: [&str; 2] = ["world", "moon"];
@@ -41,11 +42,14 @@ impl fmt::Debug for Place {
     }
 }
 
-/// The client's own times, the same in all worlds: what heals within them has to be healed unseen.
-pub(crate) const CONNECT: Duration = Duration::from_secs(3);
+/// The client's own times, the same in all worlds but for dials: what heals within them has to be healed unseen.
 pub(crate) const REQUEST: Duration = Duration::from_secs(5);
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 pub(crate) const DELIVERY: Duration = Duration::from_secs(60);
+/// What had something wrong in its way goes on so soon after that, once a client could see that it is over.
+const HEALS: Duration = Duration::from_millis(2_500);
+/// A topic that was made anew is believed to be another one when three looks say so, with pauses that have grown.
+const BELIEVED: Duration = Duration::from_secs(12);
 /// Until then things begin to go wrong, in the longest of worlds; then it heals.
 pub(crate) const TROUBLE: Duration = Duration::from_secs(100);
 
@@ -72,62 +76,6 @@ pub(crate) enum Entrance {
     Tls,
 }
 
-/// What one task of the application reads.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Reading {
-    pub(crate) start: Duration,
-    /// First offset and end of what is read of a partition; an open range ends at `i64::MAX`.
-    pub(crate) ranges: Vec<(Place, i64, i64)>,
-    pub(crate) committed: bool,
-    pub(crate) skip: bool,
-    pub(crate) small_budget: bool,
-    /// After one in so many calls the reader is dropped, and another one goes on; 0: after none.
-    pub(crate) dropped_one_in: u64,
-    pub(crate) manners: Manners,
-}
-
-/// What one task of the application writes.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Writing {
-    pub(crate) start: Duration,
-    pub(crate) records: u64,
-    pub(crate) size: usize,
-    pub(crate) batch_bytes: usize,
-    pub(crate) codec: Codec,
-    pub(crate) small_memory: bool,
-    pub(crate) flush_every: u64,
-    /// Records without a receipt, in percent.
-    pub(crate) without_receipt: u64,
-    pub(crate) ends: Ends,
-    /// The listener panics at one in so many batches; 0: there is none.
-    pub(crate) panics_one_in: u64,
-    /// One in so many records has no key; 0: none.
-    pub(crate) keyless_one_in: u64,
-    /// Another task writes by a clone of the writer.
-    pub(crate) is_shared: bool,
-    pub(crate) manners: Manners,
-}
-
-/// How a writing task takes its leave.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ends {
-    Close,
-    Flush,
-    /// The writer is dropped with records under way.
-    Drop,
-}
-
-/// How patient a task is.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Manners {
-    pub(crate) seed: u64,
-    /// One in so many calls is followed by a pause of up to so long.
-    pub(crate) pause_one_in: u64,
-    pub(crate) pause: Duration,
-    /// One in so many calls is given up; 0: none is.
-    pub(crate) cancel_one_in: u64,
-}
-
 /// Everything that a seed decides.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Plan {
@@ -139,6 +87,12 @@ pub(crate) struct Plan {
     /// All tasks come in by one client.
     pub(crate) shares_client: bool,
     pub(crate) metadata_max_age: Duration,
+    /// What a dial may take.
+    pub(crate) connect: Duration,
+    /// How long answers are under way.
+    pub(crate) latency: Duration,
+    /// How long sessions of logins last, if they have an end.
+    pub(crate) session: Option<Duration>,
     pub(crate) version: KafkaVersion,
     /// Versions above which an API is not offered.
     pub(crate) newest: Option<(ApiKey, i16)>,
@@ -155,6 +109,7 @@ pub(crate) struct Plan {
     pub(crate) events: Vec<Event>,
     pub(crate) readings: Vec<Reading>,
     pub(crate) writings: Vec<Writing>,
+    pub(crate) callings: Vec<Calling>,
 }
 
 impl Plan {
@@ -169,15 +124,25 @@ impl Plan {
         let partitions = dice.pick(&[1, 1, 2, 3]).min(if topics.len() == 1 { 3 } else { 2 });
         let entrance = match dice.below(12) {
             0 => Entrance::Tls,
-            1 => Entrance::Password,
+            1 | 2 => Entrance::Password,
             _ => Entrance::Plaintext,
         };
         let initial = dice.pick(&[0, 20, 60, 120]);
         let initial_size = dice.pick(&[5, 200, 2_000]);
         let trouble = dice.pick(&[Duration::from_secs(4), Duration::from_secs(30), TROUBLE]);
         let is_remade = false;
-        let mut shape =
-            Shape { brokers, topics, newest, partitions, compacted, initial, trouble, entrance, is_remade };
+        let mut shape = Shape {
+            brokers,
+            topics,
+            version,
+            newest,
+            partitions,
+            compacted,
+            initial,
+            trouble,
+            entrance,
+            is_remade,
+        };
         let mut events: Vec<Event> = (0..dice.within(3, 14)).map(|_| shape.event(&mut dice)).collect();
         events.sort_by_key(|event| event.at);
         shape.is_remade = events.iter().any(|event| event.kind == Kind::TopicRemade);
@@ -191,6 +156,9 @@ impl Plan {
             partitions,
             shares_client,
             metadata_max_age: Duration::from_secs(dice.pick(&[10, 300, 300])),
+            connect: Duration::from_secs(dice.pick(&[3, 3, 20])),
+            latency: Duration::from_millis(dice.pick(&[0, 20])),
+            session: dice.pick(&[None, Some(8), Some(30)]).map(Duration::from_secs),
             version,
             newest,
             compacted,
@@ -201,7 +169,24 @@ impl Plan {
             events,
             readings: (0..dice.pick(&readers)).map(|_| shape.reading(&mut dice)).collect(),
             writings: (0..dice.pick(&[0, 1, 1])).map(|_| shape.writing(&mut dice)).collect(),
+            callings: (0..dice.pick(&[0, 0, 1])).map(|_| shape.calling(&mut dice)).collect(),
         }
+    }
+
+    /// With what a call may take beyond its limit: the request that is under way.
+    pub(crate) fn ends(&self, limit: Duration) -> Duration {
+        limit + REQUEST + self.connect
+    }
+
+    /// How soon what had something wrong in its way goes on, once a client could see that it is over.
+    pub(crate) fn heals(&self) -> Duration {
+        let is_remade = self.events.iter().any(|event| event.kind == Kind::TopicRemade);
+        if is_remade { HEALS + BELIEVED } else { HEALS }
+    }
+
+    /// How long a client may need to see that something is over.
+    pub(crate) fn noticing(&self) -> Duration {
+        REQUEST + self.connect + Duration::from_secs(3)
     }
 
     /// The partitions that there are at first.
@@ -210,7 +195,7 @@ impl Plan {
     }
 }
 
-fn places(topics: &'static [&'static str], partitions: i32) -> impl Iterator<Item = Place> {
+pub(crate) fn places(topics: &'static [&'static str], partitions: i32) -> impl Iterator<Item = Place> {
     topics.iter().flat_map(move |topic| (0..partitions).map(move |partition| Place { topic, partition }))
 }
 
@@ -218,6 +203,7 @@ fn places(topics: &'static [&'static str], partitions: i32) -> impl Iterator<Ite
 pub(crate) struct Shape {
     pub(crate) brokers: i32,
     pub(crate) topics: &'static [&'static str],
+    pub(crate) version: KafkaVersion,
     pub(crate) newest: Option<(ApiKey, i16)>,
     pub(crate) partitions: i32,
     pub(crate) compacted: bool,
@@ -226,7 +212,7 @@ pub(crate) struct Shape {
     pub(crate) trouble: Duration,
     pub(crate) entrance: Entrance,
     /// A topic is deleted and made again.
-    is_remade: bool,
+    pub(crate) is_remade: bool,
 }
 
 impl Shape {
@@ -235,15 +221,31 @@ impl Shape {
         !matches!(self.newest, Some((ApiKey::Fetch, ..13) | (ApiKey::Metadata, ..10)))
     }
 
+    /// Whether brokers can send clients back to a bootstrap list that has names of its own.
+    pub(crate) fn sends_away(&self) -> bool {
+        let knows = !matches!(self.newest, Some((ApiKey::Metadata, _)));
+        self.version == KafkaVersion::V4_3 && knows && self.entrance != Entrance::Tls
+    }
+
     pub(crate) fn place(&self, dice: &mut Dice) -> Place {
         Place { topic: dice.pick(self.topics), partition: dice.int(self.partitions) }
     }
 
     fn event(&self, dice: &mut Dice) -> Event {
-        let at = Duration::from_millis(dice.below(u64::try_from(self.trouble.as_millis()).unwrap()));
+        // Often when a task has just begun.
+        let at = match dice.below(3) {
+            0 => self.start(dice) + Duration::from_millis(dice.below(300)),
+            _ => Duration::from_millis(dice.below(u64::try_from(self.trouble.as_millis()).unwrap())),
+        };
         let mut kinds: Vec<Kind> = Kind::ALL.iter().copied().filter(|kind| kind.fits(self)).collect();
         // Few worlds have TLS, and these hit nobody most of the time.
-        let seldom = [(Kind::BitFlipped, 4), (Kind::HeldProduce, 1), (Kind::LeaderTaken, 1)];
+        let seldom = [
+            (Kind::BitFlipped, 4),
+            (Kind::HeldProduce, 1),
+            (Kind::RefusedAfterAppend, 1),
+            (Kind::LeaderTaken, 1),
+            (Kind::BrokerLost, 2),
+        ];
         for (kind, more) in seldom {
             let more = if kinds.contains(&kind) { more } else { 0 };
             kinds.extend(std::iter::repeat_n(kind, more));
@@ -252,102 +254,13 @@ impl Shape {
         let kind = if dice.one_in(3) { Kind::Append } else { dice.pick(&kinds) };
         Event::draw(kind, at, self, dice)
     }
-
-    fn reading(&self, dice: &mut Dice) -> Reading {
-        let mut ranges: Vec<(Place, i64, i64)> = Vec::new();
-        for place in places(self.topics, self.partitions) {
-            if !ranges.is_empty() && dice.one_in(3) {
-                continue;
-            }
-            self.ranges(place, &mut ranges, dice);
-        }
-        if dice.one_in(4) {
-            ranges.reverse();
-        }
-        Reading {
-            start: self.start(dice),
-            ranges,
-            committed: dice.one_in(2),
-            skip: dice.one_in(2),
-            small_budget: dice.one_in(3),
-            dropped_one_in: dice.pick(&[0, 0, 0, 4]),
-            manners: manners(dice),
-        }
-    }
-
-    /// What is to be read of a partition: often in pieces. One without an end is the only one in a topic
-    /// that is made anew: else nobody could tell which of them goes on in the new log.
-    fn ranges(&self, place: Place, ranges: &mut Vec<(Place, i64, i64)>, dice: &mut Dice) {
-        let mut from = if dice.one_in(3) { offset(dice, 0, self.initial) } else { 0 };
-        let pieces = dice.pick(&[1, 1, 1, 2, 3]);
-        for piece in 1..=pieces {
-            let until = match dice.below(6) {
-                0 if piece == pieces && (pieces == 1 || !self.is_remade) => i64::MAX,
-                0 | 1 if piece == pieces => offset(dice, from + 1, self.initial.max(from) + 40),
-                _ => offset(dice, from, self.initial.max(from)),
-            };
-            ranges.push((place, from, until));
-            from = until.saturating_add(dice.pick(&[0, 0, 3])).min(self.initial.max(until));
-        }
-    }
-
-    /// When a task begins: mostly at once or amid all that happens.
-    fn start(&self, dice: &mut Dice) -> Duration {
-        let part = u32::try_from(dice.pick(&[0, 0, 1, 3, 6, 9])).unwrap();
-        self.trouble * part / 10
-    }
-
-    fn writing(&self, dice: &mut Dice) -> Writing {
-        Writing {
-            start: self.start(dice),
-            records: dice.within(5, 60),
-            size: dice.pick(&[10, 100, 1_000]),
-            batch_bytes: dice.pick(&[1_024, 4_096, 65_536]),
-            codec: dice.pick(&[
-                Codec::Uncompressed,
-                Codec::Uncompressed,
-                Codec::Uncompressed,
-                Codec::Uncompressed,
-                Codec::Gzip,
-                Codec::Snappy,
-                Codec::Lz4,
-                Codec::Zstd,
-            ]),
-            small_memory: dice.one_in(4),
-            flush_every: dice.pick(&[3, 10, 1_000]),
-            without_receipt: dice.pick(&[0, 50]),
-            ends: match dice.below(4) {
-                0 => Ends::Drop,
-                1 => Ends::Flush,
-                _ => Ends::Close,
-            },
-            panics_one_in: dice.pick(&[0, 0, 0, 3]),
-            keyless_one_in: if self.compacted { dice.pick(&[0, 4]) } else { 1 },
-            is_shared: dice.one_in(4),
-            manners: manners(dice),
-        }
-    }
-}
-
-fn offset(dice: &mut Dice, low: i64, high: i64) -> i64 {
-    let span = u64::try_from(high - low).unwrap_or(0);
-    low + i64::try_from(dice.below(span + 1)).unwrap()
-}
-
-fn manners(dice: &mut Dice) -> Manners {
-    Manners {
-        seed: dice.next(),
-        pause_one_in: dice.pick(&[2, 5, 20]),
-        pause: Duration::from_millis(dice.pick(&[10, 3_000, 30_000, 90_000])),
-        cancel_one_in: dice.pick(&[0, 0, 3, 8]),
-    }
 }
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "    {} brokers {:?}, {:?}, {:?} of {} partitions by {} replicas of {} records of {} bytes, {:?}{}{}",
+            "    {} brokers {:?}, {:?}, {:?} of {} partitions by {} replicas of {} records of {} bytes, {:?}, dials of {:?}, answers after {:?}{}{}",
             self.brokers,
             self.version,
             self.newest,
@@ -357,6 +270,8 @@ impl fmt::Display for Plan {
             self.initial,
             self.initial_size,
             self.entrance,
+            self.connect,
+            self.latency,
             if self.compacted { ", compacted" } else { "" },
             if self.shares_client { ", one client" } else { "" }
         )?;
@@ -368,6 +283,9 @@ impl fmt::Display for Plan {
         }
         for writing in &self.writings {
             writeln!(f, "    {writing:?}")?;
+        }
+        for calling in &self.callings {
+            writeln!(f, "    {calling:?}")?;
         }
         Ok(())
     }

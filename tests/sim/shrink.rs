@@ -39,7 +39,9 @@ fn candidates(plan: &Plan, half: usize) -> Vec<Plan> {
     let mut without = |change: &dyn Fn(&mut Plan)| {
         let mut shorter = plan.clone();
         change(&mut shorter);
-        if shorter != *plan && !(shorter.readings.is_empty() && shorter.writings.is_empty()) {
+        let is_empty =
+            shorter.readings.is_empty() && shorter.writings.is_empty() && shorter.callings.is_empty();
+        if shorter != *plan && !is_empty {
             all.push(shorter);
         }
     };
@@ -53,6 +55,7 @@ fn candidates(plan: &Plan, half: usize) -> Vec<Plan> {
             plan.writings.remove(index);
         });
     }
+    without(&|plan| plan.callings.clear());
     let count = plan.events.len();
     for first in (0..count).step_by(half) {
         without(&|plan| drop(plan.events.drain(first..(first + half).min(count))));

@@ -27,7 +27,8 @@ pub(crate) async fn watch(world: World) {
 
 /// Counts what all that was asked brought, when all is over.
 pub(crate) fn judge(world: &World) {
-    let tasks = world.plan.readings.len() + world.plan.writings.len();
+    let plan = &world.plan;
+    let tasks = plan.readings.len() + plan.writings.len() + plan.callings.len();
     let partitions = world.places().len();
     for ((api, topic, partition), times) in in_vain(&world.brokers.asked()) {
         let most = MOST * tasks * if partition.is_none() { partitions } else { 1 };

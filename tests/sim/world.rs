@@ -10,9 +10,9 @@ use tokio::time::sleep;
 
 use super::kind::Kind;
 use super::laws::Notes;
-use super::net::Net;
+use super::net::{Net, seeds};
 use super::oracle::Oracle;
-use super::schedule::{CONNECT, DEADLINE, Entrance, Place, Plan, REQUEST};
+use super::schedule::{DEADLINE, Entrance, Place, Plan, REQUEST};
 
 /// A world. Clones share it.
 #[derive(Clone, Debug)]
@@ -41,6 +41,8 @@ pub(crate) struct State {
     struck: BTreeMap<Kind, u64>,
     /// Brokers that are away.
     pub(crate) down: BTreeSet<i32>,
+    /// Brokers that are silent, so that others lead.
+    pub(crate) lost: Vec<i32>,
     /// Partitions that have no leader until a broker is back.
     pub(crate) leaderless: BTreeSet<Place>,
     /// Until when topics may not be read or written to.
@@ -63,6 +65,10 @@ impl World {
             Some((api, version)) => builder.newest(api, version),
             None => builder,
         };
+        let builder = match plan.session {
+            Some(session) => builder.max_reauth(session),
+            None => builder,
+        };
         let brokers = Arc::new(builder.start_in_memory().unwrap());
         for topic in plan.topics {
             brokers.create_topic(topic, plan.partitions, plan.replicas).unwrap();
@@ -70,7 +76,7 @@ impl World {
         }
         let partitions = plan.topics.iter().map(|topic| (*topic, plan.partitions)).collect();
         let world = Self {
-            net: Net::new(brokers.connector()),
+            net: Net::new(brokers.connector(), plan.latency),
             notes: Notes::new(&plan),
             oracle: Arc::new(Mutex::new(Oracle::new(Arc::clone(&brokers), plan.places()))),
             state: Arc::new(Mutex::new(State { partitions, ..State::default() })),
@@ -94,7 +100,12 @@ impl World {
     /// How a client comes in.
     pub(crate) fn config(&self) -> Config {
         let protocol = protocol(self.plan.entrance);
-        let bootstrap = self.brokers.bootstrap(protocol).unwrap().parse().unwrap();
+        let bootstrap = self.brokers.bootstrap(protocol).unwrap();
+        // Certificates have the brokers' own names.
+        let bootstrap = match self.plan.entrance {
+            Entrance::Tls => bootstrap.parse().unwrap(),
+            _ => seeds(&bootstrap).parse().unwrap(),
+        };
         let security = match self.plan.entrance {
             Entrance::Tls => Security::Tls(
                 ottla::Tls::builder().with_roots_pem(self.brokers.ca_pem().as_bytes()).build().unwrap(),
@@ -109,7 +120,7 @@ impl World {
         };
         Config::new(bootstrap, security, credentials)
             .with_connector(self.net.clone())
-            .with_connect_timeout(CONNECT)
+            .with_connect_timeout(self.plan.connect)
             .with_request_timeout(REQUEST)
             .with_deadline(DEADLINE)
             .with_metadata_max_age(self.plan.metadata_max_age)
@@ -163,7 +174,8 @@ impl World {
     }
 
     pub(crate) fn is_up(&self, broker: i32) -> bool {
-        !self.state().down.contains(&broker)
+        let state = self.state();
+        !state.down.contains(&broker) && !state.lost.contains(&broker)
     }
 
     /// Gives a partition a leader: if no broker is there that can lead it, when one comes back.

@@ -1,11 +1,10 @@
-//! A task that writes, and holds receipts against the oracle.
+//! A task that writes.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use ottla::partition::Acknowledgement;
 use ottla::time::Timestamp;
-use ottla::{Codec, Error, ErrorKind, NewRecord, Receipt, TopicWriter, WriteOptions, Writer};
+use ottla::{Error, ErrorKind, NewRecord, Receipt, TopicWriter, WriteOptions, Writer};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
@@ -13,45 +12,29 @@ use super::kind::Kind;
 use super::laws::{Law, now};
 use super::manners::{Patience, limited};
 use super::reading::is_denied;
-use super::schedule::{CONNECT, DEADLINE, DELIVERY, Ends, Place, REQUEST, Writing};
+use super::receipts::{Answered, Told};
+use super::schedule::{DEADLINE, DELIVERY, REQUEST};
+use super::tasks::{Ends, Writing};
 use super::world::World;
 
 /// What a call of a writer may take: its timeout, and a moment until that is noticed.
-const LIMIT: Duration = Duration::from_secs(DELIVERY.as_secs() + 2);
-
-/// How long it has to go wrong for records to fail: what was sent into it is noticed a request and a dial later.
-const FAILS: Duration = Duration::from_secs(DELIVERY.as_secs() - REQUEST.as_secs() - CONNECT.as_secs() - 2);
+pub(super) const LIMIT: Duration = Duration::from_secs(DELIVERY.as_secs() + 2);
 
 /// What listeners say when they panic.
 pub(crate) const LISTENER: &str = "a listener of the application panics";
 
-/// What is known of the outcome of one record.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Told {
-    /// Nothing but that it was taken: it has no receipt.
-    Taken,
-    /// The call was given up: it has taken nothing.
-    GivenUp,
-    Written(Option<i64>, Place),
-    /// By a flush that succeeded.
-    Flushed,
-    Failed {
-        possibly: bool,
-    },
-}
-
-struct Task {
-    world: World,
-    writing: Writing,
-    name: String,
-    number: usize,
-    told: Vec<Told>,
-    topics: Vec<TopicWriter>,
-    receipts: JoinSet<(usize, Duration, Result<Acknowledgement, Error>)>,
+pub(super) struct Task {
+    pub(super) world: World,
+    pub(super) writing: Writing,
+    pub(super) name: String,
+    pub(super) number: usize,
+    pub(super) told: Vec<Told>,
+    pub(super) topics: Vec<TopicWriter>,
+    pub(super) receipts: JoinSet<Answered>,
 }
 
 /// The number of the task that shares the writer of another one is so much greater.
-const SHARES: usize = 100;
+pub(super) const SHARES: usize = 100;
 
 /// Writes as the plan says. What was told of the records is to be judged when all is over.
 pub(crate) async fn write(world: World, writing: Writing, number: usize) -> Tolds {
@@ -134,10 +117,10 @@ impl Task {
 
     async fn open(&mut self) -> Option<Writer> {
         let notes = self.world.notes.clone();
-        let limit = DEADLINE + REQUEST + CONNECT;
+        let (limit, heals) = (self.world.plan.ends(DEADLINE), self.world.plan.heals());
         loop {
             let began = notes.passed();
-            let error = match limited(&notes, "connect", limit, self.world.client()).await {
+            let error = match limited(&notes, "connect", limit, heals, self.world.client()).await {
                 Ok(client) => {
                     let writer = client.write(self.options());
                     match self.find_topics(&writer).await {
@@ -161,8 +144,8 @@ impl Task {
     async fn find_topics(&mut self, writer: &Writer) -> Result<(), Error> {
         self.topics.clear();
         for topic in self.world.plan.topics {
-            let found =
-                limited(&self.world.notes, "topic", DEADLINE + REQUEST + CONNECT, writer.topic(topic));
+            let (limit, heals) = (self.world.plan.ends(DEADLINE), self.world.plan.heals());
+            let found = limited(&self.world.notes, "topic", limit, heals, writer.topic(topic));
             self.topics.push(found.await?);
         }
         Ok(())
@@ -185,11 +168,19 @@ impl Task {
         })
     }
 
-    fn value(&self, record: usize) -> String {
+    /// How soon records are written where nothing is wrong. What is refused for its records is followed by a pause
+    /// that grows.
+    pub(super) fn heals(&self) -> Duration {
+        let plan = &self.world.plan;
+        let is_refused = plan.compacted && plan.writings.iter().any(|writing| writing.keyless_one_in > 0);
+        if is_refused { Duration::MAX } else { plan.heals() }
+    }
+
+    pub(super) fn value(&self, record: usize) -> String {
         format!("w{}.{record}", self.number)
     }
 
-    fn has_key(&self, record: usize) -> bool {
+    pub(super) fn has_key(&self, record: usize) -> bool {
         let keyless = self.writing.keyless_one_in;
         keyless == 0 || !(record as u64 + 1).is_multiple_of(keyless)
     }
@@ -214,14 +205,21 @@ impl Task {
             }
         };
         let sent: Option<Result<Option<Receipt>, Error>> =
-            limited(&notes, "send", LIMIT, patience.call(call)).await;
+            limited(&notes, "send", LIMIT, self.heals(), patience.call(call)).await;
         self.told.push(match sent {
             None => Told::GivenUp,
             Some(Ok(None)) => Told::Taken,
             Some(Ok(Some(receipt))) => {
+                let taken = notes.passed();
                 self.receipts.spawn(async move {
                     let outcome = receipt.await;
-                    (record, began, outcome)
+                    Answered {
+                        record,
+                        began,
+                        took: notes.passed() - taken,
+                        quiet: notes.quiet(taken),
+                        outcome,
+                    }
                 });
                 Told::Taken
             }
@@ -247,7 +245,7 @@ impl Task {
     }
 
     /// Whether topics did not have a partition at first.
-    fn is_new(&self, partition: i32) -> bool {
+    pub(super) fn is_new(&self, partition: i32) -> bool {
         partition >= self.world.plan.partitions
     }
 
@@ -255,99 +253,29 @@ impl Task {
     async fn gather(&mut self, all: bool) {
         loop {
             let next = if all { self.receipts.join_next().await } else { self.receipts.try_join_next() };
-            let Some(Ok((record, began, outcome))) = next else { return };
-            self.receipt(record, began, outcome);
+            let Some(Ok(answered)) = next else { return };
+            self.receipt(answered);
         }
-    }
-
-    fn receipt(&mut self, record: usize, began: Duration, outcome: Result<Acknowledgement, Error>) {
-        let notes = self.world.notes.clone();
-        let took = notes.passed() - began;
-        self.told[record] = match outcome {
-            Ok(told) => {
-                if self.is_new(told.topic_partition.partition) {
-                    self.world.strikes(Kind::NewPartitionWritten);
-                }
-                if self.writing.codec != Codec::Uncompressed {
-                    self.world.strikes(Kind::Compressed);
-                }
-                Told::Written(told.offset, Place::of(&told.topic_partition).unwrap())
-            }
-            Err(error) => {
-                self.note(&format!("record {record} failed after {} ms: {error}", took.as_millis()));
-                let dropped =
-                    self.writing.ends == Ends::Drop && self.told.len() as u64 == self.writing.records;
-                if is_denied(&error) && self.world.was_denied(began) {
-                    self.world.strikes(Kind::DenialHeard);
-                } else if self.is_refused(&error) {
-                    self.world.strikes(Kind::RecordsRefused);
-                    let named =
-                        if self.has_key(record) { "other records of the same batch" } else { "this record" };
-                    if !error.to_string().contains(named) {
-                        let text =
-                            format!("{}: record {record}: not refused for {named}: {error}", self.name);
-                        notes.broken(Law::Receipts, text);
-                    }
-                } else if !dropped && !self.is_excused(began) {
-                    notes.broken(Law::Receipts, format!("{}: record {record} failed: {error:?}", self.name));
-                }
-                Told::Failed { possibly: error.possibly_written() }
-            }
-        };
-        self.check(record);
     }
 
     async fn flush(&mut self, writer: &Writer, patience: &mut Patience) {
         let notes = self.world.notes.clone();
-        let (began, before) = (notes.passed(), self.told.len());
-        let flushed = limited(&notes, "flush", LIMIT, patience.call(writer.flush())).await;
-        self.flushed("flush", flushed, began, before);
-    }
-
-    fn flushed(&mut self, what: &str, outcome: Option<Result<(), Error>>, began: Duration, before: usize) {
-        match outcome {
-            None => {}
-            Some(Ok(())) => {
-                for record in 0..before {
-                    if self.told[record] == Told::Taken {
-                        self.told[record] = Told::Flushed;
-                        self.check(record);
-                    }
-                }
-            }
-            Some(Err(error)) => {
-                self.note(&format!("{what}: {error}"));
-                // What was taken and not named may have failed: nothing more is known of it.
-                let taken = self.told.iter_mut().filter(|told| **told == Told::Taken);
-                taken.for_each(|told| *told = Told::Failed { possibly: true });
-                let gives = |told: &Told| matches!(told, Told::Failed { .. });
-                // The first clone is told what others that are gone were not.
-                let is_first = self.writing.is_shared && self.number < SHARES;
-                if !is_first && !self.told.iter().any(gives) {
-                    let text = format!("{}: {what} fails for another task's records: {error:?}", self.name);
-                    self.world.notes.broken(Law::Receipts, text);
-                }
-                let is_denied = is_denied(&error) && self.world.was_denied(Duration::ZERO);
-                if !is_denied && !self.is_refused(&error) && !self.is_excused(began.saturating_sub(DELIVERY))
-                {
-                    let text = format!("{}: {what} failed: {error:?}", self.name);
-                    self.world.notes.broken(Law::Receipts, text);
-                }
-            }
-        }
+        let before = self.told.len();
+        let flushed = limited(&notes, "flush", LIMIT, self.heals(), patience.call(writer.flush())).await;
+        self.flushed("flush", flushed, before);
     }
 
     async fn leave_with(&mut self, writer: Writer, ends: Ends) {
         let notes = self.world.notes.clone();
-        let (began, before) = (notes.passed(), self.told.len());
+        let before = self.told.len();
         match ends {
             Ends::Close => {
-                let closed = limited(&notes, "close", LIMIT, writer.close()).await;
-                self.flushed("close", Some(closed), began, before);
+                let closed = limited(&notes, "close", LIMIT, self.heals(), writer.close()).await;
+                self.flushed("close", Some(closed), before);
             }
             Ends::Flush => {
-                let flushed = limited(&notes, "flush", LIMIT, writer.flush()).await;
-                self.flushed("flush", Some(flushed), began, before);
+                let flushed = limited(&notes, "flush", LIMIT, self.heals(), writer.flush()).await;
+                self.flushed("flush", Some(flushed), before);
             }
             Ends::Drop => {
                 // What was sent last is under way then: it lingers for less.
@@ -363,47 +291,7 @@ impl Task {
         }
     }
 
-    /// Holds what was told of a record against the log of now (law 4).
-    fn check(&self, record: usize) {
-        let value = self.value(record);
-        let mut oracle = self.world.oracle();
-        let mut there = 0;
-        let mut right = false;
-        for place in oracle.places() {
-            let log = oracle.log(place);
-            let now = log.now();
-            for (offset, versions) in log.places(&value) {
-                there += usize::from(versions.contains(&now));
-                right |= match &self.told[record] {
-                    Told::Written(Some(told), of) => offset == *told && place == *of,
-                    _ => true,
-                };
-            }
-        }
-        let told = &self.told[record];
-        let wrong = match told {
-            Told::Written(..) | Told::Flushed => !right || there > 1,
-            Told::Failed { possibly: false } | Told::GivenUp => right,
-            Told::Failed { possibly: true } | Told::Taken => there > 1,
-        };
-        if wrong {
-            let text = format!("{}: record {record} ({value}) is there {there} times, {told:?}", self.name);
-            self.world.notes.broken(Law::Receipts, text);
-        }
-    }
-
-    /// Whether a broker refused records for what they are, and nothing of it may be written.
-    fn is_refused(&self, error: &Error) -> bool {
-        let is_invalid = matches!(error.kind(), ErrorKind::Broker(code) if code.code() == 87);
-        is_invalid && self.world.plan.compacted && self.writing.keyless_one_in > 0
-    }
-
-    /// Whether a call that began then may fail: there was never a time to recover.
-    fn is_excused(&self, since: Duration) -> bool {
-        self.world.notes.is_excused(since, FAILS)
-    }
-
-    fn note(&self, what: &str) {
+    pub(super) fn note(&self, what: &str) {
         self.world.notes.trace(&format!("{}: {what}", self.name));
     }
 }

@@ -230,6 +230,30 @@ async fn sequences_of_idempotent_producers_are_checked() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_broker_that_was_started_again_remembers_the_last_batch_of_a_producer_alone() {
+    let cluster = cluster();
+    cluster.create_topic("alone", 1, 1).unwrap();
+    let leader = cluster.leader("alone", 0).unwrap();
+    let on_alone = |records| {
+        let mut request = produce(-1, records);
+        request.topic_data[0].name = TopicName(kafka_protocol::protocol::StrBytes::from_static_str("alone"));
+        request
+    };
+    let mut codes = Vec::new();
+    for (first, restarts) in [(0, false), (1, false), (0, false), (0, true), (1, false), (2, false)] {
+        if restarts {
+            cluster.stop_broker(leader).unwrap();
+            cluster.start_broker(leader).unwrap();
+        }
+        let mut client = connect(&cluster, leader.0).await;
+        let answer = client.call(on_alone(batch(7, first, 1)), 9).await.unwrap();
+        let partition = &answer.responses[0].partition_responses[0];
+        codes.push((partition.error_code, partition.base_offset));
+    }
+    assert_eq!(codes, [(0, 0), (0, 1), (0, 0), (45, -1), (0, 1), (0, 2)]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn bad_batches_are_refused_and_without_acks_the_connection_ends() {
     let cluster = cluster();
     let mut client = connect(&cluster, 1).await;

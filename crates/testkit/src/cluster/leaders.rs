@@ -1,9 +1,17 @@
 //! Who leads a partition, as a test decides.
 
 use super::Cluster;
+use super::logs::find;
 use crate::{BrokerId, Error};
 
 impl Cluster {
+    /// Who leads a partition; `None` if nobody does, or there is no such partition.
+    #[must_use]
+    pub fn leader(&self, topic: &str, partition: i32) -> Option<BrokerId> {
+        let (mut state, _) = self.shared.lock();
+        find(&mut state, topic, partition).ok()?.leader
+    }
+
     /// Makes another broker the leader; nothing is lost.
     ///
     /// # Errors

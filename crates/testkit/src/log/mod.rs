@@ -84,6 +84,11 @@ impl Log {
         first
     }
 
+    /// The only broker that has the log was started again: it knows of producers what its snapshot says.
+    pub(crate) fn restart(&mut self) {
+        self.producers.restart();
+    }
+
     /// A leader begins its epoch at the log's end, before it writes anything.
     pub(crate) fn begin_epoch(&mut self, epoch: i32) {
         self.epochs.assign(epoch, self.end);

@@ -55,6 +55,13 @@ impl Producers {
         last.is_some_and(|&(.., base_offset)| base_offset == batch.base_offset())
     }
 
+    /// A snapshot has the last batch of each producer alone.
+    pub(crate) fn restart(&mut self) {
+        for producer in self.known.values_mut() {
+            producer.last.drain(..producer.last.len().saturating_sub(1));
+        }
+    }
+
     /// Remembers a batch that stands in the log.
     pub(crate) fn note(&mut self, batch: &Batch) {
         let producer = self

@@ -160,6 +160,9 @@ impl State {
             if partition.leader.is_none_or(|leader| !alive.contains(&leader)) {
                 let next = partition.in_sync(&alive).next().copied();
                 if next != partition.leader {
+                    if running && partition.leader.is_none() {
+                        partition.log.restart();
+                    }
                     partition.change_leader(next);
                 }
             }
