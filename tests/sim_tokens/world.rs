@@ -111,7 +111,7 @@ impl World {
         let memory = std::path::Path::new("/dev/shm");
         let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
         Self {
-            net: Net::new(brokers.connector()),
+            net: Net::new(brokers.connector(), Duration::ZERO),
             notes: Notes::new(),
             gauges,
             folder: Arc::new(folder.unwrap()),
