@@ -10,6 +10,8 @@
 
 #[path = "keeper/ending.rs"]
 mod ending;
+#[path = "keeper/late.rs"]
+mod late;
 #[path = "keeper/lives.rs"]
 mod lives;
 #[path = "keeper/own.rs"]

@@ -102,13 +102,13 @@ impl Counters {
 }
 
 /// Tells when the token in use at a cluster was made and when it ends. These are moments, so that they
-/// are right until the next one is told, and an alert can be built upon them.
+/// are right until the next one is told, and an alert can be built upon them; and they are the brokers'
+/// own, so that a clock that is set here does not make them wrong.
 pub(crate) fn tell_token(cluster: &str, token: &Token) {
     let Some(life) = token.life() else { return };
     let labels = token_labels(cluster, token);
-    let expires = token.end().map_or(life.expires, unix);
     ::metrics::gauge!(metrics::TOKEN_ISSUED_AT, &labels).set(seconds(life.issued));
-    ::metrics::gauge!(metrics::TOKEN_EXPIRES_AT, &labels).set(seconds(expires));
+    ::metrics::gauge!(metrics::TOKEN_EXPIRES_AT, &labels).set(seconds(life.expires));
 }
 
 /// Tells when the token in use was made or renewed.

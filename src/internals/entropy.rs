@@ -5,6 +5,7 @@
 /// place. With `None` all is as always. TLS draws its own entropy all the same.
 pub fn seed_entropy(seed: Option<u64>) {
     crate::entropy::repeatable::seed(seed);
+    crate::secret::file::repeatable::set_in_place(seed.is_some());
 }
 
 /// From now on this thread's wall clock shows this, and goes with tokio's clock; with `None` it is the

@@ -21,6 +21,8 @@ use zeroize::Zeroizing;
 
 use super::Secret;
 pub use error::FileError;
+#[cfg(feature = "unstable-internals")]
+pub(crate) use limit::repeatable;
 
 /// The users whose files this process takes besides those that rules name.
 static TRUSTED: RwLock<Vec<u32>> = RwLock::new(Vec::new());

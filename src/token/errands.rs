@@ -1,7 +1,7 @@
 //! What a keeper does when something is due: the requests, the proofs, the saved state.
 
 mod adoption;
-mod ending;
+mod deletion;
 mod own;
 mod telling;
 
@@ -39,6 +39,8 @@ const SLACK: Duration = Duration::from_secs(1);
 /// A token that no broker takes at this age is refused, where a deadline leaves no more time: brokers
 /// learn of tokens within seconds.
 const ENOUGH: Duration = Duration::from_secs(10);
+/// A token that no broker lists at this age is given up, and another made.
+const LATEST: Duration = Duration::from_secs(120);
 /// A token that some broker still does not take at this age is used where it is taken.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -183,7 +185,8 @@ impl Errands {
             Ok(admin) => admin,
             Err(error) => return self.failed(error),
         };
-        let before = self.doubt.replace(Doubt::new(time::now(), Cause::Unheard));
+        let asked = time::now();
+        let before = self.doubt.replace(Doubt::new(asked, Cause::Unheard));
         // Whoever starts after a crash in what follows knows by which mark to look.
         self.save().await;
         let made = self.bounded(admin.create_delegation_token(self.marked())).await;
@@ -191,7 +194,7 @@ impl Errands {
             self.doubt = before;
         }
         let now = time::now();
-        let made = made.and_then(|token| match self.life.on_created(now, Arc::new(token)) {
+        let made = made.and_then(|token| match self.life.on_created(now, asked, Arc::new(token)) {
             true => Ok(()),
             false => Err(Error::because(ErrorKind::Protocol, "the broker made a token that has expired")),
         });
@@ -207,13 +210,14 @@ impl Errands {
     async fn renew(&mut self, token: &Token) {
         let before = time::now() + self.life.left(time::now()).unwrap_or_default();
         let ends = self.life.current().and_then(|token| token.end());
-        let renewed = match self.admin().await {
-            Ok(admin) => self.bounded(admin.renew_delegation_token(token, None)).await,
-            Err(error) => Err(error),
+        let admin = match self.admin().await {
+            Ok(admin) => admin,
+            Err(error) => return self.failed(error),
         };
-        match renewed {
+        let asked = time::now();
+        match self.bounded(admin.renew_delegation_token(token, None)).await {
             Ok(expires) => {
-                self.life.on_renewed(time::now(), expires);
+                self.life.on_renewed(time::now(), asked, expires);
                 self.renewed += 1;
                 ::metrics::counter!(metrics::TOKEN_RENEWALS).increment(1);
                 self.settle(before, ends).await;
@@ -258,26 +262,68 @@ impl Errands {
         let terms = Terms { limit, absence: limit, urgent, outlasting: None };
         let found = gate::pass(&self.keeper.target, token, &self.brokers, terms).await;
         self.learn(&found);
+        let age = time::now().saturating_duration_since(made);
+        match found.verdict {
+            Verdict::Rejected if age >= enough => self.refused_by_all(token, &found, made).await,
+            _ => self.conclude(token, &found, made),
+        }
+    }
+
+    fn conclude(&mut self, token: &Token, found: &Finding, made: Instant) {
         let now = time::now();
-        let age = now.saturating_duration_since(made);
         match found.verdict.clone() {
             Verdict::Ready { absent } => {
                 let replaced = self.life.current().is_some();
                 self.life.on_proved(now);
                 self.absent = absent;
-                self.readiness = age;
+                self.readiness = now.saturating_duration_since(made);
                 ::metrics::histogram!(metrics::TOKEN_READINESS).record(self.readiness.as_secs_f64());
                 if replaced {
                     ::metrics::counter!(metrics::TOKEN_REPLACEMENTS).increment(1);
                 }
                 tracing::info!(token = token.id(), readiness = ?self.readiness, "a token is in use");
             }
-            Verdict::Rejected if age >= enough => self.reject(found.rejected(age)),
             Verdict::Impossible => self.reject(found.impossible()),
             Verdict::Rejected | Verdict::Lagging { .. } | Verdict::Unreachable => {
                 self.failed(found.not_taken());
             }
         }
+    }
+
+    /// No broker of the target takes a token, although most would know it at this age.
+    async fn refused_by_all(&mut self, token: &Token, found: &Finding, made: Instant) {
+        let age = time::now().saturating_duration_since(made);
+        match self.is_listed(token).await {
+            Ok(true) => {
+                self.life.on_listed();
+                let again = self.look_once_more(token).await;
+                match again.verdict {
+                    // They refuse what is there.
+                    Verdict::Rejected => self.reject(found.rejected(age)),
+                    _ => self.conclude(token, &again, made),
+                }
+            }
+            // None has learned of it: another token would be learned of as late.
+            Ok(false) if age < LATEST => self.failed(found.not_taken()),
+            Ok(false) => {
+                self.reject(found.not_taken());
+                self.hopeless = false;
+            }
+            Err(error) => {
+                self.note(error);
+                self.failed(found.not_taken());
+            }
+        }
+    }
+
+    /// Brokers may have learned of the token after they were asked for the last time.
+    async fn look_once_more(&mut self, token: &Token) -> Finding {
+        let now = time::now();
+        let limit = self.deadline.map_or(LEAST, |end| LEAST.min(end.saturating_duration_since(now) * 9 / 10));
+        let terms = Terms { limit, absence: limit, urgent: false, outlasting: None };
+        let found = gate::pass(&self.keeper.target, token, &self.brokers, terms).await;
+        self.learn(&found);
+        found
     }
 
     /// The token that was made is of no use.

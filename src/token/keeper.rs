@@ -187,7 +187,9 @@ impl RunningKeeper {
     /// # Errors
     /// What kept a token from being deleted, or from being looked for, after a lost answer or while a broker
     /// does not list one of an earlier run, which takes up to twenty seconds; it then dies by itself, or the
-    /// next keeper of the same saved state deletes it. All others are deleted.
+    /// next keeper of the same saved state deletes it. One that brokers have not learned of yet is deleted
+    /// again and again until the admin's deadline, and then is a `DELEGATION_TOKEN_NOT_FOUND`: it may still
+    /// appear. All others are deleted.
     ///
     /// # Cancel safety
     /// A dropped call stops the keeper and may leave its tokens.

@@ -6,7 +6,8 @@
 //!                                                ▲     └──────────────┘
 //! ```
 //! No wall clock is trusted. A token's remaining life is the difference of the broker's own times,
-//! counted from the moment at which its answer came.
+//! counted from the moment at which the broker was asked: the answer may have taken long, and the
+//! token lives no less than that.
 
 mod life;
 mod patience;
@@ -28,6 +29,9 @@ use crate::time::Timestamp;
 const PACE: Duration = Duration::from_millis(250);
 /// The least time between two tokens that are made because one was refused.
 const COOLDOWN: Duration = Duration::from_secs(60);
+
+/// Before a token that is not known yet is deleted again.
+const LEAST_WAIT: Duration = Duration::from_secs(1);
 
 /// What a lifecycle is told at its start.
 #[derive(Clone, Copy, Debug)]
@@ -171,11 +175,11 @@ impl Lifecycle {
         Some((due, Arc::clone(&next.token)))
     }
 
-    /// A broker made `token` and its answer came at `now`. False if the token is dead by its own
-    /// times: then making it has failed.
-    pub(crate) fn on_created(&mut self, now: Instant, token: Arc<Token>) -> bool {
+    /// A broker that was asked at `asked` made `token`, and its answer came at `now`. False if the
+    /// token is dead by its own times: then making it has failed.
+    pub(crate) fn on_created(&mut self, now: Instant, asked: Instant, token: Arc<Token>) -> bool {
         self.paced_until = Some(now + PACE);
-        let Some(life) = Life::begun(now, token) else { return false };
+        let Some(life) = Life::begun(now, asked, token) else { return false };
         if self.wanted_from.take().is_some() {
             self.replaced_refused = Some(now);
         }
@@ -210,12 +214,19 @@ impl Lifecycle {
 
     /// The brokers take the token that is being proved: it comes into use.
     pub(crate) fn on_proved(&mut self, now: Instant) {
-        let Some(mut fresh) = self.fresh.take() else { return };
-        fresh.token = Arc::new(Token::clone(&fresh.token).with_known());
+        self.on_listed();
+        let Some(fresh) = self.fresh.take() else { return };
         self.patience.on_success();
         self.wanted_from = None;
         if let Some(old) = self.in_use.replace(fresh) {
             self.retire(now, &old);
+        }
+    }
+
+    /// A broker lists the token that is being proved.
+    pub(crate) fn on_listed(&mut self) {
+        if let Some(fresh) = &mut self.fresh {
+            fresh.token = Arc::new(Token::clone(&fresh.token).with_known());
         }
     }
 
@@ -227,12 +238,12 @@ impl Lifecycle {
         self.on_failed(now, random);
     }
 
-    /// The token in use now ends at `expires`, by the broker's clock.
-    pub(crate) fn on_renewed(&mut self, now: Instant, expires: Timestamp) {
+    /// The token in use now ends at `expires`, by the clock of the broker, which was asked at `asked`.
+    pub(crate) fn on_renewed(&mut self, now: Instant, asked: Instant, expires: Timestamp) {
         self.paced_until = Some(now + PACE);
         self.patience.on_success();
         if let Some(life) = &mut self.in_use {
-            life.renew(now, expires);
+            life.renew(asked, expires);
         }
     }
 
@@ -283,6 +294,17 @@ impl Lifecycle {
     pub(crate) fn on_failed(&mut self, now: Instant, random: u8) {
         let left = self.in_use.as_ref().map(|life| life.left(now));
         self.patience.on_failure(now, left, random);
+    }
+
+    /// A token that no broker has shown to know could not be deleted: the controller does not know
+    /// it either, and may still come to. It is deleted later, and others meanwhile.
+    pub(crate) fn on_unheard_of(&mut self, now: Instant, id: &str) {
+        self.paced_until = Some(now + PACE);
+        if let Some(retired) = self.retired.iter_mut().find(|retired| retired.token.id() == id) {
+            let made = retired.token.received().unwrap_or(now);
+            // Whoever takes long may take half as long again.
+            retired.at = now + (now.saturating_duration_since(made) / 2).max(LEAST_WAIT);
+        }
     }
 
     /// A token could not be deleted. Others are not held up by it.

@@ -11,6 +11,8 @@ use super::plan::{End, Event, Harm, Keeping, Order, Plan, Using, What, Wrong};
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
+/// The latest that nodes learn of a token: a keeper gives one up that is listed nowhere for two minutes.
+pub(crate) const LATEST: Duration = Duration::from_secs(90);
 const DAY: Duration = Duration::from_secs(86_400);
 
 impl Plan {
@@ -29,6 +31,7 @@ impl Plan {
             length: period * dice.pick(&[3, 3, 4]),
             keepers: (0..keepers).map(|_| keeping(period, &mut dice)).collect(),
             users: Vec::new(),
+            crowd: false,
             events: Vec::new(),
         };
         for keeper in 0..keepers {
@@ -41,6 +44,7 @@ impl Plan {
         kinds.retain(|kind| plan.has_file(0) || !is_of_files(*kind));
         plan.events = (0..dice.within(1, 7)).map(|_| plan.event(dice.pick(&kinds), &mut dice)).collect();
         plan.events.sort_by_key(|event| event.at);
+        plan.crowd = dice.one_in(20);
         plan
     }
 
@@ -48,8 +52,8 @@ impl Plan {
         Using {
             keeper,
             by_file,
-            every: self.period / dice.pick(&[3, 6]),
-            idle_close: dice.pick(&[Duration::from_secs(540), 90 * DAY, 90 * DAY]),
+            every: self.period / dice.pick(&[3, 5]),
+            idle_close: dice.pick(&[Duration::from_secs(540), 90 * DAY, 90 * DAY, 90 * DAY]),
             partition: dice.int(self.brokers),
             seed: dice.next(),
         }
@@ -70,10 +74,12 @@ impl Plan {
         let what = match kind {
             Kind::TokensLate => {
                 let broker = dice.pick(&[None, Some(broker)]);
-                // Kept out: a controller that learns of tokens later than they are young (20 s). It says of a
-                // token that it does not know it, and the keeper takes that for deleted.
-                let latest = if broker.is_none() { 15 } else { 40 };
-                What::TokensLate { broker, delay: dice.pick(&[SECOND, 6 * SECOND, latest * SECOND]), lasts }
+                // Later than a token is young, and than a proof of it lasts.
+                What::TokensLate {
+                    broker,
+                    delay: dice.pick(&[SECOND, 6 * SECOND, 40 * SECOND, LATEST]),
+                    lasts,
+                }
             }
             Kind::KeeperKilled => What::Keeper { keeper, order: order(End::Killed, lasts, dice) },
             Kind::KeeperKilledAtWork => {

@@ -11,6 +11,7 @@ use ottla_testkit::{Action, ApiKey, Fault};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::sleep;
 
+use super::draw::LATEST;
 use super::files::Distributor;
 use super::kind::Kind;
 use super::laws::{Law, now};
@@ -98,6 +99,10 @@ impl Keeper {
                 if !self.world.hurts_keepers(began) {
                     self.broken(Law::Tokens, &format!("it does not start: {error:?}"));
                 }
+                let is_told = error.needs_new_credentials() && !error.is_retriable();
+                if !is_told && self.world.is_only_refused(self.number, began) {
+                    self.broken(Law::Causes, &format!("its admin is refused, and it says: {error:?}"));
+                }
                 self.world.abandon(self.number);
                 sleep(AGAIN).await;
                 false
@@ -180,7 +185,7 @@ impl Keeper {
     /// After a shutdown that said that no token lives.
     async fn expired(&self) {
         // Until the controller knows.
-        sleep(Duration::from_secs(50)).await;
+        sleep(LATEST + Duration::from_secs(10)).await;
         let left = self.world.slot(self.number).left.clone();
         let living: Vec<String> =
             self.world.living(self.number).into_iter().filter(|id| !left.contains(id)).collect();
@@ -219,7 +224,7 @@ impl World {
             let unused: Vec<String> = living.into_iter().filter(|id| !slot.used.contains(id)).collect();
             slot.left.extend(unused);
         };
-        self.later(Duration::from_secs(60), leave);
+        self.later(LATEST + Duration::from_secs(10), leave);
         let living = self.living(keeper);
         self.slot(keeper).left.extend(living);
     }

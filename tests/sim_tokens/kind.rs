@@ -52,11 +52,16 @@ kinds! {
     FileFollowed,
     /// A keeper has no saved state.
     NothingSaved,
+    /// Many clients share the tokens of a keeper.
+    Crowd,
 }
 
 impl Kind {
     /// Whether it is an event, and not something that the shape of a life brings.
     pub(crate) fn is_event(self) -> bool {
-        !matches!(self, Self::StartCutShort | Self::ShortSessions | Self::FileFollowed | Self::NothingSaved)
+        !matches!(
+            self,
+            Self::StartCutShort | Self::ShortSessions | Self::FileFollowed | Self::NothingSaved | Self::Crowd
+        )
     }
 }

@@ -8,10 +8,12 @@
 )]
 
 mod audit;
+mod crowd;
 #[path = "../sim/dice.rs"]
 mod dice;
 mod draw;
 mod files;
+mod gauges;
 mod keeping;
 mod kind;
 mod laws;

@@ -143,6 +143,8 @@ pub(crate) struct Plan {
     pub(crate) length: Duration,
     pub(crate) keepers: Vec<Keeping>,
     pub(crate) users: Vec<Using>,
+    /// Whether there are many clients of the first keeper.
+    pub(crate) crowd: bool,
     pub(crate) events: Vec<Event>,
 }
 
@@ -154,7 +156,7 @@ impl Plan {
 
     /// Between two looks at a token file.
     pub(crate) fn look(&self) -> Duration {
-        (self.period / 60).min(Duration::from_secs(3600))
+        (self.period / 24).min(Duration::from_secs(3600 * 2))
     }
 
     pub(crate) fn has_file(&self, keeper: usize) -> bool {

@@ -13,6 +13,8 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::audit::{audit, judge};
+use super::crowd::crowd;
+use super::gauges::Gauges;
 use super::keeping::{Told, keep};
 use super::kind::Kind;
 use super::laws::{Law, Violation};
@@ -50,10 +52,13 @@ fn run(plan: &Plan) -> Outcome {
     let owned = plan.clone();
     std::thread::spawn(move || {
         ottla::internals::seed_entropy(Some(owned.seed));
+        let gauges = Gauges::default();
+        let _recording = metrics::set_default_local_recorder(&gauges);
         let outcome = catch_unwind(AssertUnwindSafe(|| {
+            // Without sockets, whose driver is asked each time that the clock goes on.
             let runtime =
-                tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
-            runtime.unwrap().block_on(live(owned))
+                tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+            runtime.unwrap().block_on(live(owned, gauges.clone()))
         }));
         let text = |panic: Box<dyn std::any::Any + Send>| {
             let text = panic.downcast_ref::<String>().cloned();
@@ -65,15 +70,18 @@ fn run(plan: &Plan) -> Outcome {
     receiver.recv_timeout(REAL_LIMIT).unwrap_or_else(|_| failed(Law::Storms, HANGS.to_owned()))
 }
 
-async fn live(plan: Plan) -> Outcome {
+async fn live(plan: Plan, gauges: Gauges) -> Outcome {
     let (orders, told): (Vec<_>, Vec<_>) = plan.keepers.iter().map(|_| unbounded_channel()).unzip();
-    let world = World::new(plan, orders);
+    let world = World::new(plan, orders, gauges);
     let (mut keepers, mut beside) = (JoinSet::new(), JoinSet::new());
     for (number, orders) in told.into_iter().enumerate() {
         keepers.spawn(keep(world.clone(), number, orders));
     }
     for number in 0..world.plan.users.len() {
         beside.spawn(using(world.clone(), number));
+    }
+    if world.plan.crowd {
+        beside.spawn(crowd(world.clone()));
     }
     beside.spawn(audit(world.clone()));
     let alive = world.clone();

@@ -28,6 +28,8 @@ pub(crate) enum Whom {
 pub(crate) struct Trouble {
     whom: Whom,
     until: Instant,
+    /// An admin's password is another one, and that is all.
+    is_refusal: bool,
 }
 
 /// A fault that waits for requests of an API.
@@ -44,7 +46,23 @@ pub(crate) struct Awaited {
 
 impl World {
     pub(crate) fn trouble(&self, whom: Whom, lasts: Duration) {
-        self.state().troubles.push(Trouble { whom, until: now() + lasts + NOTICING });
+        let until = now() + lasts + NOTICING;
+        self.state().troubles.push(Trouble { whom, until, is_refusal: false });
+    }
+
+    /// Whoever asks for the tokens of a keeper is refused from now on.
+    pub(crate) fn trouble_refused(&self, lasts: Duration) {
+        let until = now() + lasts + NOTICING;
+        self.state().troubles.push(Trouble { whom: Whom::Admins, until, is_refusal: true });
+    }
+
+    /// Whether a keeper's admin was refused all the time since, and nothing else was wrong.
+    pub(crate) fn is_only_refused(&self, keeper: usize, since: Instant) -> bool {
+        self.note_struck();
+        let state = self.state();
+        let other = |one: &Trouble| one.whom != Whom::Clocks && !one.is_refusal && one.until >= since;
+        let refused = state.refused_since.get(&keeper).is_some_and(|from| *from <= since);
+        refused && state.awaited.is_empty() && !state.troubles.iter().any(other)
     }
 
     /// Whether users could not work for a part of the time since.
@@ -82,6 +100,16 @@ impl World {
         let mut running = (1..=self.plan.brokers).filter(|broker| !down.contains(broker));
         !self.state().worthless.contains(id)
             && running.all(|id| is_good(self.brokers.tokens_on(BrokerId(id))))
+    }
+
+    /// Whether no broker that runs takes this token.
+    pub(crate) fn is_refused(&self, id: &str) -> bool {
+        let (millis, down) = (self.brokers.now(), self.state().down.clone());
+        let is_good =
+            |token: &ottla_testkit::Token| token.id == id && token.expires > millis && token.max > millis;
+        let mut running = (1..=self.plan.brokers).filter(|broker| !down.contains(broker));
+        self.state().worthless.contains(id)
+            || !running.any(|broker| self.brokers.tokens_on(BrokerId(broker)).iter().any(is_good))
     }
 
     /// The ids of an owner's tokens that somebody can log in with, by the controller.

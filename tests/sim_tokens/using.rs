@@ -19,7 +19,7 @@ use super::world::{RECORDS, World};
 /// is refused, and brokers learn of it within twenty seconds.
 const ALLOWED: Duration = Duration::from_secs(120);
 /// Of a call: its deadline bounds it whole, and a request with its dial.
-const LIMIT: Duration = DEADLINE.saturating_add(REQUEST).saturating_add(CONNECT);
+pub(crate) const LIMIT: Duration = DEADLINE.saturating_add(REQUEST).saturating_add(CONNECT);
 /// After a failure, longer after each further one, and before a keeper or a file is there.
 const AGAIN: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(30);
@@ -33,13 +33,15 @@ struct User {
     in_vain: Option<Instant>,
     /// Its token was worth nothing at some time since a call worked.
     was_useless: bool,
+    /// The token that no broker took when the call began, if none did.
+    refused: Option<String>,
 }
 
 /// Uses tokens for as long as the world lasts.
 pub(crate) async fn using(world: World, number: usize) {
     let using = world.plan.users[number].clone();
     let dice = Dice::new(using.seed);
-    let mut user = User { world, using, number, dice, in_vain: None, was_useless: true };
+    let mut user = User { world, using, number, dice, in_vain: None, was_useless: true, refused: None };
     if user.using.by_file {
         user.by_file().await;
     } else {
@@ -107,6 +109,8 @@ impl User {
             }
             let began = now();
             self.look_at(source);
+            let id = source.current().id().to_owned();
+            self.refused = self.world.is_refused(&id).then_some(id);
             let config = self.world.patient(config.clone()).with_idle_close(self.using.idle_close);
             let notes = self.world.notes.clone();
             let outcome = notes.limited("a user's call", LIMIT, self.call(&mut client, config)).await;
@@ -170,6 +174,11 @@ impl User {
         if self.world.hurts_users(began) {
             self.in_vain = None;
             return;
+        }
+        // Whoever asks again for as long as the error says so would ask for ever.
+        if self.refused.as_deref() == Some(&id) && self.world.is_refused(&id) && error.is_retriable() {
+            let text = format!("user {} is told to ask again with a dead token: {error:?}", self.number);
+            return self.world.notes.broken(Law::Causes, &text);
         }
         if !self.was_useless {
             let text = format!("user {} fails with a token that works: {error:?}", self.number);

@@ -11,6 +11,7 @@ use ottla_testkit::{Action, ApiKey, BrokerId, Cluster, Fault, Protocol, Record};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::{Instant, sleep, sleep_until};
 
+use super::gauges::Gauges;
 use super::keeping::Told;
 use super::kind::Kind;
 use super::laws::{Notes, now};
@@ -30,6 +31,7 @@ pub(crate) struct World {
     pub(crate) net: Net,
     pub(crate) notes: Notes,
     pub(crate) plan: Arc<Plan>,
+    pub(crate) gauges: Gauges,
     folder: Arc<tempfile::TempDir>,
     state: Arc<Mutex<State>>,
     slots: Arc<Vec<Mutex<Slot>>>,
@@ -67,6 +69,8 @@ pub(crate) struct State {
     pub(crate) worthless: BTreeSet<String>,
     /// For how many reasons an owner's password is another one.
     refused: BTreeMap<usize, u32>,
+    /// Since when it is, where it is.
+    pub(crate) refused_since: BTreeMap<usize, Instant>,
     rotations: u32,
     /// Numbers the states of files, so that no two of them look the same.
     stamps: u64,
@@ -77,7 +81,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl World {
-    pub(crate) fn new(plan: Plan, orders: Vec<UnboundedSender<Told>>) -> Self {
+    pub(crate) fn new(plan: Plan, orders: Vec<UnboundedSender<Told>>, gauges: Gauges) -> Self {
         let wall = SystemTime::UNIX_EPOCH + Duration::from_secs(WALL);
         ottla::internals::set_wall_clock(Some(wall.into()));
         let mut builder = Cluster::builder()
@@ -107,8 +111,9 @@ impl World {
         let memory = std::path::Path::new("/dev/shm");
         let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
         Self {
-            net: Net::new(brokers.connector()),
+            net: Net::new(brokers.connector(), Duration::ZERO),
             notes: Notes::new(),
+            gauges,
             folder: Arc::new(folder.unwrap()),
             state: Arc::default(),
             slots: Arc::new(plan.keepers.iter().map(|_| Mutex::default()).collect()),
@@ -185,7 +190,11 @@ impl World {
         sleep_until(began + self.plan.heals()).await;
         self.notes.trace("healed");
         self.brokers.faults().clear();
-        self.state().awaited.clear();
+        self.note_struck();
+        if !std::mem::take(&mut self.state().awaited).is_empty() {
+            // One may have struck a moment ago.
+            self.trouble(Whom::Admins, Duration::ZERO);
+        }
     }
 
     fn happen(&self, event: &Event) {
@@ -265,12 +274,17 @@ impl World {
     }
 
     fn refuse(&self, keeper: usize, lasts: Duration) {
-        self.trouble(Whom::Admins, lasts);
+        self.trouble_refused(lasts);
         let set = move |world: &Self, by: i64| {
             let mut state = world.state();
             let reasons = state.refused.entry(keeper).or_default();
             *reasons = u32::try_from(i64::from(*reasons) + by).unwrap();
-            let word = if *reasons == 0 { "secret" } else { "another" };
+            let is_over = *reasons == 0;
+            match is_over {
+                true => drop(state.refused_since.remove(&keeper)),
+                false => drop(state.refused_since.entry(keeper).or_insert_with(now)),
+            }
+            let word = if is_over { "secret" } else { "another" };
             drop(state);
             world.brokers.set_password(OWNERS[keeper], &format!("{}-{word}", OWNERS[keeper]));
         };

@@ -1,5 +1,6 @@
 //! Reads and replaces the small files of Kerberos, within bounds.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read, Write};
@@ -7,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use zeroize::Zeroizing;
+
+use crate::limit;
 
 /// A file could not be read or written, or is not to be trusted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,23 +67,32 @@ impl fmt::Display for FileError {
 impl std::error::Error for FileError {}
 
 /// Reads at most `cap` + 1 bytes of a regular file, so that a parser that knows the cap can
-/// refuse what is longer. Anything that could block, such as a FIFO, is refused.
+/// refuse what is longer. Anything that could block, such as a FIFO, is refused, and a file system that
+/// does not answer is waited for for ten seconds.
 pub(crate) fn read(path: &Path, cap: usize) -> Result<Zeroizing<Vec<u8>>, FileError> {
-    read_judged(path, cap, |_| Ok(()))
+    read_judged(path, cap, |_, _| Ok(false)).map(|(bytes, _)| bytes)
 }
 
 /// Reads a file of secrets as [`read`] does, if nobody else could have written it: its owner is this
 /// user or root, and no others may write it. Warns in the log if everybody may read it.
 pub(crate) fn read_secret(path: &Path, cap: usize) -> Result<Zeroizing<Vec<u8>>, FileError> {
-    read_judged(path, cap, |metadata| trust(path, metadata))
+    let (bytes, is_public) = read_judged(path, cap, trust)?;
+    if is_public {
+        crate::log::warn!(path = %path.display(), "other users may read this file of secret keys");
+    }
+    Ok(bytes)
+}
+
+/// Whether everybody may read a file, unless it is not to be trusted.
+type Judge = fn(&Path, &Metadata) -> Result<bool, FileError>;
+
+fn read_judged(path: &Path, cap: usize, judge: Judge) -> Result<(Zeroizing<Vec<u8>>, bool), FileError> {
+    let place = path.to_owned();
+    limit::within(limit::LIMIT, path, move || read_at_once(&place, cap, judge))
 }
 
 /// Opens once and judges what is open: the name may lead elsewhere a moment later.
-fn read_judged(
-    path: &Path,
-    cap: usize,
-    judge: impl FnOnce(&Metadata) -> Result<(), FileError>,
-) -> Result<Zeroizing<Vec<u8>>, FileError> {
+fn read_at_once(path: &Path, cap: usize, judge: Judge) -> Result<(Zeroizing<Vec<u8>>, bool), FileError> {
     let fault = |error: io::Error| FileError::of(path, &error);
     let file = open(path).map_err(fault)?;
     let metadata = file.metadata().map_err(fault)?;
@@ -90,13 +102,29 @@ fn read_judged(
     if !metadata.is_file() {
         return Err(FileError::new(path, io::ErrorKind::InvalidInput));
     }
-    judge(&metadata)?;
+    let is_public = judge(path, &metadata)?;
     let limit = u64::try_from(cap).unwrap_or(u64::MAX).saturating_add(1);
     // With room for the whole file and the read that finds its end, no copy is left behind unwiped.
     let expected = usize::try_from(metadata.len().min(limit)).unwrap_or(0).saturating_add(32);
     let mut bytes = Zeroizing::new(Vec::with_capacity(expected));
     file.take(limit).read_to_end(&mut bytes).map_err(fault)?;
-    Ok(bytes)
+    Ok((bytes, is_public))
+}
+
+/// Whether there is a folder at this path.
+pub(crate) fn is_folder(path: &Path) -> Result<bool, FileError> {
+    let place = path.to_owned();
+    limit::within(limit::LIMIT, path, move || Ok(place.is_dir()))
+}
+
+/// The names in a folder, at most so many.
+pub(crate) fn names(path: &Path, most: usize) -> Result<Vec<OsString>, FileError> {
+    let place = path.to_owned();
+    limit::within(limit::LIMIT, path, move || {
+        let names = std::fs::read_dir(&place)
+            .and_then(|entries| entries.take(most).map(|entry| Ok(entry?.file_name())).collect());
+        names.map_err(|error| FileError::of(&place, &error))
+    })
 }
 
 /// Opens a file to read; a FIFO that nobody writes to does not hold this up.
@@ -113,7 +141,7 @@ fn open(path: &Path) -> io::Result<File> {
 }
 
 #[cfg(unix)]
-fn trust(path: &Path, metadata: &Metadata) -> Result<(), FileError> {
+fn trust(path: &Path, metadata: &Metadata) -> Result<bool, FileError> {
     use std::os::unix::fs::MetadataExt;
     let (mode, uid) = (metadata.mode() & 0o7777, metadata.uid());
     let refused = |distrust| {
@@ -125,15 +153,12 @@ fn trust(path: &Path, metadata: &Metadata) -> Result<(), FileError> {
     if uid != 0 && uid != rustix::process::geteuid().as_raw() {
         return refused(Distrust::Owner { uid });
     }
-    if mode & 0o004 != 0 {
-        crate::log::warn!(path = %path.display(), "other users may read this file of secret keys");
-    }
-    Ok(())
+    Ok(mode & 0o004 != 0)
 }
 
 #[cfg(not(unix))]
-fn trust(_: &Path, _: &Metadata) -> Result<(), FileError> {
-    Ok(())
+fn trust(_: &Path, _: &Metadata) -> Result<bool, FileError> {
+    Ok(false)
 }
 
 /// Replaces a file in one step by one that only its owner may read, who stays the same. If this fails,
@@ -191,7 +216,7 @@ fn create_beside(path: &Path, name: &std::ffi::OsStr) -> io::Result<(PathBuf, Fi
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut tried = Err(io::Error::from(io::ErrorKind::AlreadyExists));
     for _ in 0..100 {
-        let mut unique = std::ffi::OsString::from(".");
+        let mut unique = OsString::from(".");
         unique.push(name);
         unique.push(format!(".{}.{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed)));
         let temporary = path.with_file_name(unique);

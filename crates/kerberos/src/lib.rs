@@ -65,6 +65,7 @@ pub mod gss;
 pub mod internals;
 pub mod key;
 pub mod keytab;
+mod limit;
 pub mod locate;
 mod log;
 mod messages;

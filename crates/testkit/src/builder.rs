@@ -358,7 +358,7 @@ impl ClusterBuilder {
         };
         let shared = Arc::new(Shared::new(clock, state));
         #[cfg(feature = "tls")]
-        return open(shared, addresses, crate::tls::Authority::new(for_tls)?);
+        return open(shared, addresses, crate::tls::Authority::new(for_tls));
         #[cfg(not(feature = "tls"))]
         open(shared, addresses)
     }

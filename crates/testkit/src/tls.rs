@@ -1,7 +1,7 @@
 //! TLS without C: a certificate authority made at start, keys over P-256, graviola underneath.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use p256::ecdsa::signature::Signer;
 use p256::ecdsa::{DerSignature, SigningKey};
@@ -68,14 +68,19 @@ fn failure(error: impl std::fmt::Display) -> Error {
     Error::Tls(error.to_string())
 }
 
-/// The authority of one cluster.
+/// The authority of one cluster. Its key and certificate are made when they are first asked for: they
+/// cost more than all else that a cluster without TLS does at its start.
 pub(crate) struct Authority {
-    issuer: Issuer<'static, Key>,
-    certificate: CertificateDer<'static>,
-    pem: String,
+    made: OnceLock<Made>,
     random: Mutex<Random>,
     /// Principals by the clients' certificates.
     clients: Arc<Mutex<BTreeMap<Vec<u8>, Principal>>>,
+}
+
+struct Made {
+    issuer: Issuer<'static, Key>,
+    certificate: CertificateDer<'static>,
+    pem: String,
 }
 
 impl std::fmt::Debug for Authority {
@@ -97,10 +102,10 @@ impl std::fmt::Debug for Acceptor {
     }
 }
 
-impl Authority {
-    pub(crate) fn new(mut random: Random) -> Result<Self, Error> {
-        let key = Key::generate(&mut random)?;
-        let mut params = params("ottla testkit CA", Vec::new(), &mut random)?;
+impl Made {
+    fn new(random: &mut Random) -> Result<Self, Error> {
+        let key = Key::generate(random)?;
+        let mut params = params("ottla testkit CA", Vec::new(), random)?;
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
         let certificate = params.self_signed(&key).map_err(failure)?;
@@ -108,13 +113,27 @@ impl Authority {
             pem: certificate.pem(),
             certificate: certificate.der().clone(),
             issuer: Issuer::new(params, key),
-            random: Mutex::new(random),
-            clients: Arc::default(),
         })
+    }
+}
+
+impl Authority {
+    pub(crate) fn new(random: Random) -> Self {
+        Self { made: OnceLock::new(), random: Mutex::new(random), clients: Arc::default() }
+    }
+
+    fn made(&self) -> Result<&Made, Error> {
+        // Held meanwhile, so that it is made once.
+        let mut random = self.random.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(made) = self.made.get() {
+            return Ok(made);
+        }
+        let made = Made::new(&mut random)?;
+        Ok(self.made.get_or_init(|| made))
     }
 
     pub(crate) fn pem(&self) -> &str {
-        &self.pem
+        self.made().map_or("", |made| &made.pem)
     }
 
     fn issue(
@@ -123,13 +142,14 @@ impl Authority {
         names: Vec<String>,
         usage: ExtendedKeyUsagePurpose,
     ) -> Result<(rcgen::Certificate, Key), Error> {
+        let made = self.made()?;
         let mut random = self.random.lock().unwrap_or_else(PoisonError::into_inner);
         let key = Key::generate(&mut random)?;
         let mut params = params(name, names, &mut random)?;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![usage];
         params.use_authority_key_identifier_extension = true;
-        let certificate = params.signed_by(&key, &self.issuer).map_err(failure)?;
+        let certificate = params.signed_by(&key, &made.issuer).map_err(failure)?;
         Ok((certificate, key))
     }
 
@@ -150,7 +170,7 @@ impl Authority {
         let key = key.signing.to_pkcs8_der().map_err(failure)?;
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.as_bytes().to_vec()));
         let mut roots = RootCertStore::empty();
-        roots.add(self.certificate.clone()).map_err(failure)?;
+        roots.add(self.made()?.certificate.clone()).map_err(failure)?;
         let provider = Arc::new(rustls_graviola::default_provider());
         let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), Arc::clone(&provider))
             .allow_unauthenticated()

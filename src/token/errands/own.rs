@@ -56,6 +56,13 @@ impl Errands {
         Ok(own)
     }
 
+    /// Whether a broker knows a token that this keeper made.
+    pub(super) async fn is_listed(&mut self, token: &Token) -> Result<bool, Error> {
+        let admin = self.admin().await?;
+        let listed = self.bounded(admin.describe_delegation_tokens(None)).await?;
+        Ok(listed.iter().any(|listed| listed.token.id() == token.id()))
+    }
+
     fn own(&self, listed: DescribedToken) -> Option<Own> {
         let saved = self.sought.iter().find(|saved| saved.id == listed.token.id()).cloned();
         let is_marked = self.mark.iter().any(|mark| listed.renewers.contains(&mark.renewer()));
@@ -82,7 +89,7 @@ impl Errands {
             let is_of_this_run = doubt.cause == Cause::Unheard && own.saved.is_none();
             if is_of_this_run && !taken {
                 let token = own.token.with_received(doubt.since);
-                taken = self.life.on_created(doubt.since, Arc::new(token));
+                taken = self.life.on_created(time::now(), doubt.since, Arc::new(token));
                 self.created += u64::from(taken);
             } else {
                 self.retire(own);

@@ -12,12 +12,8 @@ impl Errands {
     pub(in crate::token) fn record(&self) {
         let Some(token) = self.life.current() else { return };
         let cluster = self.keeper.target.bootstrap().to_string();
-        // An end from below is better than none: alerts are to come too early, if at all.
-        let now = time::now();
-        let end = token.end().unwrap_or_else(|| now + self.life.left(now).unwrap_or_default());
-        let token = token.with_end(end);
         counters::tell_token(&cluster, &token);
-        counters::tell_renewal(&cluster, &token, self.life.since().unwrap_or(now));
+        counters::tell_renewal(&cluster, &token, self.life.since().unwrap_or_else(time::now));
     }
 
     pub(in crate::token) fn snapshot(&self) -> Snapshot {

@@ -24,21 +24,26 @@ pub(crate) struct Life {
     pub(crate) latest: Instant,
     /// What a renewal gives.
     pub(crate) period: Duration,
+    /// What it gave at first. Only the next token shows that brokers give more: a renewal that seems to
+    /// may do so because a clock was set, or because its answer took long.
+    most: Duration,
     /// The last renewal gave next to nothing.
     exhausted: bool,
 }
 
 impl Life {
-    /// A token that was made just now; nothing if its own times say that it is dead.
-    pub(crate) fn begun(now: Instant, token: Arc<Token>) -> Option<Self> {
+    /// A token that was asked for at `asked` and is there now; nothing if its own times say that it is
+    /// dead.
+    pub(crate) fn begun(now: Instant, asked: Instant, token: Arc<Token>) -> Option<Self> {
         let known = token.life()?;
         let period = known.expires.saturating_since(known.issued);
         if period.is_zero() {
             return None;
         }
-        let end = now.checked_add(period)?;
-        let (made, since, latest) = (now, now, end);
-        Some(Self { token, known, made, since, end, latest, period, exhausted: false })
+        let end = asked.checked_add(period)?;
+        // By what the answer took it may live longer: nobody counts on that, nor waits for it.
+        let (made, since, latest, most) = (now, asked, end, period);
+        Some(Self { token, known, made, since, end, latest, period, most, exhausted: false })
     }
 
     /// A token of an earlier run.
@@ -51,9 +56,10 @@ impl Life {
         let known = token.life()?;
         let end = now.checked_add(remaining)?;
         // It may have been made this moment, and be renewed to its maximum by a request whose answer is lost.
-        let most = known.max.saturating_since(known.issued);
-        let (made, since, latest) = (now, now, now.checked_add(most)?.max(end));
-        Some(Self { token, known, made, since, end, latest, period, exhausted: false })
+        let longest = known.max.saturating_since(known.issued);
+        let latest = now.checked_add(longest)?.max(end);
+        let (made, since, most) = (now, now, period);
+        Some(Self { token, known, made, since, end, latest, period, most, exhausted: false })
     }
 
     /// Whether `end` is only the least that can be said.
@@ -96,35 +102,39 @@ impl Life {
         forgets
     }
 
-    /// It was deleted.
+    /// It was deleted. By the brokers' clock it has ended as much sooner as it does here.
     pub(crate) fn end_now(&mut self, now: Instant) {
+        let sooner =
+            i64::try_from(self.latest.saturating_duration_since(now).as_millis()).unwrap_or(i64::MAX);
+        self.known.expires = Timestamp::from_millis(self.known.expires.as_millis().saturating_sub(sooner));
+        self.token = Arc::new(Token::clone(&self.token).with_life(self.known));
         (self.end, self.latest) = (now, now);
         self.forget_if_dead(now);
     }
 
-    /// A renewal moved the end to `expires`.
-    pub(crate) fn renew(&mut self, now: Instant, expires: Timestamp) {
+    /// A renewal that was asked for at `asked` moved the end to `expires`.
+    pub(crate) fn renew(&mut self, asked: Instant, expires: Timestamp) {
         let old = self.known.expires;
         let gain = expires.saturating_since(old);
         let by_gain = (self.end + gain)
             .checked_sub(old.saturating_since(expires))
-            .map_or(Duration::ZERO, |end| end.saturating_duration_since(now));
+            .map_or(Duration::ZERO, |end| end.saturating_duration_since(asked));
         let capped = expires >= self.known.max;
         let is_guess = self.is_at_least();
         // Both say the same unless a clock was set. A guess from below does not count.
         let remaining = match (capped, is_guess) {
             (true, _) => by_gain,
-            (false, true) => self.period.max(by_gain),
+            (false, true) => self.period,
             (false, false) => by_gain.min(self.period),
         };
         if !capped {
-            self.period = remaining.max(by_gain);
+            self.period = remaining.max(by_gain).min(self.most);
         }
         self.exhausted = gain < self.period / LEAST_GAIN;
         self.known.expires = expires;
         self.known.renewals = self.known.renewals.saturating_add(1);
-        self.since = now;
-        self.end = now + remaining;
+        self.since = asked;
+        self.end = asked + remaining;
         self.latest = if capped && is_guess { self.latest.max(self.end) } else { self.end };
         self.token = Arc::new(Token::clone(&self.token).with_life(self.known));
     }

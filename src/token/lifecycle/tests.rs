@@ -67,12 +67,12 @@ fn run(life: &mut Lifecycle, broker: &mut Broker, length: Duration) -> Log {
         match life.poll(now) {
             Action::Create => {
                 log.creates.push(since);
-                assert!(life.on_created(now, broker.create(now)));
+                assert!(life.on_created(now, now, broker.create(now)));
             }
             Action::Prove(_) => life.on_proved(now),
             Action::Renew(token) => {
                 log.renews.push(since);
-                life.on_renewed(now, broker.renew(now, &token));
+                life.on_renewed(now, now, broker.renew(now, &token));
             }
             Action::Expire(token) => {
                 log.expires.push(since);
@@ -94,7 +94,7 @@ fn run(life: &mut Lifecycle, broker: &mut Broker, length: Duration) -> Log {
 fn in_use(broker: &mut Broker) -> Lifecycle {
     let (mut life, now) = (Lifecycle::new(policy()), broker.start);
     assert_eq!(life.poll(now), Action::Create);
-    assert!(life.on_created(now, broker.create(now)));
+    assert!(life.on_created(now, now, broker.create(now)));
     assert!(matches!(life.poll(now), Action::Prove(_)));
     life.on_proved(now);
     life
@@ -170,7 +170,7 @@ fn a_renewal_that_gave_next_to_nothing_is_followed_by_a_new_token() {
     let mut life = in_use(&mut broker);
     let now = broker.start + 45 * 60 * SECOND;
     let Action::Renew(token) = life.poll(now) else { panic!("not renewed") };
-    life.on_renewed(now, token.life().unwrap().expires);
+    life.on_renewed(now, now, token.life().unwrap().expires);
     assert_eq!(life.poll(now + PACE), Action::Create);
     assert!(life.left(now).unwrap() <= HOUR / 4);
 }
@@ -209,7 +209,7 @@ fn a_refused_token_is_replaced_once_in_a_minute() {
     assert!(life.on_refused(now, "token-1"));
     assert!(!life.on_refused(now, "token-1"), "known already");
     assert_eq!(life.poll(now), Action::Create);
-    assert!(life.on_created(now, broker.create(now)));
+    assert!(life.on_created(now, now, broker.create(now)));
     life.on_proved(now);
     assert!(!life.on_refused(now + SECOND, "token-2"), "too young to say");
     assert!(life.on_refused(now + 21 * SECOND, "token-2"));
@@ -233,7 +233,7 @@ fn a_token_that_is_gone_at_renewal_is_replaced() {
 fn a_token_that_no_broker_takes_is_given_back_and_another_made_later() {
     let mut broker = Broker::new(24 * HOUR, 168 * HOUR);
     let (mut life, now) = (Lifecycle::new(policy()), broker.start);
-    assert!(life.on_created(now, broker.create(now)));
+    assert!(life.on_created(now, now, broker.create(now)));
     life.on_rejected(now + 20 * SECOND, 0);
     assert!(matches!(life.poll(now + 20 * SECOND), Action::Expire(_)));
     life.on_expired(now + 20 * SECOND, "token-1");
@@ -246,7 +246,7 @@ fn a_proof_that_failed_is_tried_again_and_the_old_token_stays_in_use() {
     let mut life = in_use(&mut broker);
     let now = broker.start + 18 * HOUR;
     assert_eq!(life.poll(now), Action::Create);
-    assert!(life.on_created(now, broker.create(now)));
+    assert!(life.on_created(now, now, broker.create(now)));
     life.on_failed(now, 0);
     assert_eq!(life.current().unwrap().id(), "token-1");
     assert_eq!(life.poll(now), Action::Wait(now + 5 * SECOND));
@@ -260,7 +260,7 @@ fn a_token_made_twice_is_kept_once() {
     let mut broker = Broker::new(24 * HOUR, 168 * HOUR);
     let (mut life, now) = (Lifecycle::new(policy()), broker.start);
     for _ in 0..2 {
-        assert!(life.on_created(now, broker.create(now)));
+        assert!(life.on_created(now, now, broker.create(now)));
     }
     life.on_proved(now);
     assert_eq!((life.current().unwrap().id(), life.alive(now).len()), ("token-2", 2));
@@ -271,7 +271,7 @@ fn a_token_made_twice_is_kept_once() {
 fn a_token_that_is_born_dead_is_none() {
     let mut broker = Broker::new(Duration::ZERO, HOUR);
     let (mut life, now) = (Lifecycle::new(policy()), broker.start);
-    assert!(!life.on_created(now, broker.create(now)));
+    assert!(!life.on_created(now, now, broker.create(now)));
     life.on_failed(now, 0);
     assert_eq!(life.poll(now), Action::Wait(now + 5 * SECOND));
 }
@@ -287,7 +287,7 @@ fn an_adopted_token_is_renewed_by_what_its_session_told() {
     let due = now + Duration::from_millis(7_500);
     assert_eq!(life.poll(now), Action::Wait(due));
     assert_eq!(life.poll(due), Action::Renew(token));
-    life.on_renewed(due, Timestamp::from_millis(broker.at(due) + millis(24 * HOUR)));
+    life.on_renewed(due, due, Timestamp::from_millis(broker.at(due) + millis(24 * HOUR)));
     assert_eq!(life.left(due), Some(24 * HOUR));
     assert!(life.current().unwrap().end().is_some());
 }
@@ -301,7 +301,7 @@ fn an_adopted_token_is_kept_for_deletion_as_long_as_it_may_live() {
     life.on_adopted(start, broker.create(start), HOUR, 10 * HOUR);
     let now = start + HOUR / 4 * 3;
     assert_eq!(life.poll(now), Action::Create);
-    assert!(life.on_created(now, broker.create(now)));
+    assert!(life.on_created(now, now, broker.create(now)));
     life.on_proved(now);
     let retired = |life: &Lifecycle, at| {
         let all = life.standings(at);
@@ -331,7 +331,7 @@ fn a_retirement_that_failed_is_tried_until_the_token_dies_by_itself() {
     let mut life = in_use(&mut broker);
     let now = broker.start + 45 * 60 * SECOND;
     assert_eq!(life.poll(now), Action::Create);
-    assert!(life.on_created(now, broker.create(now)));
+    assert!(life.on_created(now, now, broker.create(now)));
     life.on_proved(now);
     let due = now + 60 * SECOND;
     assert!(matches!(life.poll(due), Action::Expire(_)));
@@ -393,12 +393,51 @@ fn a_token_that_is_deleted_at_the_end_leaves_no_secret_and_is_not_deleted_twice(
     let mut broker = Broker::new(HOUR, HOUR);
     let (mut life, start) = (in_use(&mut broker), broker.start);
     let now = start + HOUR / 4 * 3;
-    assert!(life.on_created(now, broker.create(now)));
+    assert!(life.on_created(now, now, broker.create(now)));
     assert_eq!(life.alive(now).len(), 2);
     for id in ["token-1", "token-2"] {
         life.on_expired(now, id);
     }
     let left = life.current().unwrap();
     assert!(left.secret_hmac().is_empty() && left.end() == Some(now) && left.id() == "token-1");
+    assert_eq!(left.life().unwrap().expires.as_millis(), broker.at(now), "by the brokers' clock");
     assert!(life.alive(now).is_empty());
+}
+
+#[test]
+fn a_token_that_may_still_appear_is_deleted_later_and_others_meanwhile() {
+    let mut broker = Broker::new(24 * HOUR, 168 * HOUR);
+    let (mut life, start) = (Lifecycle::new(policy()), broker.start);
+    assert!(life.on_created(start, start, broker.create(start)));
+    let now = start + 120 * SECOND;
+    life.on_rejected(now, 0);
+    assert!(matches!(life.poll(now), Action::Expire(token) if token.id() == "token-1"));
+    life.on_unheard_of(now, "token-1");
+    let other = broker.create(now);
+    life.on_found(now, other, false);
+    assert!(matches!(life.poll(now + PACE), Action::Expire(token) if token.id() == "token-2"));
+    life.on_expired(now + PACE, "token-2");
+    // Half as long again as it has taken so far.
+    assert!(life.on_created(now, now, broker.create(now)));
+    life.on_proved(now);
+    assert_eq!(life.poll(now + SECOND), Action::Wait(now + 60 * SECOND));
+    assert!(matches!(life.poll(now + 60 * SECOND), Action::Expire(token) if token.id() == "token-1"));
+    assert_eq!(life.alive(now).len(), 2);
+}
+
+#[test]
+fn a_token_lives_no_longer_than_counted_from_when_the_broker_was_asked() {
+    let mut broker = Broker::new(30 * SECOND, HOUR);
+    let (mut life, asked) = (Lifecycle::new(policy()), broker.start);
+    // The broker made it at once, and its answer took eight seconds.
+    let now = asked + 8 * SECOND;
+    assert!(life.on_created(now, asked, broker.create(asked)));
+    life.on_proved(now);
+    assert_eq!((life.left(now), life.since()), (Some(22 * SECOND), Some(asked)));
+    assert_eq!(life.poll(now), Action::Wait(asked + Duration::from_millis(22_500)));
+    let asked = asked + 23 * SECOND;
+    let expires = broker.renew(asked, &life.current().unwrap());
+    life.on_renewed(asked + 5 * SECOND, asked, expires);
+    assert_eq!(life.left(asked + 5 * SECOND), Some(25 * SECOND));
+    assert!(!life.on_refused(asked - 4 * SECOND, "token-1"), "brokers had no time to learn of it");
 }

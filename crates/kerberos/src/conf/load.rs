@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::parse::{Parser, Source, Stop};
 use super::profile::Profile;
 use super::{ConfError, Krb5Conf, MAX_CONF_LEN};
-use crate::file::{self, FileError};
+use crate::file;
 
 /// What a file of a directory costs at least of the bytes that may be read.
 const COST_OF_A_FILE: usize = 64;
@@ -39,8 +39,9 @@ pub(super) fn load(paths: &[PathBuf], must_exist: bool) -> Result<Krb5Conf, Conf
 
 /// Reads one entry of the list: a file, or a directory of files.
 fn read(path: &Path, parser: &mut Parser<'_>) -> Result<(), ConfError> {
+    let is_folder = file::is_folder(path).map_err(ConfError::File)?;
     let paths =
-        if path.is_dir() { parser.source.directory(path).map_err(top_level)? } else { vec![path.to_owned()] };
+        if is_folder { parser.source.directory(path).map_err(top_level)? } else { vec![path.to_owned()] };
     for path in paths {
         let bytes = parser.source.file(&path).map_err(top_level)?;
         parser.file(&path, &bytes, 0)?;
@@ -70,7 +71,7 @@ impl Disk {
 impl Source for Disk {
     fn file(&mut self, path: &Path) -> Result<Vec<u8>, Stop> {
         // The device is how one says "no configuration".
-        if path.is_dir() || path == Path::new("/dev/null") {
+        if path == Path::new("/dev/null") || file::is_folder(path).map_err(Stop::File)? {
             return Ok(Vec::new());
         }
         let bytes = file::read(path, self.left).map_err(Stop::File)?;
@@ -79,12 +80,10 @@ impl Source for Disk {
     }
 
     fn directory(&mut self, path: &Path) -> Result<Vec<PathBuf>, Stop> {
-        let fault = |error: io::Error| Stop::File(FileError::of(path, &error));
-        let mut names = Vec::new();
-        for entry in std::fs::read_dir(path).map_err(fault)? {
-            self.charge(COST_OF_A_FILE)?;
-            names.push(entry.map_err(fault)?.file_name());
-        }
+        // One more than may be had shows that there are too many.
+        let most = self.left / COST_OF_A_FILE + 1;
+        let mut names = file::names(path, most).map_err(Stop::File)?;
+        self.charge(names.len().saturating_mul(COST_OF_A_FILE))?;
         names.retain(|name| is_included(name.as_encoded_bytes()));
         names.sort();
         Ok(names.into_iter().map(|name| path.join(name)).collect())
