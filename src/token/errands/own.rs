@@ -47,9 +47,13 @@ impl Errands {
         let admin = self.admin().await?;
         let listed = self.bounded(admin.describe_delegation_tokens(None)).await?;
         let known = self.life.alive(time::now());
-        let is_new = |token: &Token| {
-            !known.iter().any(|it| it.id() == token.id()) && !self.deleted.iter().any(|id| id == token.id())
+        // Brokers list a dead one until they sweep it.
+        let used = self.life.current();
+        let is_known = |token: &Token| {
+            let mut ids = known.iter().map(|it| it.id()).chain(used.iter().map(Token::id));
+            ids.any(|id| id == token.id()) || self.deleted.iter().any(|id| id == token.id())
         };
+        let is_new = |token: &Token| !is_known(token);
         let listed = listed.into_iter().filter(|it| is_new(&it.token));
         let mut own: Vec<Own> = listed.filter_map(|listed| self.own(listed)).collect();
         own.sort_by_key(|own| Reverse(own.token.epoch()));
@@ -85,8 +89,9 @@ impl Errands {
         let Some(doubt) = self.doubt.filter(|doubt| doubt.is_unheard()) else { return Ok(false) };
         let mut taken = false;
         for own in self.own_tokens().await? {
-            // It was made after that moment, so it lives no less.
-            let is_of_this_run = doubt.cause == Cause::Unheard && own.saved.is_none();
+            // It was made after that moment, so it lives no less. What is older than the one in use was one.
+            let is_newest = own.token.epoch() > self.life.epoch();
+            let is_of_this_run = doubt.cause == Cause::Unheard && own.saved.is_none() && is_newest;
             if is_of_this_run && !taken {
                 let token = own.token.with_received(doubt.since);
                 taken = self.life.on_created(time::now(), doubt.since, Arc::new(token));
