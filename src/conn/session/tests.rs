@@ -7,6 +7,7 @@ use super::*;
 use crate::conn::error::LoginStep;
 use crate::conn::lifetime::RenewalPoint;
 use crate::sasl::{Exchange, ScramCredentials, ScramMechanism};
+use crate::wire::codec::fetch::{FetchRequest, IsolationLevel};
 use crate::wire::codec::metadata::MetadataRequest;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -357,6 +358,15 @@ fn frames_are_bounded_by_what_is_awaited() {
     fixture.submit();
     fixture.sent();
     assert_eq!(fixture.session.max_frame(), 1 << 20);
+    fixture.session.settings.max_frame = 64 << 20;
+    assert_eq!(fixture.session.max_frame(), CONTROL_FRAME);
+    let isolation_level = IsolationLevel::ReadUncommitted;
+    let fetch =
+        FetchRequest { max_wait: SECOND, min_bytes: 1, max_bytes: 1, isolation_level, topics: vec![] };
+    fixture.session.submit(codec::encode(&fetch, 12, "c").unwrap(), fixture.now + SECOND);
+    fixture.sent();
+    fixture.answer(2, b"").unwrap();
+    assert_eq!(fixture.session.max_frame(), 64 << 20);
 }
 
 #[test]
