@@ -124,12 +124,16 @@ fn is_control_flag(word: &str) -> bool {
     ["required", "requisite", "sufficient", "optional"].iter().any(|flag| word.eq_ignore_ascii_case(flag))
 }
 
+/// The most bytes that [`write()`] makes of its arguments.
+fn longest(class: &str, options: &[(&str, &str)]) -> usize {
+    let option = |(key, value): &(&str, &str)| key.len() + 2 * value.len() + 4;
+    class.len() + 10 + options.iter().map(option).sum::<usize>()
+}
+
 /// Writes a line with every value in quotes. `class` and the keys must be plain words.
 pub(crate) fn write(class: &str, options: &[(&str, &str)]) -> Value {
-    let longest = |(key, value): &(&str, &str)| key.len() + 2 * value.len() + 4;
     // All the room at once: a secret that moved would leave a copy behind.
-    let room = class.len() + 10 + options.iter().map(longest).sum::<usize>();
-    let mut line = String::with_capacity(room);
+    let mut line = String::with_capacity(longest(class, options));
     line.push_str(class);
     line.push_str(" required");
     for (key, value) in options {

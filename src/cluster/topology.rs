@@ -280,6 +280,39 @@ mod tests {
         }
     }
 
+    #[test]
+    fn an_error_names_five_addresses_and_how_many_more_there_are() {
+        let at = |host: &str, port| Address { host: host.into(), port };
+        let two = [at("b1", 9092), at("::1", 9093)];
+        assert_eq!(named(two.iter()), "b1:9092, [::1]:9093");
+        let many: Vec<_> = (1..=7).map(|port| at("b", port)).collect();
+        assert_eq!(named(many.iter()), "b:1, b:2, b:3, b:4, b:5 and 2 more");
+    }
+
+    #[test]
+    fn a_picture_is_older_than_what_comes_after_it_alone() {
+        let (mut topology, taken) = (Topology::default(), crate::time::now());
+        assert!(topology.is_older_than(taken), "there is none");
+        topology.update(told(1, 1), taken);
+        assert!(!topology.is_older_than(taken) && topology.is_older_than(taken + Duration::from_nanos(1)));
+    }
+
+    #[test]
+    fn a_partition_without_a_leader_is_told_from_one_that_is_not_there() {
+        let mut topology = Topology::default();
+        let mut answer = told(1, 1);
+        answer
+            .topics
+            .iter_mut()
+            .flat_map(|topic| &mut topic.partitions)
+            .for_each(|known| known.leader = None);
+        topology.update(answer, crate::time::now());
+        let why = |topic, partition| topology.why_leaderless(&TopicPartition::new(topic, partition));
+        assert_eq!(why("t", 0), ErrorCode::LEADER_NOT_AVAILABLE);
+        assert_eq!(why("t", 1), ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+        assert_eq!(why("u", 0), ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+    }
+
     fn leader_after(answers: &[(i32, i32)]) -> Option<i32> {
         let mut topology = Topology::default();
         for (leader, epoch) in answers {
@@ -353,6 +386,7 @@ mod tests {
         assert_eq!(topology.generation(), 1);
         topology.update(told(1, 5), crate::time::now());
         assert_eq!(topology.leader(&partition).unwrap().broker, BrokerId(2), "an answer that lags");
+        assert_eq!(topology.generation(), 2);
     }
 
     #[test]

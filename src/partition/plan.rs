@@ -325,6 +325,16 @@ mod tests {
     }
 
     #[test]
+    fn answers_in_the_order_of_the_request_are_looked_for_nowhere_else() {
+        let mut plan = plan(3);
+        let mut asked = plan.next_long_poll().unwrap();
+        for partition in [0, 1, 2] {
+            assert!(asked.take(&TopicPartition::new("t", partition)).is_some());
+        }
+        assert!(asked.places.is_empty());
+    }
+
+    #[test]
     fn many_ranges_of_one_partition_keep_their_order_and_are_not_all_looked_at() {
         let mut plan = Plan::new(MIB);
         plan.push_back(

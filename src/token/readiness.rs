@@ -361,9 +361,23 @@ mod tests {
     fn brokers_that_cannot_be_reached_are_waited_for_less_long_if_that_is_wished() {
         let (gate, now) = half_way(false);
         let mut gate = gate.with_absence(now, LIMIT / 4);
+        assert_eq!(gate.poll(now), Step::Wait(now + LIMIT / 4));
         gate.on_unreachable(now, &broker(2));
         assert!(matches!(gate.poll(now + LIMIT / 8), Step::Probe { .. }));
         assert_eq!(gate.poll(now + LIMIT / 4), Step::Done(Verdict::Ready { absent: vec![broker(2)] }));
+    }
+
+    #[test]
+    fn the_brokers_are_those_that_the_first_answer_with_a_list_names() {
+        let now = crate::time::now();
+        let mut gate = Readiness::new(now, LIMIT, false, [broker(1), broker(2)]);
+        assert_eq!(probed(gate.poll(now)), broker(1));
+        gate.on_accepted(now, &broker(1), Vec::new());
+        assert_eq!(gate.poll(now), Step::Probe { address: broker(2), with_brokers: true });
+        gate.on_accepted(now, &broker(2), vec![broker(1), broker(2), broker(3)]);
+        assert_eq!(probed(gate.poll(now)), broker(3));
+        gate.on_accepted(now, &broker(3), vec![broker(3), broker(4)]);
+        assert_eq!(gate.poll(now), Step::Done(Verdict::Ready { absent: Vec::new() }));
     }
 
     #[test]

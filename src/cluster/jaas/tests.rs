@@ -113,6 +113,16 @@ fn debug_shows_no_value() {
 }
 
 #[test]
+fn a_value_is_written_and_read_in_the_room_that_it_has_from_the_start() {
+    let worst = [("k", "\"\\\n"), ("key", "\r")];
+    assert_eq!(write("M", &worst).secret_text().len(), longest("M", &worst));
+    for text in [r#""a""#, r#""a\"b\\\"cdefghijklmnop""#, r#""\a\101\\""#, r#"'a\'bcdefghijk'"#] {
+        let Ok(Token::Text(read)) = Tokens::new(text).next() else { panic!("{text}") };
+        assert_eq!(read.capacity(), text.len() - 2, "{text}");
+    }
+}
+
+#[test]
 fn reads_the_worst_lines_in_linear_time() {
     for worst in ["a=a ", "a='' ", "/", "/*", "'\\", "\"", "\\", "a"] {
         let _ = LoginModule::parse(&format!("M required {}", worst.repeat(1024 * 1024 / worst.len())));

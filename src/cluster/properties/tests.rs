@@ -95,6 +95,13 @@ fn names_the_line_of_what_cannot_be_read() {
 }
 
 #[test]
+fn what_has_a_short_escape_is_written_by_it_and_the_rest_by_its_number() {
+    let mut out = Zeroizing::new(Vec::new());
+    write(&mut out, "a b", " \t\n\r\x0c\\ é");
+    assert_eq!(std::str::from_utf8(&out), Ok("a\\ b=\\ \\t\\n\\r\\f\\\\ \\u00e9\n"));
+}
+
+#[test]
 fn reads_the_worst_files_in_linear_time() {
     for worst in ["\\\n", "\\\\\n", "a\\\n", "\\", "\n", "a\n", "\\u0041"] {
         let text = worst.repeat(MAX_BYTES / 8 / worst.len());

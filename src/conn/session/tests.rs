@@ -7,6 +7,7 @@ use super::*;
 use crate::conn::error::LoginStep;
 use crate::conn::lifetime::RenewalPoint;
 use crate::sasl::{Exchange, ScramCredentials, ScramMechanism};
+use crate::wire::codec::fetch::{FetchRequest, IsolationLevel};
 use crate::wire::codec::metadata::MetadataRequest;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -325,6 +326,30 @@ fn a_broker_that_falls_silent_in_a_login_stalls_it() {
 }
 
 #[test]
+fn a_key_that_is_not_derived_in_time_stalls_a_login() {
+    let mut fixture = Fixture::new();
+    let scram = ScramCredentials {
+        mechanism: ScramMechanism::Sha512,
+        user: "alice".into(),
+        password: "secret".into(),
+        token_auth: false,
+    };
+    let attempt = Attempt { exchange: Exchange::scram(scram, [7; 24]), ..fixture.attempt(false) };
+    fixture.session.authenticate(fixture.now, attempt).unwrap();
+    fixture.sent();
+    fixture.answer(2, &handshake(0)).unwrap();
+    fixture.sent();
+    let server_first = format!("r={}x,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096", "BwcH".repeat(8));
+    let length = i32::try_from(server_first.len()).unwrap().to_be_bytes();
+    let body = [&[0, 0, 0xff, 0xff], &length[..], server_first.as_bytes(), &[0; 8]].concat();
+    fixture.answer(3, &body).unwrap();
+    assert!(matches!(fixture.session.poll_event(), Some(Event::DeriveKey(_))));
+    assert_eq!(fixture.session.poll_timeout(), Some(fixture.now + SECOND));
+    fixture.pass(SECOND / 2).unwrap();
+    assert_eq!(fixture.pass(SECOND / 2), Err(Error::Stalled { api: ApiKey::SaslAuthenticate }));
+}
+
+#[test]
 fn frames_are_bounded_by_what_is_awaited() {
     let mut fixture = Fixture::new();
     assert_eq!(fixture.session.max_frame(), LOGIN_FRAME);
@@ -333,6 +358,15 @@ fn frames_are_bounded_by_what_is_awaited() {
     fixture.submit();
     fixture.sent();
     assert_eq!(fixture.session.max_frame(), 1 << 20);
+    fixture.session.settings.max_frame = 64 << 20;
+    assert_eq!(fixture.session.max_frame(), CONTROL_FRAME);
+    let isolation_level = IsolationLevel::ReadUncommitted;
+    let fetch =
+        FetchRequest { max_wait: SECOND, min_bytes: 1, max_bytes: 1, isolation_level, topics: vec![] };
+    fixture.session.submit(codec::encode(&fetch, 12, "c").unwrap(), fixture.now + SECOND);
+    fixture.sent();
+    fixture.answer(2, b"").unwrap();
+    assert_eq!(fixture.session.max_frame(), 64 << 20);
 }
 
 #[test]
@@ -359,8 +393,12 @@ fn a_throttled_connection_keeps_silent_until_the_time_is_up() {
     fixture.submit();
     assert_eq!(fixture.sent(), None);
     assert_eq!(fixture.session.poll_timeout(), Some(fixture.now + 2 * SECOND));
-    fixture.pass(2 * SECOND).unwrap();
+    fixture.now += 2 * SECOND;
     assert_eq!(fixture.sent(), Some((ApiKey::Metadata, 8)));
+    fixture.submit();
+    fixture.pass(Duration::ZERO).unwrap();
+    let answer_due = fixture.now + 28 * SECOND;
+    assert_eq!(fixture.session.poll_timeout(), Some(answer_due), "the silence is forgotten");
 }
 
 #[test]
@@ -369,7 +407,7 @@ fn a_request_that_could_not_be_sent_in_time_was_not_written() {
     let id = fixture.submit();
     fixture.pass(Duration::from_millis(500)).unwrap();
     assert!(fixture.session.poll_event().is_none());
-    fixture.pass(30 * SECOND).unwrap();
+    fixture.pass(Duration::from_millis(29_500)).unwrap();
     assert!(matches!(fixture.session.poll_event(), Some(Event::NotSent { id: gone }) if gone == id));
 }
 

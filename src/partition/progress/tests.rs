@@ -73,7 +73,7 @@ fn goes_on_after_the_last_offset_covered_and_stops_at_the_end_of_the_range() {
 fn nothing_more_at_present_is_not_the_end_of_the_range() {
     let mut progress = progress(5, 28);
     let taken = take(&mut progress, fetched(&[], 5, 0)).unwrap();
-    assert!(taken.at_end && !progress.is_finished());
+    assert!(taken.at_end && !taken.moved && !progress.is_finished());
     let mut stable = fetched(&[batch(5, 5)], 20, 0);
     stable.last_stable_offset = 10;
     let manner = Manner { isolation_level: IsolationLevel::ReadCommitted, ..Manner::default() };
@@ -320,10 +320,33 @@ fn answers_that_break_the_protocol_are_counted_beside_other_failures_and_until_o
 }
 
 #[test]
+fn the_length_of_batches_is_the_mean_of_an_answer_and_falls_by_an_eighth_at_most() {
+    let mut progress = progress(0, 40);
+    take(&mut progress, fetched(&[batch(0, 10)], 100, 0)).unwrap();
+    assert_eq!(progress.batch_bytes(), batch(0, 10).len());
+    progress.batch_bytes = 804;
+    take(&mut progress, fetched(&[batch(10, 10)], 100, 0)).unwrap();
+    assert_eq!(progress.batch_bytes(), 704);
+}
+
+#[test]
+fn a_range_of_which_nothing_comes_says_so_after_five_seconds() {
+    let mut progress = progress(0, 10);
+    progress.ask(Duration::ZERO);
+    let told = [4, 5, 6].map(|at| progress.warns_of_trouble(Duration::from_secs(at)));
+    assert_eq!(told, [false, true, false]);
+}
+
+#[test]
 fn a_range_that_ends_beyond_what_there_is_says_so_after_a_while() {
     let mut range = progress(0, 10);
     let seconds = Duration::from_secs;
     assert_eq!([0, 4, 5, 6].map(|at| range.warns_of_waiting(seconds(at), 7)), [false, false, true, false]);
+    let mut within = progress(0, 10);
+    assert!(
+        ![0, 99].map(|at| within.warns_of_waiting(seconds(at), 10)).contains(&true),
+        "all of it is there"
+    );
     let mut open = progress(0, i64::MAX);
     assert!(![0, 99].map(|at| open.warns_of_waiting(seconds(at), 7)).contains(&true));
 }

@@ -63,5 +63,7 @@ mod tests {
         for name in ["", "scram-sha-256", "SCRAM-SHA-1", "PLAIN"] {
             assert_eq!(name.parse::<ScramMechanism>(), Err(NotAScramMechanism));
         }
+        let known = [ScramMechanism::Sha256, ScramMechanism::Sha512].map(ScramMechanism::name);
+        assert!(known.iter().all(|name| NotAScramMechanism.to_string().contains(name)));
     }
 }

@@ -50,6 +50,13 @@ fn follows(start: Start, [client_first, server_first, client_final, server_final
 }
 
 #[test]
+fn a_nonce_is_all_of_its_random_bytes_in_base64() {
+    assert_eq!(message::nonce([7; 24]), "BwcH".repeat(8));
+    let first: Vec<u8> = (0..24).collect();
+    assert_eq!(message::nonce(first.try_into().unwrap()), "AAECAwQFBgcICQoLDA0ODxAREhMUFRYX");
+}
+
+#[test]
 fn follows_the_example_of_rfc_5802() {
     follows(
         start(Hash::Sha1, "user", "pencil", "fyko+d2lbbFgONRv9qkxdawL"),

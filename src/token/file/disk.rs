@@ -111,6 +111,28 @@ mod tests {
     }
 
     #[test]
+    fn an_earlier_end_is_noted_where_nobody_else_has_noted_a_later_one() {
+        let expires = Timestamp::from_millis(1_700_000_000_000 + 23 * HOUR);
+        let path = write("earlier", &token("a", 0));
+        let noted = note_renewal(&path, &token("a", 0), expires);
+        let left = there(&path);
+        fs::remove_file(&path).unwrap();
+        assert_eq!((noted, left.life().map(|life| life.expires)), (Ok(true), Some(expires)));
+        // Another one has renewed it, but for less time than this one.
+        let path = write("less", &token("a", 1));
+        let expires = Timestamp::from_millis(1_700_000_000_000 + 26 * HOUR);
+        let noted = note_renewal(&path, &token("a", 0), expires);
+        let left = there(&path);
+        fs::remove_file(&path).unwrap();
+        assert_eq!((noted, left.life().map(|life| life.expires)), (Ok(true), Some(expires)));
+    }
+
+    #[test]
+    fn files_that_are_written_at_the_same_time_have_names_of_their_own() {
+        assert_ne!(noise().unwrap(), noise().unwrap());
+    }
+
+    #[test]
     fn a_file_that_others_may_write_is_not_written_to() {
         let path = write("open", &token("a", 0));
         fs::set_permissions(&path, fs::Permissions::from_mode(0o620)).unwrap();

@@ -113,6 +113,17 @@ fn charges_unknown_tagged_fields() {
 }
 
 #[test]
+fn finds_the_throttle_time_of_the_versions_that_have_one() {
+    const THROTTLED: Shape =
+        Shape { flexible_from: 9, fields: &[text("name"), field("throttle_time_ms", INT32).since(1)] };
+    let body = [0, 1, b'a', 0, 0, 3, 0xe8, 7];
+    assert_eq!(throttle(&THROTTLED, 1, &body), Some(1000));
+    assert_eq!(throttle(&THROTTLED, 0, &body), None);
+    assert_eq!(throttle(&THROTTLED, 1, &body[..6]), None, "it is cut off");
+    assert_eq!(throttle(&THROTTLED, 1, &body[..2]), None, "the walk does not get there");
+}
+
+#[test]
 fn a_header_ends_after_its_tagged_fields() {
     assert_eq!(header(false, &[0, 0, 0, 7, 1]).unwrap(), [1]);
     assert_eq!(header(true, &[0, 0, 0, 7, 1, 9, 1, 5, 42]).unwrap(), [42]);

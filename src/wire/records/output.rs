@@ -78,3 +78,19 @@ impl Output {
         outcome
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn grows_to_twice_its_size_or_to_the_limit_and_only_where_there_is_no_room() {
+        let mut output = Output::new(100);
+        for (wanted, capacity) in [(10, 10), (10, 10), (11, 20), (50, 50), (51, 100)] {
+            assert_eq!((output.room(wanted).1.len(), output.capacity()), (wanted, capacity));
+        }
+        output.room(90);
+        output.advance(90);
+        assert_eq!((output.room(20).1.len(), output.capacity()), (10, 100));
+    }
+}

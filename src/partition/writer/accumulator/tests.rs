@@ -1,4 +1,4 @@
-use super::memory::FIRST_BYTES;
+use super::memory::{FIRST_BYTES, Memory};
 use super::*;
 use crate::partition::writer::sender::Sender;
 use crate::time::now;
@@ -132,6 +132,73 @@ fn buffers_that_are_spare_give_way_to_what_is_needed() {
 }
 
 #[test]
+fn spare_buffers_are_for_batches_that_grow_large_and_are_kept_while_there_is_memory() {
+    let mut memory = Memory::new(40 * KIB, 16 * KIB);
+    for held in [16, 32, 32] {
+        memory.give_back(Vec::with_capacity(16 * KIB));
+        assert_eq!(memory.held(), held * KIB);
+    }
+    memory.give_back(Vec::with_capacity(8 * KIB));
+    assert_eq!(memory.held(), 32 * KIB, "one that is too small");
+    assert!(memory.reserve(8 * KIB) && memory.held() == 32 * KIB, "just that is free");
+    assert!(memory.reserve(40 * KIB) && memory.held() == 0);
+    assert!(!memory.reserve(40 * KIB + 1));
+    let mut memory = Memory::new(1 << 20, 16 * KIB);
+    memory.give_back(Vec::with_capacity(16 * KIB));
+    assert!(memory.buffer(8 * KIB, 10).is_some() && memory.held() == 16 * KIB);
+    assert!(memory.buffer(9 * KIB, 10).is_some() && memory.held() == 0);
+}
+
+#[test]
+fn a_batch_that_was_packed_holds_what_its_new_buffer_takes() {
+    let mut accumulator = accumulator(1 << 20, 1);
+    push(&mut accumulator, b"v", 0);
+    accumulator.flush();
+    accumulator.mark_due(now());
+    let mut batch = take(&mut accumulator).remove(0);
+    batch.charge += 7;
+    accumulator.memory.used += 7;
+    accumulator.recharge(&mut batch);
+    let holds = Batch::COST + batch.capacity();
+    assert_eq!((batch.charge, accumulator.memory.used), (holds, holds));
+}
+
+#[test]
+fn records_with_a_key_go_to_its_partition_however_full_that_is() {
+    let mut accumulator = accumulator(1 << 20, 4);
+    let mut wanted = [0; 4];
+    for n in 0..100 {
+        let key = [n % 10];
+        let record = NewRecord::value(&[0; KIB]).with_key(&key);
+        wanted[accumulator.topics()[0].choose(&record).unwrap()] += 1;
+        let arrival = Arrival { topic: 0, timestamp: 0, now, wants_receipt: false, sender: &Sender::first() };
+        assert!(matches!(accumulator.push(&record, arrival), Ok(Pushed::Taken { .. })));
+    }
+    let mut found = [0; 4];
+    accumulator.take_all().iter().for_each(|batch| found[batch.place.partition] += batch.count());
+    assert_eq!(found, wanted);
+}
+
+#[test]
+fn nothing_waits_for_company_that_lingered_or_is_flushed_or_holds_memory_that_others_need() {
+    let mut accumulator = accumulator(1 << 20, 1);
+    push(&mut accumulator, b"v", 0);
+    accumulator.starving = 1;
+    accumulator.mark_due(now());
+    let batch = take(&mut accumulator).remove(0);
+    let (young, old) = (batch.opened, batch.opened + accumulator.linger);
+    assert!(accumulator.is_overdue(&batch, young), "somebody waits for memory");
+    accumulator.starving = 0;
+    assert!(!accumulator.is_overdue(&batch, young) && accumulator.is_overdue(&batch, old));
+    accumulator.flush();
+    assert!(accumulator.is_overdue(&batch, young));
+    push(&mut accumulator, b"v", 0);
+    accumulator.mark_due(now() + Duration::from_secs(1));
+    let next = take(&mut accumulator).remove(0);
+    assert!(!accumulator.is_overdue(&next, next.opened), "it came after the flush");
+}
+
+#[test]
 fn a_flush_is_over_when_what_was_there_is_resolved() {
     let mut accumulator = accumulator(1 << 20, 2);
     push(&mut accumulator, b"v", 0);
@@ -146,13 +213,14 @@ fn a_flush_is_over_when_what_was_there_is_resolved() {
 
 #[test]
 fn the_task_is_woken_once_for_what_it_does_not_wait_for_already() {
-    let mut accumulator = accumulator(1 << 20, 2);
+    let mut accumulator = accumulator(1 << 20, 3);
     let wakes =
         |pushed: Pushed| matches!(pushed, Pushed::Taken { wake: true, .. } | Pushed::Full { wake: true });
     accumulator.sleep(Sleep::Until { then: None, full: true });
     assert!(wakes(push(&mut accumulator, b"v", 0)), "a first record starts to linger");
     assert!(!wakes(push(&mut accumulator, b"v", 1)), "it is awake");
     accumulator.sleep(Sleep::Until { then: Some(now()), full: true });
+    assert!(!wakes(push(&mut accumulator, b"v", 2)), "it looks before this one has lingered");
     let woken = (0..20).filter(|_| wakes(push(&mut accumulator, &[0; KIB], 0))).count();
     assert_eq!(woken, 1, "a batch is full");
 }

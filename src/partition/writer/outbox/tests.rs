@@ -117,6 +117,7 @@ fn what_failed_is_sent_again_as_it_was_once_all_is_known() {
     assert!(!outbox.may_send(now()) && outbox.waiting().is_none(), "not all is known");
     judge(&mut outbox, 2, Verdict::NewEpoch(refused(45)));
     judge(&mut outbox, 3, Verdict::NewEpoch(refused(45)));
+    assert_eq!(outbox.waiting().map(|batch| batch.serial), Some(1));
     let again: Vec<_> = (0..3).map(|_| send_waiting(&mut outbox)).collect();
     assert_eq!(again, [(1, (0, 10)), (2, (0, 20)), (3, (0, 30))]);
 }
@@ -414,6 +415,19 @@ fn a_producer_that_is_not_known_is_replaced() {
     let mut outbox = in_flight(1);
     judge(&mut outbox, 1, Verdict::NewProducer(refused(49)));
     assert!(outbox.producer.is_none() && !outbox.may_send(now()));
+}
+
+#[test]
+fn what_is_too_old_to_wait_and_cannot_be_given_up_yet_is_found_until_it_is_told() {
+    let (old, young) = (now(), now() + Duration::from_secs(9));
+    let mut outbox = in_flight(0);
+    send(&mut outbox, batch(1, 10, old));
+    send(&mut outbox, batch(2, 10, young));
+    outbox.waiting.push_back(batch(3, 10, old));
+    let serials = |outbox: &mut Outbox| outbox.overdue(young).map(|batch| batch.serial).collect::<Vec<_>>();
+    assert_eq!(serials(&mut outbox), [1, 3]);
+    outbox.overdue(young).for_each(|batch| batch.tell(Err(refused(7))));
+    assert_eq!(serials(&mut outbox), [0; 0]);
 }
 
 #[test]
