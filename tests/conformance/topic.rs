@@ -1,6 +1,7 @@
 //! A topic of one partition, led by broker 1, and what a fact asks of it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use bytes::{Buf, Bytes, BytesMut};
 use kafka_protocol::messages::create_topics_request::{
@@ -87,10 +88,11 @@ fn text(text: &str) -> StrBytes {
 }
 
 impl Topic {
-    /// A topic of this fact's own.
+    /// A topic of this fact's own, another one if it is asked again.
     pub(crate) fn made(s: &Scene<'_>, name: &str, settings: &[(&str, &str)]) -> Self {
-        let digits = s.target.name().bytes().map(u64::from).sum::<u64>();
-        Self::named(s, &format!("facts-{name}-{}-{digits}", std::process::id()), settings)
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        Self::named(s, &format!("facts-{name}-{}-{number}", std::process::id()), settings)
     }
 
     /// A topic of this name, when broker 1 leads it.
