@@ -226,3 +226,23 @@ async fn a_shutdown_that_cannot_look_for_tokens_deletes_those_that_it_knows() {
     })
     .await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_token_that_brokers_still_list_is_not_taken_for_one_of_which_nobody_heard() {
+    within(100 * LIMIT, "the test", async {
+        for away in 31..60 {
+            let brokers = builder().token_expiry(30 * SECOND).start_in_memory().unwrap();
+            let kept = keeper(&brokers).start().await.unwrap();
+            let first = kept.state().token_id;
+            for api in [ApiKey::CreateDelegationToken, ApiKey::RenewDelegationToken] {
+                brokers.faults().add(Fault::new(Action::Refuse(-1)).on_api(api));
+            }
+            tokio::time::sleep(away * SECOND).await;
+            brokers.faults().clear();
+            tokio::time::sleep(15 * SECOND).await;
+            let state = kept.state();
+            assert!(state.token_id != first && !state.expires_in.is_zero(), "{away} s: {state:?}");
+        }
+    })
+    .await;
+}
