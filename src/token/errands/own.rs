@@ -42,10 +42,15 @@ impl Errands {
         self.mark.iter().fold(new, |new, mark| new.with_renewer(mark.renewer()))
     }
 
+    /// What a broker lists of the tokens that the admin may see.
+    async fn listed(&mut self) -> Result<Vec<DescribedToken>, Error> {
+        let admin = self.admin().await?;
+        self.bounded(admin.describe_delegation_tokens(None)).await
+    }
+
     /// The tokens of its own that a broker lists and that it does not know, the newest first.
     pub(super) async fn own_tokens(&mut self) -> Result<Vec<Own>, Error> {
-        let admin = self.admin().await?;
-        let listed = self.bounded(admin.describe_delegation_tokens(None)).await?;
+        let listed = self.listed().await?;
         let known = self.life.alive(time::now());
         // Brokers list a dead one until they sweep it.
         let used = self.life.current();
@@ -62,8 +67,7 @@ impl Errands {
 
     /// Whether a broker knows a token that this keeper made.
     pub(super) async fn is_listed(&mut self, token: &Token) -> Result<bool, Error> {
-        let admin = self.admin().await?;
-        let listed = self.bounded(admin.describe_delegation_tokens(None)).await?;
+        let listed = self.listed().await?;
         Ok(listed.iter().any(|listed| listed.token.id() == token.id()))
     }
 
