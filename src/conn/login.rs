@@ -14,6 +14,7 @@ use super::token::Token;
 use crate::entropy;
 use crate::ids::Principal;
 use crate::sasl::{Derivation, Exchange, SaltedPassword, ScramCredentials};
+#[cfg(feature = "kerberos")]
 use crate::time;
 
 /// Work that a session waits for.
@@ -75,8 +76,7 @@ impl Logins {
 
     /// What the newest token is to the one that the connection is logged in with.
     pub(crate) fn change(&self) -> Change {
-        // With a dead one nobody logs in: it may be that of the last login, whose secret was wiped.
-        let newest = self.credentials.token().filter(|newest| !newest.is_dead(time::now()));
+        let newest = self.credentials.token();
         match (&self.used, &newest) {
             // One that is gone has a successor.
             (Some(used), Some(newest)) if used.token.upgrade().is_some_and(|used| used == *newest) => {
