@@ -1,6 +1,7 @@
 //! What is done for ranges that could not be read: waits, and new pictures of the cluster. Nothing here
 //! ends a reading that may still go on.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -85,9 +86,12 @@ impl Reading {
     /// alone: what they wait for cannot be sent.
     fn excuse_muted(&self, ranges: &mut [Progress], asked: Duration) {
         let passed = self.asking.time().saturating_sub(asked);
+        let mut muted = HashMap::new();
         for range in ranges {
             let leader = self.cluster.topology(|topology| topology.leader(&range.topic_partition));
-            if self.cluster.is_muted(leader.map(|leader| leader.broker)) {
+            let leader = leader.map(|leader| leader.broker);
+            // Each leader is looked at once, however many ranges it leads.
+            if *muted.entry(leader).or_insert_with(|| self.cluster.is_muted(leader)) {
                 range.excuse_for(passed);
             }
         }
