@@ -48,6 +48,8 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 pub(crate) const DELIVERY: Duration = Duration::from_secs(60);
 /// What had something wrong in its way goes on so soon after that, once a client could see that it is over.
 const HEALS: Duration = Duration::from_millis(2_500);
+/// The longest pause after records that were refused for want of an ACL.
+pub(crate) const DENIED: Duration = Duration::from_millis(7_200);
 /// A topic that was made anew is believed to be another one when three looks say so, with pauses that have grown.
 const BELIEVED: Duration = Duration::from_secs(12);
 /// Until then things begin to go wrong, in the longest of worlds; then it heals.

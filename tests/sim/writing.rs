@@ -13,7 +13,7 @@ use super::laws::{Law, now};
 use super::manners::{Patience, limited};
 use super::reading::is_denied;
 use super::receipts::{Answered, Told};
-use super::schedule::{DEADLINE, DELIVERY, REQUEST};
+use super::schedule::{DEADLINE, DELIVERY, DENIED, REQUEST};
 use super::tasks::{Ends, Writing};
 use super::world::World;
 
@@ -174,9 +174,10 @@ impl Task {
         let plan = &self.world.plan;
         let is_refused = plan.compacted && plan.writings.iter().any(|writing| writing.keyless_one_in > 0);
         let is_denied = plan.events.iter().any(|event| event.kind == Kind::Denied);
-        match is_refused || is_denied {
-            true => Duration::MAX,
-            false => plan.heals(),
+        match (is_refused, is_denied) {
+            (true, _) => Duration::MAX,
+            (false, true) => plan.heals() + DENIED,
+            (false, false) => plan.heals(),
         }
     }
 
