@@ -197,12 +197,12 @@ impl Topic {
         raw.call(11, &produce(topic, PLAIN.batch(records), -1)).unwrap()
     }
 
-    /// Error code and offset of the log's end, over another connection.
-    pub(crate) fn end_by(&self, raw: &mut Raw) -> (i16, i64) {
+    /// Error code and offset of the log's end.
+    pub(crate) fn told_end(&mut self) -> (i16, i64) {
         let partition = ListOffsetsPartition::default().with_current_leader_epoch(-1).with_timestamp(-1);
         let topic = ListOffsetsTopic::default().with_name(self.topic_name()).with_partitions(vec![partition]);
         let request = ListOffsetsRequest::default().with_replica_id((-1).into()).with_topics(vec![topic]);
-        let told = raw.call(7, &request).unwrap();
+        let told = self.raw.call(7, &request).unwrap();
         let told = &told.topics[0].partitions[0];
         (told.error_code, told.offset)
     }
@@ -254,8 +254,7 @@ impl Topic {
 
     /// The log's end.
     pub(crate) fn end(&mut self) -> i64 {
-        let mut raw = self.another_connection();
-        self.end_by(&mut raw).1
+        self.told_end().1
     }
 
     /// Error code, epoch and end of an epoch.

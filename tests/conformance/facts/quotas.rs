@@ -81,8 +81,7 @@ const DENIED: &[Fact] = &[Fact::new(
         let (metadata, _) = asked.metadata();
         let produced = asked.produced(PLAIN, &[(None, "1")]);
         let fetched = asked.fetch(0, -1, -1).error_code;
-        let mut raw = topic.place.user("alice");
-        let (code, end) = topic.end_by(&mut raw);
+        let (code, end) = asked.told_end();
         format!(
             "metadata {} partitions {} id {}, produce {produced}, fetch {fetched}, end {code}@{end}, epoch {}",
             metadata.error_code,
